@@ -1,0 +1,44 @@
+"""The aggregators of [JD] Table 1, from their definitions in Appendix C."""
+
+from jdbench.aggregators.aligned_mtl import AlignedMTL
+from jdbench.aggregators.cagrad import CAGrad
+from jdbench.aggregators.dualproj import DualProj
+from jdbench.aggregators.graddrop import GradDrop
+from jdbench.aggregators.imtl_g import IMTLG
+from jdbench.aggregators.mean import Mean
+from jdbench.aggregators.mgda import MGDA
+from jdbench.aggregators.nash_mtl import NashMTL
+from jdbench.aggregators.pcgrad import PCGrad
+from jdbench.aggregators.rgw import RGW
+from jdbench.aggregators.upgrad import UPGrad
+
+__all__ = [
+    "IMTLG",
+    "MGDA",
+    "RGW",
+    "AlignedMTL",
+    "CAGrad",
+    "DualProj",
+    "GradDrop",
+    "Mean",
+    "NashMTL",
+    "PCGrad",
+    "UPGrad",
+]
+
+LEADERBOARD = (
+    "Mean",
+    "MGDA",
+    "DualProj",
+    "DualProj(trace_regularization=0.0001)",
+    "PCGrad",
+    "GradDrop",
+    "IMTLG",
+    "CAGrad",
+    "RGW",
+    "NashMTL",
+    "AlignedMTL",
+    "UPGrad",
+    "UPGrad(trace_regularization=0.0001)",
+)
+"""Specs of every leaderboard: Table 1 in its order, with the published variants beside the definitions."""

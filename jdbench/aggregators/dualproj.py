@@ -1,0 +1,49 @@
+"""DualProj: the mean gradient projected onto the dual cone of the rows ([JD] eq. 29)."""
+
+from dataclasses import dataclass
+
+import torch
+
+from jdbench.aggregator import GramianAggregator, short_repr
+from jdbench.aggregators.preferences import checked_preferences, preference_vector
+from jdbench.aggregators.trace_regularization import checked_regularization, trace_regularized
+from jdbench.dual_cone import project_weights
+from jdbench.gramian import checked_gramian
+from jdbench.shapes import Gramian, Weights
+
+
+@dataclass(frozen=True, repr=False)
+class DualProj(GramianAggregator):
+    """A(J) = πJ(Jᵀp) with πJ the projection onto the dual cone of the rows ([JD] eq. 29).
+
+    Attributes:
+        preferences: p, positive, one a row; 1/m each by default.
+        trace_regularization: 0, the default, is the definition. 1e-4 is the published implementation,
+            see `trace_regularized`; it is not non-conflicting.
+
+    Raises:
+        InputError: A preference is not positive, or the regularization negative.
+    """
+
+    preferences: tuple[float, ...] | None = None
+    trace_regularization: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "preferences", checked_preferences(self.preferences))
+        checked_regularization(self.trace_regularization)
+
+    def weights(self, G: Gramian, *, generator: torch.Generator | None = None) -> Weights:  # noqa: ARG002
+        """Return w = argmin of vᵀGv over v ≥ p ([JD] Section C.3).
+
+        Args:
+            G: Gramian, shape ``[..., m, m]``.
+            generator: Not used.
+
+        Returns:
+            Weights, shape ``[..., m]``, float64.
+        """
+        G = checked_gramian(G)
+        bounds = preference_vector(self.preferences, G).unsqueeze(0)
+        return project_weights(trace_regularized(G, self.trace_regularization), bounds).squeeze(-2)
+
+    __repr__ = short_repr

@@ -1,0 +1,52 @@
+"""GradDrop: each coordinate keeps its positive or its negative entries, by chance ([JD] eq. 34)."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from jdbench.aggregator import Aggregator, short_repr
+from jdbench.errors import InputError, NonFiniteError
+from jdbench.shapes import Jacobian, Vector
+
+
+@dataclass(frozen=True, repr=False)
+class GradDrop(Aggregator):
+    """Coordinate i is the sum of its positive entries with probability Pᵢ, else of its negative ones.
+
+    P = ½(1 + Jᵀ1 / |J|ᵀ1), element by element ([JD] eq. 34); ½ where a whole column is zero, for which
+    the paper's quotient is 0/0 and both sums are 0. Not weighted: it has no `weights`.
+    """
+
+    random: ClassVar[bool] = True
+
+    def __call__(self, J: Jacobian, *, generator: torch.Generator | None = None) -> Vector:
+        """Return A(J), summed in float64.
+
+        Args:
+            J: Jacobian, shape ``[..., m, n]`` with m ≥ 1, finite.
+            generator: Source of the n uniform draws of each matrix.
+
+        Returns:
+            Direction, shape ``[..., n]``, dtype of J.
+
+        Raises:
+            InputError: J has no row or no floating dtype.
+            NonFiniteError: J holds NaN or infinity.
+        """
+        if not J.is_floating_point() or J.ndim < 2 or J.shape[-2] < 1:
+            raise InputError(
+                f"J, required a floating tensor of shape [..., m, n] with m ≥ 1, got {J.dtype} of shape "
+                f"{tuple(J.shape)}, pass one gradient a row"
+            )
+        entries = J.detach().to(torch.float64)
+        positive = entries.clamp(min=0).sum(-2)
+        negative = entries.clamp(max=0).sum(-2)
+        total = positive - negative  # the column sums of |J|: finite if and only if the column is
+        if not bool(torch.isfinite(total).all()):
+            raise NonFiniteError("J, required finite entries, got NaN or infinity, look at the gradients")
+        chance = torch.where(total > 0, positive / torch.where(total > 0, total, 1.0), 0.5)
+        draws = torch.rand(chance.shape, dtype=torch.float64, device=J.device, generator=generator)
+        return torch.where(draws < chance, positive, negative).to(J.dtype)
+
+    __repr__ = short_repr

@@ -1,0 +1,68 @@
+"""IMTL-G: equal projections on all unit gradients, by the pseudo-inverse of the Gramian ([JD] eq. 35 to 37)."""
+
+from dataclasses import dataclass
+
+import torch
+
+from jdbench.aggregator import GramianAggregator, short_repr
+from jdbench.gramian import checked_gramian, eigen, rank_cutoff, unit_rows
+from jdbench.shapes import Gramian, Weights
+
+
+@dataclass(frozen=True, repr=False)
+class IMTLG(GramianAggregator):
+    """A(J) = Jᵀv / 1ᵀv with v = (JJᵀ)†d and d the row norms, or 0 where 1ᵀv = 0 ([JD] eq. 35 to 37).
+
+    Discontinuous in the rank, which is decided in unit rows (`rank_cutoff`), so that no row is too small to
+    count. The definition's "1ᵀv = 0" is read as |1ᵀv| at most its rounding error, see `weights`.
+    """
+
+    def weights(self, G: Gramian, *, generator: torch.Generator | None = None) -> Weights:  # noqa: ARG002
+        """Return v / 1ᵀv, or 0.
+
+        With full rank r = m (zero rows aside) v = D⁻¹Ĝ⁻¹1, whatever the row norms. Below it v = X(XᵀX)⁻²Xᵀd
+        with X = DB and Ĝ = BBᵀ of rank r, by the singular values of X, of which the r largest count; those
+        resolve row norms that span eight decades to eight digits.
+
+        An error of κ = `rank_cutoff` in Ĝ or of κ in an inner product shifts 1ᵀv by at most
+        κ √m Σ 1/dᵢ / λ, with λ the smallest eigenvalue that counts (in the second case κ √m ‖d‖ / σ² with
+        the smallest singular value): a smaller |1ᵀv| is taken for 0.
+
+        Args:
+            G: Gramian, shape ``[..., m, m]``.
+            generator: Not used.
+
+        Returns:
+            Weights, shape ``[..., m]``, float64, with sum 1 or 0.
+        """
+        G = checked_gramian(G)
+        m = G.shape[-1]
+        kappa = rank_cutoff(m) * m**0.5
+        norms, cosines = unit_rows(G)
+        largest = norms.amax(-1, keepdim=True)
+        norms = norms / torch.where(largest > 0, largest, 1.0)
+        values, vectors, rank = eigen(cosines)
+        present = (norms > 0).to(G.dtype)
+        inverse = torch.where(norms > 0, 1 / norms, 0.0)
+
+        reciprocal = torch.where(values > 0, 1 / values, 0.0)
+        coordinates = (present.unsqueeze(-2) @ vectors).squeeze(-2) * reciprocal
+        v = inverse * (vectors @ coordinates.unsqueeze(-1)).squeeze(-1)
+        error = kappa * inverse.sum(-1) * reciprocal.amax(-1)
+
+        deficient = rank < present.sum(-1)
+        if bool(deficient.any()):
+            X = norms.unsqueeze(-1) * vectors * values.sqrt().unsqueeze(-2)
+            P, sigma, _ = torch.linalg.svd(X[deficient])
+            counts = torch.arange(m, device=G.device) < rank[deficient].unsqueeze(-1)
+            squares = torch.where(counts & (sigma > 0), sigma**-2, 0.0)
+            d = norms[deficient]
+            coordinates = (d.unsqueeze(-2) @ P).squeeze(-2) * squares
+            v[deficient] = (P @ coordinates.unsqueeze(-1)).squeeze(-1)
+            error[deficient] = kappa * d.norm(dim=-1) * squares.amax(-1)
+
+        total = v.sum(-1)
+        defined = total.abs() > error
+        return torch.where(defined.unsqueeze(-1), v / torch.where(defined, total, 1.0).unsqueeze(-1), 0.0)
+
+    __repr__ = short_repr

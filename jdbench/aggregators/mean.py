@@ -1,0 +1,29 @@
+"""Mean: the average of the rows ([JD] eq. 25); descent along it is gradient descent on the mean objective."""
+
+from dataclasses import dataclass
+
+import torch
+
+from jdbench.aggregator import GramianAggregator, short_repr
+from jdbench.gramian import checked_gramian
+from jdbench.shapes import Gramian, Weights
+
+
+@dataclass(frozen=True, repr=False)
+class Mean(GramianAggregator):
+    """A(J) = (1/m) Jᵀ1 ([JD] eq. 25)."""
+
+    def weights(self, G: Gramian, *, generator: torch.Generator | None = None) -> Weights:  # noqa: ARG002
+        """Return the constant weights 1/m.
+
+        Args:
+            G: Gramian, shape ``[..., m, m]``.
+            generator: Not used.
+
+        Returns:
+            Weights, shape ``[..., m]``, float64.
+        """
+        G = checked_gramian(G)
+        return torch.full_like(G[..., 0], 1 / G.shape[-1])
+
+    __repr__ = short_repr

@@ -1,0 +1,67 @@
+"""PCGrad: each row projected off the others it conflicts with, one by one in random order ([JD] eq. 30 to 33)."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from jdbench.aggregator import GramianAggregator, short_repr
+from jdbench.compiled import compiled
+from jdbench.gramian import checked_gramian, unit_rows
+from jdbench.shapes import Gramian, Weights
+
+
+@dataclass(frozen=True, repr=False)
+class PCGrad(GramianAggregator):
+    """A(J) = Σ gᵢ after its projections onto the half-spaces of the other rows ([JD] eq. 32 and 33).
+
+    A sum, not a mean: for m ≤ 2 it is m times UPGrad. Zero rows conflict with nothing and are passed over.
+    """
+
+    random: ClassVar[bool] = True
+
+    def weights(self, G: Gramian, *, generator: torch.Generator | None = None) -> Weights:
+        """Return the sum of the weights of the projected rows.
+
+        Args:
+            G: Gramian, shape ``[..., m, m]``.
+            generator: Source of the orders: m · (m - 1) uniform draws a matrix, whatever its entries.
+
+        Returns:
+            Weights, shape ``[..., m]``, float64, on the device of G.
+        """
+        G = checked_gramian(G)
+        m = G.shape[-1]
+        norms, cosines = unit_rows(G)
+        draws = torch.rand((*G.shape[:-1], m - 1), dtype=G.dtype, device=G.device, generator=generator)
+        orders = draws.argsort(-1).reshape(-1, m, m - 1).cpu().numpy()
+        flat = _project_in_order(cosines.reshape(-1, m, m).cpu().numpy(), orders)
+        rows = torch.from_numpy(flat).to(G.device).reshape(G.shape)
+        # Row i of `rows` holds the unit-row weights of unit row i: scale it up by dᵢ, then each by 1/dⱼ.
+        shift = (rows - torch.eye(m, dtype=G.dtype, device=G.device)) * norms.unsqueeze(-1)
+        return 1 + torch.where(norms > 0, shift.sum(-2) / norms, 0.0)
+
+    __repr__ = short_repr
+
+
+@compiled
+def _project_in_order(
+    cosines: npt.NDArray[np.float64], orders: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Return, for each row, the weights of its successive projections in unit rows."""
+    size, m, _ = cosines.shape
+    weights = np.zeros((size, m, m))
+    for b in range(size):
+        for i in range(m):
+            w = weights[b, i]
+            w[i] = 1.0
+            for k in range(m - 1):
+                j = orders[b, i, k]
+                if j >= i:
+                    j += 1  # the orders count the other rows only
+                conflict = np.dot(cosines[b, j], w)
+                if conflict < 0.0 and cosines[b, j, j] > 0.0:
+                    w[j] -= conflict
+    return weights

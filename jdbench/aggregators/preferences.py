@@ -1,0 +1,51 @@
+"""Preference vectors: one positive number a row, in place of the uniform 1/m ([JD] Sections 2.3 and C.10)."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from jdbench.errors import InputError
+from jdbench.shapes import Gramian
+
+
+def checked_preferences(preferences: Sequence[float] | None) -> tuple[float, ...] | None:
+    """Return the preferences as a tuple.
+
+    Args:
+        preferences: Positive finite numbers, or None for 1/m each.
+
+    Returns:
+        The same numbers, or None.
+
+    Raises:
+        InputError: One of them is not positive and finite, or there are none.
+    """
+    if preferences is None:
+        return None
+    values = tuple(float(p) for p in preferences)
+    if not values or not all(0 < p < math.inf for p in values):
+        raise InputError(f"preferences={values}, required positive finite numbers, one a row, got others")
+    return values
+
+
+def preference_vector(preferences: tuple[float, ...] | None, G: Gramian) -> Tensor:
+    """Return the preferences as a vector that fits a Gramian.
+
+    Args:
+        preferences: One number a row, or None for 1/m each.
+        G: Gramian, shape ``[..., m, m]``.
+
+    Returns:
+        Shape ``[m]``, dtype and device of G.
+
+    Raises:
+        InputError: Their number is not m.
+    """
+    m = G.shape[-1]
+    if preferences is None:
+        return G.new_full((m,), 1 / m)
+    if len(preferences) != m:
+        raise InputError(f"preferences={preferences}, required {m} numbers, got {len(preferences)}, one a row")
+    return torch.tensor(preferences, dtype=G.dtype, device=G.device)

@@ -1,0 +1,1 @@
+"""Solvers of the dual cone's program in unit rows, one a file."""

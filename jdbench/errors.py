@@ -1,0 +1,49 @@
+"""The exceptions of jdbench: one root, one class for each thing a caller may want to tell apart."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class JDBenchError(Exception):
+    """Root of every exception that jdbench raises on purpose."""
+
+
+class InputError(JDBenchError, ValueError):
+    """An argument has the wrong value, shape or type; the message names it."""
+
+
+class NonFiniteError(InputError):
+    """A matrix holds NaN or infinity, or entries whose squares leave the range of float64."""
+
+
+class UnknownNameError(InputError):
+    """A name (aggregator, problem, solver, preset) that nothing answers to."""
+
+
+class StoreError(JDBenchError):
+    """A store of records cannot be read or written."""
+
+
+class SolverError(JDBenchError):
+    """A solver stopped without an answer within its tolerance."""
+
+
+class MissingExtraError(JDBenchError, ImportError):
+    """An optional dependency is not installed; the message names the extra that brings it."""
+
+
+def unknown_name(what: str, name: str, known: Iterable[str]) -> UnknownNameError:
+    """Return the error for a name that nothing answers to, with the nearest known names.
+
+    Args:
+        what: The kind of thing that was asked for, such as ``"problem"``.
+        name: What arrived.
+        known: The names that would have been accepted.
+
+    Returns:
+        The error, to be raised by the caller.
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(names)}"
+    return UnknownNameError(f"{what}={name!r}, required a known {what}, got an unknown one, {hint}")

@@ -1,0 +1,69 @@
+"""Gramian of an explicit Jacobian, G = JJᵀ, and its rows combined, Jᵀw, both in float64 ([JD] Section 6)."""
+
+import torch
+from torch import Tensor
+
+from jdbench.errors import InputError, NonFiniteError
+from jdbench.shapes import Gramian, Jacobian, Vector, Weights
+
+
+def gramian(J: Jacobian) -> Gramian:
+    """Return G = JJᵀ, accumulated in float64.
+
+    The square of a gradient of norm 1e-23 is zero in float32, hence the precision. Whether J is
+    finite shows on the diagonal of G, so J is read a second time only to say where it is not.
+
+    Args:
+        J: Jacobian, shape ``[..., m, n]`` with m ≥ 1, any floating dtype.
+
+    Returns:
+        Gramian, shape ``[..., m, m]``, float64, on the device of J.
+
+    Raises:
+        InputError: J is no floating tensor of at least two dimensions, or has no row.
+        NonFiniteError: J holds NaN or infinity, or entries beyond 1e150.
+    """
+    _check_jacobian(J)
+    J = J.detach().to(torch.float64)
+    G = J @ J.mT
+    if not bool(torch.isfinite(G.diagonal(dim1=-2, dim2=-1)).all()):
+        raise _non_finite(J)
+    return G
+
+
+def combine(J: Jacobian, w: Weights) -> Vector:
+    """Return Jᵀw, summed in float64 and rounded once to the dtype of J.
+
+    Args:
+        J: Jacobian, shape ``[..., m, n]``.
+        w: Weights of the rows, shape ``[..., m]``, float64.
+
+    Returns:
+        Combination of the rows, shape ``[..., n]``, dtype of J.
+    """
+    return (w.unsqueeze(-2) @ J.detach().to(torch.float64)).squeeze(-2).to(J.dtype)
+
+
+def _check_jacobian(J: Tensor) -> None:
+    if not isinstance(J, Tensor) or not J.is_floating_point():  # pyright: ignore[reportUnnecessaryIsInstance]
+        got = f"dtype {J.dtype}" if isinstance(J, Tensor) else type(J).__name__  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InputError(f"J, required a floating-point torch.Tensor, got {got}, convert it first")
+    if J.ndim < 2 or J.shape[-2] < 1:
+        raise InputError(
+            f"J, required shape [..., m, n] with m ≥ 1, got {tuple(J.shape)}, pass one gradient a row"
+        )
+
+
+def _non_finite(J: Tensor) -> NonFiniteError:
+    for name, bad in (("NaN", torch.isnan(J)), ("infinity", torch.isinf(J))):
+        if bool(bad.any()):
+            where = tuple(int(i) for i in bad.nonzero()[0])
+            return NonFiniteError(
+                f"J{list(where)}={name}, required finite entries, got {int(bad.sum())} of {name}, "
+                "mask or rescale the objectives that produce them"
+            )
+    largest = float(J.abs().max())
+    return NonFiniteError(
+        f"max|J|={largest:.3g}, required entries within 1e±150, got squares beyond float64, "
+        "rescale J (every deterministic aggregator is homogeneous)"
+    )

@@ -1,0 +1,72 @@
+"""Gramian of the unit rows, Ĝ = D⁻¹GD⁻¹ with D the row norms: what remains of G when scale is set aside.
+
+The dual cone of the rows does not change when a row is rescaled, and neither does the rank of J. What is
+decided in unit rows is decided alike for gradients of norm 1e-150 and 1e150.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from jdbench.errors import InputError, NonFiniteError
+from jdbench.shapes import Gramian, Norms
+
+
+class UnitRows(NamedTuple):
+    """A Gramian taken apart: G = diag(norms) · gramian · diag(norms).
+
+    Attributes:
+        norms: Row norms d, shape ``[..., m]``, in the unit of the gradients.
+        gramian: Cosines of the rows, shape ``[..., m, m]``: ones on the diagonal, except for
+            zero rows, which are zero throughout.
+    """
+
+    norms: Norms
+    gramian: Gramian
+
+
+def checked_gramian(G: Gramian) -> Gramian:
+    """Return G in float64 once it looks like a Gramian.
+
+    Args:
+        G: Gramian, shape ``[..., m, m]`` with m ≥ 1, any floating dtype.
+
+    Returns:
+        The same matrix, float64, detached from any graph.
+
+    Raises:
+        InputError: G is no floating tensor, not square, empty, or has a negative diagonal.
+        NonFiniteError: G holds NaN or infinity.
+    """
+    if not isinstance(G, Tensor) or not G.is_floating_point():  # pyright: ignore[reportUnnecessaryIsInstance]
+        got = f"dtype {G.dtype}" if isinstance(G, Tensor) else type(G).__name__  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InputError(f"G, required a floating-point torch.Tensor, got {got}, convert it first")
+    if G.ndim < 2 or G.shape[-1] != G.shape[-2] or G.shape[-1] < 1:
+        raise InputError(f"G, required shape [..., m, m] with m ≥ 1, got {tuple(G.shape)}, pass G = JJᵀ")
+    G = G.detach().to(torch.float64)
+    if not bool(torch.isfinite(G).all()):
+        kind = "NaN" if bool(torch.isnan(G).any()) else "infinity"
+        where = [int(i) for i in (~torch.isfinite(G)).nonzero()[0]]
+        raise NonFiniteError(f"G{where}={kind}, required finite entries, got {kind}, look at the gradients")
+    if bool((G.diagonal(dim1=-2, dim2=-1) < 0).any()):
+        raise InputError("G, required a positive semi-definite matrix, got a negative diagonal, pass G = JJᵀ")
+    return G
+
+
+def unit_rows(G: Gramian) -> UnitRows:
+    """Return the row norms and the Gramian of the unit rows.
+
+    Args:
+        G: Gramian, shape ``[..., m, m]``, float64, checked.
+
+    Returns:
+        Norms ``[..., m]`` and unit-row Gramian ``[..., m, m]``. Zero rows keep norm 0 and zero cosines.
+    """
+    norms = G.diagonal(dim1=-2, dim2=-1).sqrt()
+    inverse = torch.where(norms > 0, 1 / norms, 0.0)
+    # One factor at a time: the product of two norms can leave the range of float64, a cosine cannot.
+    cosines = (G * inverse.unsqueeze(-1)) * inverse.unsqueeze(-2)
+    cosines = cosines.clamp(-1.0, 1.0)
+    diagonal = (norms > 0).to(torch.float64)
+    return UnitRows(norms, cosines + torch.diag_embed(diagonal - cosines.diagonal(dim1=-2, dim2=-1)))
