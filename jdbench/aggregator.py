@@ -1,12 +1,8 @@
 """What an aggregator is, A: R^(m×n) → Rⁿ ([JD] Section 2.1), how one is named, and how any of them is called."""
 
-import ast
 import importlib
-import inspect
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -16,6 +12,7 @@ from torch import Tensor
 from jdbench.errors import InputError, unknown_name
 from jdbench.gramian import combine, gramian
 from jdbench.shapes import Gramian, Jacobian, Vector, Weights
+from jdbench.spec import build, load, parse
 
 BUILT_IN = "jdbench.aggregators"
 
@@ -102,30 +99,21 @@ def resolve(spec: str) -> Named:
             names nothing that can be called.
         UnknownNameError: The module holds no such name.
     """
-    path, keywords = _parse(spec)
-    module_name, _, name = path.rpartition(":")
-    module = _import(module_name or BUILT_IN, spec)
-    found = getattr(module, name, None)
-    if found is None or (not module_name and name not in module.__all__):
-        if module_name:
-            raise unknown_name(f"name in {module_name}", name, [n for n in dir(module) if n[0] != "_"])
-        raise unknown_name("aggregator", name, module.__all__)
-    if inspect.isclass(found) or keywords or _is_factory(found):
-        try:
-            found = found(**keywords)
-        except InputError:
-            raise
-        except Exception as error:
-            raise InputError(
-                f"aggregator={spec!r}, required keywords that {name} takes, got {type(error).__name__}: "
-                f"{error}, see its documentation"
-            ) from error
-    if not callable(found):
+    parsed = parse(spec, "aggregator")
+    if parsed.module:
+        found = load(parsed, spec, "aggregator")
+    else:
+        module = importlib.import_module(BUILT_IN)
+        if parsed.name not in module.__all__:
+            raise unknown_name("aggregator", parsed.name, module.__all__)
+        found = getattr(module, parsed.name)
+    built = build(found, parsed, spec, "aggregator")
+    if not callable(built):
         raise InputError(
             f"aggregator={spec!r}, required a callable Tensor[m, n] → Tensor[n], got "
-            f"{type(found).__name__}, name a class or a function"
+            f"{type(built).__name__}, name a class or a function"
         )
-    return Named(repr(found) if not module_name else spec.replace(" ", ""), found)
+    return Named(spec.replace(" ", "") if parsed.module else repr(built), built)
 
 
 def aggregate(
@@ -188,45 +176,3 @@ def short_repr(aggregator: object) -> str:
 
 def _device(generator: torch.Generator | None) -> torch.device:
     return torch.device("cpu") if generator is None else generator.device
-
-
-def _parse(spec: str) -> tuple[str, dict[str, Any]]:
-    path, bracket, _ = spec.partition("(")
-    path = path.strip()
-    if not all(part.isidentifier() for part in path.replace(":", ".").split(".")) or path.count(":") > 1:
-        raise InputError(
-            f"aggregator={spec!r}, required Name, Name(key=literal) or package.module:Name, got something "
-            "else, see `jdbench list aggregators`"
-        )
-    if not bracket:
-        return path, {}
-    try:
-        call = ast.parse("f" + spec[spec.index("(") :].strip(), mode="eval").body
-        if not isinstance(call, ast.Call) or call.args or any(k.arg is None for k in call.keywords):
-            raise ValueError("keywords only")
-        return path, {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
-    except (SyntaxError, ValueError) as error:
-        raise InputError(
-            f"aggregator={spec!r}, required literal keywords such as (c=0.4), got {error}, mend the brackets"
-        ) from error
-
-
-def _import(name: str, spec: str) -> Any:
-    here = str(Path.cwd())
-    if name != BUILT_IN and here not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        return importlib.import_module(name)
-    except Exception as error:
-        raise InputError(
-            f"aggregator={spec!r}, required a module that imports, got {type(error).__name__}: {error}, "
-            f"try `python -c 'import {name}'`"
-        ) from error
-
-
-def _is_factory(found: Any) -> bool:
-    try:
-        parameters = inspect.signature(found).parameters.values()
-    except (TypeError, ValueError):
-        return False
-    return all(p.default is not p.empty for p in parameters)

@@ -1,0 +1,167 @@
+"""A whole benchmark: specs from a protocol, run where they are missing from the store, with a live display."""
+
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from jdbench.aggregator import resolve
+from jdbench.aggregators import LEADERBOARD
+from jdbench.environment import environment
+from jdbench.errors import InputError, JDBenchError, StoreError
+from jdbench.optimizers import DESCENT, check_optimizer
+from jdbench.problem import available_problems, resolve_problem
+from jdbench.protocol import Protocol, RunSpec, batches, first_round, preset, second_round
+from jdbench.record import Record
+from jdbench.runner import local_executor, run_batches
+from jdbench.store import Store
+
+
+def run_benchmark(
+    *,
+    problems: Sequence[str] | None,
+    aggregators: Sequence[str] | None,
+    preset_name: str,
+    seeds: int | None,
+    optimizer: str,
+    path: Path,
+    workers: int,
+    console: Console,
+) -> int:
+    """Run what the store lacks, and print what became of it.
+
+    Args:
+        problems: Specs of problems; all announced ones if None.
+        aggregators: Specs of aggregators; the leaderboard's if None.
+        preset_name: Name of the protocol.
+        seeds: Number of runs of each rate; the preset's if None.
+        optimizer: Spec of the optimiser.
+        path: The store, made if missing.
+        workers: Number of processes.
+        console: Where progress goes.
+
+    Returns:
+        Number of runs that failed.
+
+    Raises:
+        InputError: A name or number is not usable; found before anything runs.
+        StoreError: The store cannot be written, or holds another preset.
+        JDBenchError: A worker process died.
+    """
+    protocol = _protocol(preset_name, seeds, optimizer)
+    if workers < 1:
+        raise InputError(f"workers={workers}, required at least 1, got fewer, try the number of cores")
+    names = list(problems or available_problems())
+    for name in names:
+        resolve_problem(name)
+    specs = [resolve(spec).spec for spec in aggregators or LEADERBOARD]
+    stamp = protocol.preset if optimizer == DESCENT else f"{protocol.preset} with {optimizer}"
+    with Store(path, create=True) as store:
+        if store.presets() not in ([], [stamp]):
+            raise StoreError(
+                f"store={path}, required one of preset {stamp}, got one of {', '.join(store.presets())}, "
+                "choose another with --store"
+            )
+        store.stamp(stamp)
+        first = first_round(protocol, names, specs)
+        facts = environment(workers)
+        failures: list[Record] = []
+        try:
+            with _display(console) as progress:
+                failures += _run_missing(first, store, facts, workers, progress, "runs")
+                if protocol.refined:
+                    wanted = {spec.key for spec in first}
+                    areas = {
+                        record.spec: record.indicators["area"]
+                        for record in store.records(curves=False)
+                        if record.spec.key in wanted
+                    }
+                    second = second_round(protocol, areas)
+                    failures += _run_missing(second, store, facts, workers, progress, "refined")
+        except BrokenExecutor as error:
+            raise JDBenchError(
+                "a worker process died (out of memory?); finished runs are stored, start again to go on, perhaps "
+                "with fewer --workers"
+            ) from error
+        except KeyboardInterrupt:
+            console.print(f"interrupted; {len(store.done())} runs are in {path}, start again to go on")
+            raise
+        _summary(store, path, failures, console)
+    return len(failures)
+
+
+def _protocol(name: str, seeds: int | None, optimizer: str) -> Protocol:
+    check_optimizer(optimizer)
+    protocol = preset(name).with_seeds(seeds)
+    return Protocol(**{**vars(protocol), "optimizer": optimizer})
+
+
+def _run_missing(
+    specs: Sequence[RunSpec], store: Store, facts: dict[str, str], workers: int, progress: Progress, name: str
+) -> list[Record]:
+    """Run the specs that the store lacks; return the failed records."""
+    done = store.done()
+    missing = [spec for spec in specs if spec.key not in done]
+    task = progress.add_task(name, total=len(specs), completed=len(specs) - len(missing), running=0, failed=0)
+    failures: list[Record] = []
+    if not missing:
+        return failures
+    _compile_kernels(missing, progress)
+    executor = local_executor(workers)
+    clean = False
+    try:
+        running = 2 * workers
+        for batch, records in run_batches(batches(missing), executor, running):
+            store.append(records, facts)
+            failures += [record for record in records if record.state == "failed"]
+            progress.update(task, advance=len(batch), failed=len(failures), running=workers)
+        clean = True
+    finally:
+        executor.shutdown(wait=clean, cancel_futures=True)
+        if not clean:
+            for child in multiprocessing.active_children():
+                child.kill()
+    return failures
+
+
+def _compile_kernels(specs: Sequence[RunSpec], progress: Progress) -> None:
+    """Call every aggregator once, so that each kernel is compiled here and read from the cache by the workers."""
+    import torch  # noqa: PLC0415
+
+    from jdbench.aggregator import Aggregator  # noqa: PLC0415
+
+    task = progress.add_task("compiling kernels", total=None, running=0, failed=0)
+    call: Callable[[str], object] = lambda spec: resolve(spec).aggregator  # noqa: E731
+    for spec in dict.fromkeys(spec.aggregator for spec in specs):
+        aggregator = call(spec)
+        if isinstance(aggregator, Aggregator):
+            aggregator(torch.eye(2, dtype=torch.float64), generator=torch.Generator().manual_seed(0))
+    progress.remove_task(task)
+
+
+def _display(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("running {task.fields[running]}, failed {task.fields[failed]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+    )
+
+
+def _summary(store: Store, path: Path, failures: Sequence[Record], console: Console) -> None:
+    console.print(f"{len(store.done())} runs in {path}; `jdbench report --store {path}` makes the page")
+    for record in failures[:5]:
+        spec = record.spec
+        console.print(
+            f"failed: {spec.aggregator} on {spec.problem}, rate {spec.rate:.3g}, seed {spec.seed}: {record.error}",
+            markup=False,
+        )
+    if len(failures) > 5:
+        console.print(f"… and {len(failures) - 5} more; failed runs are tried again at the next start")

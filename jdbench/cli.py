@@ -1,0 +1,122 @@
+"""The command line: parse, call one library function, print, return a code (0 fine, 1 no, 2 bad usage or input)."""
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from typer.exceptions import TyperException
+
+from jdbench.errors import JDBenchError
+
+app = typer.Typer(
+    name="jdbench",
+    help="The benchmark and the proof-checker of Jacobian descent.\n\n"
+    "Start with `jdbench run`, then `jdbench report`; open reports/index.html.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Listable(StrEnum):
+    """What `jdbench list` can show."""
+
+    PROBLEMS = "problems"
+    AGGREGATORS = "aggregators"
+    SOLVERS = "solvers"
+    PRESETS = "presets"
+
+
+@app.command("list")
+def list_(
+    what: Annotated[Listable | None, typer.Argument(help="Only this kind of thing.", show_default=False)] = None,
+) -> None:
+    """List the problems, aggregators, solvers and presets that there are."""
+    from jdbench.listing import listing  # noqa: PLC0415
+
+    console = Console()
+    for kind in [what] if what else list(Listable):
+        console.print(listing(str(kind)))
+
+
+@app.command()
+def run(
+    problem: Annotated[
+        list[str] | None,
+        typer.Option("--problem", "-p", help="A problem: a listed name or module:Name. Repeatable. [default: all]"),
+    ] = None,
+    aggregator: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--aggregator",
+            "-a",
+            help='An aggregator: UPGrad, "CAGrad(c=0.4)", package.module:Name. Repeatable. [default: the leaderboard]',
+        ),
+    ] = None,
+    preset: Annotated[
+        str,
+        typer.Option(help="Rates, seeds and budgets: quick (minutes), full (an hour), paper (half a day)."),
+    ] = "quick",
+    seeds: Annotated[int | None, typer.Option(help="Runs of each rate, seeds 1, 2, … [default: the preset's]")] = None,
+    optimizer: Annotated[
+        str, typer.Option(help='The step: descent, or one of torch.optim such as Adam or "SGD(momentum=0.9)".')
+    ] = "descent",
+    store: Annotated[
+        Path | None, typer.Option(help="File of records (SQLite). [default: results/PRESET.sqlite]")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes at a time. [default: the cores]")] = None,
+) -> None:
+    """Run aggregators on problems; each finished run is stored at once and never repeated.
+
+    Stop it any time (Ctrl-C, or worse) and start it again: it goes on where it was.
+    """
+    from jdbench.benchmark import run_benchmark  # noqa: PLC0415
+
+    failures = run_benchmark(
+        problems=problem or None,
+        aggregators=aggregator or None,
+        preset_name=preset,
+        seeds=seeds,
+        optimizer=optimizer,
+        path=store or Path("results") / f"{preset}.sqlite",
+        workers=len(os.sched_getaffinity(0)) if workers is None else workers,
+        console=Console(stderr=True),
+    )
+    raise typer.Exit(1 if failures else 0)
+
+
+@app.command()
+def report(
+    store: Annotated[Path, typer.Option(help="File of records.")] = Path("results/quick.sqlite"),
+    out: Annotated[Path, typer.Option(help="Folder for index.html, the figures (SVG) and the tables (CSV).")] = Path(
+        "reports"
+    ),
+) -> None:
+    """Write the leaderboard of a store as one page that needs no network, with its figures and tables."""
+    from jdbench.report import write_report  # noqa: PLC0415
+
+    page = write_report(store, out)
+    typer.echo(f"wrote {page}")
+
+
+def main() -> None:
+    """Run the command line; errors become one line on standard error and exit code 2."""
+    try:
+        code = app(standalone_mode=False)
+    except (JDBenchError, TyperException) as error:
+        message = error.format_message() if isinstance(error, TyperException) else str(error)
+        print(f"jdbench: {' '.join(message.split())}", file=sys.stderr)
+        sys.exit(2)
+    except (KeyboardInterrupt, typer.Abort):
+        print("jdbench: interrupted", file=sys.stderr)
+        sys.exit(130)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

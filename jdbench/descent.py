@@ -1,0 +1,216 @@
+"""Jacobian descent, x ← x - ηA(J), with the full, a sub- or an estimated Jacobian ([JD] Algorithm 1, Section 2.1).
+
+JD, SSJD and SEJD share one loop and differ in the Jacobian it is fed: `full_jacobian`, `sub_jacobian` or
+`estimated_jacobian`, or a `Training`. Gradient descent is the case of one objective.
+"""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from jdbench.aggregator import Aggregator, AnyAggregator, aggregate
+from jdbench.errors import InputError, NonFiniteError
+from jdbench.optimizers import Optimizer
+from jdbench.problem import AnalyticProblem, Evaluation
+from jdbench.shapes import Vector
+
+DIVERGED = 1e12
+"""A member has diverged once an objective is not finite or exceeds this times (1 + its largest at the start)."""
+
+Source = Callable[[Vector, Tensor, int], Evaluation]
+"""Objectives and Jacobian at the points ``[k, n]`` of members ``[k]`` at a step."""
+
+Watch = Callable[[int, Vector, Tensor, Evaluation, "Vector | None"], None]
+"""Called before each step with its index, points, members, evaluation and direction; at the end without one."""
+
+
+class State(StrEnum):
+    """How a member of the batch ended."""
+
+    FINISHED = "finished"
+    DIVERGED = "diverged"
+    FAILED = "failed"
+
+
+class Outcome(NamedTuple):
+    """The end of a descent.
+
+    Attributes:
+        x: Last points, shape ``[b, n]``; of a member that ended early, the point where it did.
+        states: How each member ended.
+        ends: Number of steps that each member took.
+        errors: What the aggregator raised, where a member failed; otherwise empty.
+    """
+
+    x: Vector
+    states: list[State]
+    ends: list[int]
+    errors: list[str]
+
+
+def full_jacobian(problem: AnalyticProblem) -> Source:
+    """Return the source of JD: the objectives and the whole Jacobian.
+
+    Args:
+        problem: Where from.
+
+    Returns:
+        A source for `descend`.
+    """
+
+    def source(x: Vector, members: Tensor, step: int) -> Evaluation:  # noqa: ARG001
+        return Evaluation(problem.objectives(x), problem.jacobian(x))
+
+    return source
+
+
+def sub_jacobian(problem: AnalyticProblem, rows: int, generator: torch.Generator) -> Source:
+    """Return the source of SSJD: a random subset of the rows, the same for all members at a step.
+
+    Args:
+        problem: Where from.
+        rows: Number of rows drawn without replacement, 1 to m.
+        generator: Source of the draws.
+
+    Returns:
+        A source for `descend`.
+
+    Raises:
+        InputError: The number of rows is not within 1 to m.
+    """
+    if not 1 <= rows <= problem.m:
+        raise InputError(f"rows={rows}, required 1 to m={problem.m}, got another, choose fewer rows")
+
+    def source(x: Vector, members: Tensor, step: int) -> Evaluation:  # noqa: ARG001
+        drawn = torch.randperm(problem.m, generator=generator)[:rows].sort().values
+        return Evaluation(problem.objectives(x), problem.jacobian(x)[..., drawn, :])
+
+    return source
+
+
+def estimated_jacobian(problem: AnalyticProblem, noise: float, generator: torch.Generator) -> Source:
+    """Return the source of SEJD: an unbiased estimate, the Jacobian plus normal noise.
+
+    Args:
+        problem: Where from.
+        noise: Standard deviation of an entry's error, in the unit of the gradients, at least 0.
+        generator: Source of the noise.
+
+    Returns:
+        A source for `descend`.
+
+    Raises:
+        InputError: The noise is negative.
+    """
+    if not noise >= 0:
+        raise InputError(f"noise={noise}, required a number ≥ 0, got another, 0 is JD")
+
+    def source(x: Vector, members: Tensor, step: int) -> Evaluation:  # noqa: ARG001
+        J = problem.jacobian(x)
+        error = torch.randn(J.shape, dtype=J.dtype, generator=generator).to(J.device)
+        return Evaluation(problem.objectives(x), J + noise * error)
+
+    return source
+
+
+def descend(
+    x: Vector,
+    source: Source,
+    aggregator: AnyAggregator,
+    optimizer: Optimizer,
+    steps: int,
+    *,
+    generator: torch.Generator | None = None,
+    watch: Watch | None = None,
+) -> Outcome:
+    """Take steps of Jacobian descent with a batch of points at once ([JD] Algorithm 1).
+
+    A member that diverges (see `DIVERGED`), or whose Jacobian is not finite, is left out before the next
+    aggregation; so is one for which the aggregator raises. The others go on.
+
+    Args:
+        x: Starts, shape ``[b, n]``; not changed.
+        source: The Jacobian of each step.
+        aggregator: Any aggregator; one that takes no batches is called member by member.
+        optimizer: The step taken with the aggregation.
+        steps: Number of steps T, at least 0.
+        generator: Source of the aggregator's randomness.
+        watch: Sees every step.
+
+    Returns:
+        The last points and how each member ended.
+    """
+    x = x.detach().clone()
+    members = torch.arange(len(x))
+    states = [State.FINISHED] * len(x)
+    ends = [steps] * len(x)
+    errors = [""] * len(x)
+    limits: Tensor | None = None
+
+    def end(gone: Tensor, state: State, step: int) -> None:
+        for member in gone.tolist():
+            states[member], ends[member] = state, step
+
+    for step in range(steps + 1):
+        evaluation = source(x[members], members, step)
+        size = evaluation.objectives.abs().amax(-1)
+        if limits is None:
+            limits = DIVERGED * (1 + size)
+        sound = size <= limits[members]  # false for NaN
+        if not bool(sound.all()):
+            end(members[~sound], State.DIVERGED, step)
+            members, evaluation = members[sound], _select(evaluation, sound)
+        if step == steps or not len(members):
+            if watch and len(members):
+                watch(step, x[members], members, evaluation, None)
+            break
+        directions, sound, raised = _directions(aggregator, evaluation.jacobian, generator)
+        if not bool(sound.all()):
+            for member, error in zip(members[~sound].tolist(), raised, strict=True):
+                states[member] = State.FAILED if error else State.DIVERGED
+                ends[member], errors[member] = step, error
+            members, evaluation = members[sound], _select(evaluation, sound)
+            if not len(members):
+                break
+        if watch:
+            watch(step, x[members], members, evaluation, directions)
+        x[members] = optimizer.step(x[members], directions, members)
+    return Outcome(x, states, ends, errors)
+
+
+def _select(evaluation: Evaluation, keep: Tensor) -> Evaluation:
+    return Evaluation(evaluation.objectives[keep], evaluation.jacobian[keep])
+
+
+def _directions(
+    aggregator: AnyAggregator, J: Tensor, generator: torch.Generator | None
+) -> tuple[Tensor, Tensor, list[str]]:
+    """Return the directions of the members that have one, which these are, and what the others raised."""
+    if isinstance(aggregator, Aggregator):
+        everyone = torch.ones(len(J), dtype=torch.bool)
+        try:
+            return aggregator(J, generator=generator), everyone, []
+        except NonFiniteError:
+            # Within 1e±150 every sum of squares is finite: whatever lies beyond ends here.
+            sound = (J.abs().amax((-2, -1)) <= 1e150).cpu()
+            if bool(sound.all()):
+                raise
+            kept = J[sound]
+            directions = aggregator(kept, generator=generator) if len(kept) else kept.sum(-2)
+            return directions, sound, [""] * int((~sound).sum())
+    directions: list[Tensor] = []
+    sound = torch.zeros(len(J), dtype=torch.bool)
+    raised: list[str] = []
+    for index, matrix in enumerate(J):
+        if not bool(torch.isfinite(matrix).all()):
+            raised.append("")
+            continue
+        try:
+            directions.append(aggregate(aggregator, matrix, generator=generator))
+            sound[index] = True
+        except Exception as error:  # noqa: BLE001  a stranger's code: one bad matrix must not end the others
+            raised.append(f"{type(error).__name__}: {error}")
+    return torch.stack(directions) if directions else J.new_zeros(0, J.shape[-1]), sound, raised

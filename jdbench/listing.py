@@ -1,0 +1,78 @@
+"""Tables of what there is to choose from, for `jdbench list`."""
+
+import inspect
+
+from rich.table import Table
+
+from jdbench import aggregators, protocol
+from jdbench.dual_cone import available_solvers
+from jdbench.problem import AnalyticProblem, available_problems, resolve_problem
+
+
+def listing(kind: str) -> Table:
+    """Return the table of one kind of thing.
+
+    Args:
+        kind: ``problems``, ``aggregators``, ``solvers`` or ``presets``.
+
+    Returns:
+        A table for rich to print.
+    """
+    return {
+        "problems": _problems,
+        "aggregators": _aggregators,
+        "solvers": _solvers,
+        "presets": _presets,
+    }[kind]()
+
+
+def _problems() -> Table:
+    table = _table("problems", "name", "family", "what it is", "source")
+    for name in available_problems():
+        problem = resolve_problem(name)
+        analytic = isinstance(problem, AnalyticProblem)
+        size = f" (m={problem.m}, n={problem.n})" if analytic else ""
+        table.add_row(name, problem.family, _first_sentence(type(problem)) + size, problem.source)
+    return table
+
+
+def _aggregators() -> Table:
+    table = _table("aggregators", "name", "keywords", "what it is")
+    for name in sorted(aggregators.__all__):
+        kind = getattr(aggregators, name)
+        keywords = ", ".join(str(p.replace(annotation=p.empty)) for p in inspect.signature(kind).parameters.values())
+        table.add_row(name, keywords, _first_sentence(inspect.getmodule(kind)))
+    return table
+
+
+def _solvers() -> Table:
+    table = _table("solvers of the dual cone", "name", "from")
+    for name in available_solvers():
+        table.add_row(name, "jdbench" if name == "active-set" else "qpsolvers")
+    return table
+
+
+def _presets() -> Table:
+    table = _table("presets", "name", "rates (analytic, training)", "refined", "seeds", "steps", "epochs")
+    for p in protocol.PRESETS.values():
+        table.add_row(
+            p.preset,
+            f"{len(p.analytic_rates)}, {len(p.training_rates)}",
+            str(p.refined),
+            f"{p.analytic_seeds}, {p.training_seeds}",
+            str(p.analytic_steps),
+            str(p.training_epochs),
+        )
+    return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _first_sentence(thing: object) -> str:
+    text = " ".join((inspect.getdoc(thing) or "").split())
+    return text.partition(": ")[2].partition(" ([JD]")[0] if ": " in text[:20] else text.partition(" ([JD]")[0]

@@ -1,0 +1,75 @@
+"""Records to indicators: one row a run, and the runs at the selected learning rate ([JD] Appendix D.1)."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from jdbench.record import Record
+
+GROUP = ["problem", "aggregator", "seed"]
+
+
+def indicator_table(records: Iterable[Record]) -> pd.DataFrame:
+    """Return one row a record: its spec, how it ended, its indicators.
+
+    ``score`` is ``area`` divided by ``start``: the mean of the criterion over the run as a share of its value at
+    the start, a pure number, infinite for a run that diverged or failed.
+
+    Args:
+        records: Any records; their curves are not read.
+
+    Returns:
+        A table with columns ``problem aggregator rate seed steps optimizer trace state steps_taken seconds error
+        score`` and one for each indicator, NaN where a run has none.
+    """
+    rows = [
+        {
+            **vars(record.spec),
+            "state": str(record.state),
+            "steps_taken": record.steps_taken,
+            "seconds": record.seconds,
+            "error": record.error,
+            **record.indicators,
+        }
+        for record in records
+    ]
+    table = pd.DataFrame(rows)
+    if len(table):
+        table["score"] = np.where(np.isfinite(table["area"]), table["area"] / table["start"], np.inf)
+    return table
+
+
+def selected_runs(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the run of the best rate for each problem, aggregator and seed ([JD] D.1).
+
+    The best has the smallest area under the curve; of equal ones the smaller rate wins. Reference runs, at
+    a given rate, do not compete.
+
+    Args:
+        table: An `indicator_table`.
+
+    Returns:
+        Its rows of the best rates, with ``rates_tried``, ``rates_lost`` (diverged or failed) and ``at_edge``: whether the
+        best rate is the smallest or largest that was tried, so that a better one may lie beyond.
+    """
+    competing = table[~table["trace"].astype(bool)].sort_values([*GROUP, "score", "rate"], kind="stable")
+    groups = competing.groupby(GROUP, sort=False)
+    best = groups.head(1).set_index(GROUP)
+    best["rates_tried"] = groups.size()
+    best["rates_lost"] = groups["state"].agg(lambda states: int((states != "finished").sum()))
+    edges = groups["rate"].agg(["min", "max"])
+    best["at_edge"] = (best["rate"] == edges["min"]) | (best["rate"] == edges["max"])
+    return best.reset_index()
+
+
+def reference_runs(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs at Theorem 1's rate 1/(β√m), whose paths were kept.
+
+    Args:
+        table: An `indicator_table`.
+
+    Returns:
+        Its rows of reference runs.
+    """
+    return table[table["trace"].astype(bool)].reset_index(drop=True)

@@ -1,0 +1,175 @@
+"""What a problem provides: objectives and their Jacobian, starts, and a way to tell how good a point is."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from jdbench.errors import InputError, unknown_name
+from jdbench.shapes import Jacobian, Objectives, Vector
+from jdbench.spec import build, load, parse
+
+
+class AnalyticProblem(ABC):
+    """A function f: Rⁿ → R^m in closed form whose Pareto set or front is known.
+
+    All methods take points of shape ``[..., n]`` in float64 (float32 works too) and any batch dimensions.
+
+    Attributes:
+        family: The heading under which reports list it.
+        source: Where it was published.
+        m: Number of objectives.
+        n: Number of parameters.
+        beta: β of ‖Jf(x) - Jf(y)‖_F ≤ β‖x - y‖ ([JD] eq. 17), or None if there is none.
+        convex: Whether every objective is convex.
+        space: Where `distance` is measured: among parameters, ``"x"``, or objective values, ``"f"``.
+    """
+
+    family: ClassVar[str]
+    source: ClassVar[str]
+    m: int
+    n: int
+    beta: float | None
+    convex: bool
+    space: Literal["x", "f"]
+
+    @abstractmethod
+    def objectives(self, x: Vector) -> Objectives:
+        """Return f(x), shape ``[..., m]``."""
+
+    @abstractmethod
+    def jacobian(self, x: Vector) -> Jacobian:
+        """Return Jf(x), shape ``[..., m, n]``."""
+
+    @abstractmethod
+    def start(self, seed: int) -> Vector:
+        """Return the start of run ``seed`` ≥ 1, shape ``[n]``, float64."""
+
+    @abstractmethod
+    def pareto_set(self, count: int) -> Vector:
+        """Return at most ``count`` points of the Pareto set, in order along it, shape ``[k, n]``, float64."""
+
+    @abstractmethod
+    def distance(self, x: Vector) -> Tensor:
+        """Return the Euclidean distance to the Pareto set, or of f(x) to the front, shape ``[...]``."""
+
+    def reference_rate(self) -> float | None:
+        """Return Theorem 1's step size 1/(β√m), or None without a β."""
+        return None if self.beta is None else 1 / (self.beta * self.m**0.5)
+
+
+class Evaluation(NamedTuple):
+    """Objectives and Jacobian at a batch of points.
+
+    Attributes:
+        objectives: Values, shape ``[b, m]``.
+        jacobian: Gradients in rows, shape ``[b, m, n]``.
+    """
+
+    objectives: Objectives
+    jacobian: Jacobian
+
+
+class Training(ABC):
+    """One training of a model: a start, and the losses of the batch of each step.
+
+    Attributes:
+        parameters: The model's parameters at the start, flattened, shape ``[n]``.
+        steps_per_epoch: Number of batches in an epoch.
+    """
+
+    parameters: Vector
+    steps_per_epoch: int
+
+    @abstractmethod
+    def evaluate(self, x: Vector, step: int) -> Evaluation:
+        """Return the losses of the batch of a step and their Jacobian.
+
+        Args:
+            x: Parameters, shape ``[b, n]``: b copies of the model.
+            step: Index of the batch, from 0; the same index is the same batch.
+
+        Returns:
+            Losses ``[b, m]`` and Jacobian ``[b, m, n]``.
+        """
+
+    @abstractmethod
+    def loss(self, x: Vector) -> Tensor:
+        """Return the average loss over the training set, shape ``[b]``, of parameters ``[b, n]``."""
+
+
+class TrainingProblem(ABC):
+    """A model, a data set and a loss whose objectives are stochastic.
+
+    Attributes:
+        family: The heading under which reports list it.
+        source: Where it was published.
+    """
+
+    family: ClassVar[str]
+    source: ClassVar[str]
+
+    @abstractmethod
+    def training(self, seed: int) -> Training:
+        """Return the training of run ``seed`` ≥ 1: the seed draws the subset, the weights and the batches."""
+
+
+Problem = AnalyticProblem | TrainingProblem
+
+ENTRY_POINTS = "jdbench.problems"
+
+
+def available_problems() -> dict[str, Callable[[], Any]]:
+    """Return the problems that installed packages announce, each as a function that loads its class.
+
+    A package announces a problem by an entry point of the group ``jdbench.problems``.
+    """
+    return {point.name: point.load for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda p: p.name)}
+
+
+def resolve_problem(spec: str) -> Problem:
+    """Return the problem that a spec names: an announced one, or anybody's ``package.module:Name(…)``.
+
+    Args:
+        spec: The name, with keywords if need be.
+
+    Returns:
+        The problem.
+
+    Raises:
+        InputError: The spec names something that is no problem, or its keywords do not fit.
+        UnknownNameError: Nothing has that name.
+    """
+    bare, bracket, rest = spec.partition("(")
+    announced = available_problems()
+    if ":" in bare:
+        parsed = parse(spec, "problem")
+        found = load(parsed, spec, "problem")
+    elif bare in announced:
+        # Announced names are the field's and may hold a hyphen, which no spec may.
+        parsed = parse("Problem" + bracket + rest, "problem")
+        found = announced[bare]()
+    else:
+        raise unknown_name("problem", spec, announced)
+    problem = build(found, parsed, spec, "problem")
+    if not isinstance(problem, AnalyticProblem | TrainingProblem):
+        raise InputError(
+            f"problem={spec!r}, required an AnalyticProblem or a TrainingProblem, got "
+            f"{type(problem).__name__}, inherit from one of them"
+        )
+    return problem
+
+
+def seeded(seed: int) -> torch.Generator:
+    """Return a CPU generator in the state of a seed.
+
+    Args:
+        seed: Any integer ≥ 0.
+
+    Returns:
+        A new generator.
+    """
+    return torch.Generator().manual_seed(seed)

@@ -1,0 +1,126 @@
+"""Specs, the names by which things are chosen: ``Name``, ``Name(key=literal)``, ``package.module:Name(…)``."""
+
+import ast
+import importlib
+import inspect
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jdbench.errors import InputError, unknown_name
+
+
+class Spec(NamedTuple):
+    """A spec taken apart.
+
+    Attributes:
+        module: Dotted name of a module, or empty.
+        name: Name within the module.
+        keywords: Keyword arguments, literals all.
+    """
+
+    module: str
+    name: str
+    keywords: dict[str, Any]
+
+
+def parse(text: str, what: str) -> Spec:
+    """Return the parts of a spec.
+
+    Args:
+        text: The spec.
+        what: The kind of thing it names, for the message of an error.
+
+    Returns:
+        Module, name and keywords.
+
+    Raises:
+        InputError: The text is no spec.
+    """
+    path, bracket, _ = text.partition("(")
+    module, _, name = path.strip().rpartition(":")
+    if not name.isidentifier() or (":" in path and not all(p.isidentifier() for p in module.split("."))):
+        raise InputError(
+            f"{what}={text!r}, required Name, Name(key=literal) or package.module:Name, got something else, "
+            f"see `jdbench list {what}s`"
+        )
+    if not bracket:
+        return Spec(module, name, {})
+    try:
+        call = ast.parse("f" + text[text.index("(") :].strip(), mode="eval").body
+        if not isinstance(call, ast.Call) or call.args or any(k.arg is None for k in call.keywords):
+            raise ValueError("something that is no keyword")
+        return Spec(module, name, {str(k.arg): ast.literal_eval(k.value) for k in call.keywords})
+    except (SyntaxError, ValueError) as error:
+        raise InputError(
+            f"{what}={text!r}, required literal keywords such as (c=0.4), got {error}, mend the brackets"
+        ) from error
+
+
+def load(spec: Spec, text: str, what: str) -> Any:
+    """Return what ``module:name`` names, the working directory being searched first.
+
+    Args:
+        spec: A spec with a module.
+        text: The spec as it was given.
+        what: The kind of thing it names, for the message of an error.
+
+    Returns:
+        Whatever has that name.
+
+    Raises:
+        InputError: The module does not import.
+        UnknownNameError: The module holds no such name.
+    """
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        module = importlib.import_module(spec.module)
+    except Exception as error:
+        raise InputError(
+            f"{what}={text!r}, required a module that imports, got {type(error).__name__}: {error}, "
+            f"try `python -c 'import {spec.module}'`"
+        ) from error
+    try:
+        return getattr(module, spec.name)
+    except AttributeError:
+        known = [name for name in dir(module) if not name.startswith("_")]
+        raise unknown_name(f"name in {spec.module}", spec.name, known) from None
+
+
+def build(found: Any, spec: Spec, text: str, what: str) -> Any:
+    """Return the thing itself: a class or a factory is called with the keywords, anything else is it.
+
+    Args:
+        found: What the spec names.
+        spec: The spec, for its keywords.
+        text: The spec as it was given.
+        what: The kind of thing it names, for the message of an error.
+
+    Returns:
+        An instance, or ``found``.
+
+    Raises:
+        InputError: The keywords do not fit.
+    """
+    if not (inspect.isclass(found) or spec.keywords or _is_factory(found)):
+        return found
+    try:
+        return found(**spec.keywords)
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            f"{what}={text!r}, required keywords that {spec.name} takes, got {type(error).__name__}: {error}, "
+            "see its documentation"
+        ) from error
+
+
+def _is_factory(found: Any) -> bool:
+    """Whether it can be called with no arguments, all of its parameters having defaults."""
+    try:
+        parameters = inspect.signature(found).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    return all(p.default is not p.empty for p in parameters)

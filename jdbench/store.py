@@ -1,0 +1,190 @@
+"""Records in SQLite: each is written when it ends, and what is written is never run again."""
+
+import io
+import json
+import math
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from jdbench.errors import StoreError
+from jdbench.protocol import RunSpec
+from jdbench.record import Array, Record
+
+APPLICATION_ID = 0x4A44424E  # "JDBN", by which the file is told from other SQLite databases
+VERSION = 1
+
+SCHEMA = """
+CREATE TABLE environments (id INTEGER PRIMARY KEY, facts TEXT NOT NULL UNIQUE);
+CREATE TABLE records (
+    key TEXT PRIMARY KEY,
+    problem TEXT NOT NULL, aggregator TEXT NOT NULL, rate REAL NOT NULL, seed INTEGER NOT NULL,
+    steps INTEGER NOT NULL, optimizer TEXT NOT NULL, trace INTEGER NOT NULL,
+    state TEXT NOT NULL, steps_taken INTEGER NOT NULL, seconds REAL NOT NULL,
+    indicators TEXT NOT NULL, curves BLOB NOT NULL, error TEXT NOT NULL,
+    environment INTEGER NOT NULL REFERENCES environments(id), written REAL NOT NULL
+);
+CREATE TABLE presets (preset TEXT PRIMARY KEY);
+"""
+
+
+class Store:
+    """A file of records. Use it as a context manager.
+
+    Raises:
+        StoreError: The file is missing (unless it may be created), is no store, or comes from another version.
+    """
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        self.path = path
+        if create:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StoreError(f"store={path}, required a place to write, got {error}, choose another") from error
+        elif not path.is_file():
+            raise StoreError(f"store={path}, required a file of records, got none, `jdbench run` makes one")
+        try:
+            self.connection = sqlite3.connect(path, timeout=60)
+            self._open()
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.connection.close()
+
+    def append(self, records: Sequence[Record], facts: dict[str, str]) -> None:
+        """Write records in one transaction; a failed run's record gives way to a later one.
+
+        Args:
+            records: What to write.
+            facts: The environment that they come from.
+
+        Raises:
+            StoreError: The file cannot be written.
+        """
+        try:
+            with self.connection:
+                text = json.dumps(facts, sort_keys=True)
+                self.connection.execute("INSERT OR IGNORE INTO environments (facts) VALUES (?)", (text,))
+                (environment,) = self.connection.execute(
+                    "SELECT id FROM environments WHERE facts = ?", (text,)
+                ).fetchone()
+                self.connection.executemany(
+                    f"INSERT OR REPLACE INTO records VALUES ({','.join('?' * 16)})",
+                    [_row(record, environment) for record in records],
+                )
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
+
+    def done(self) -> set[str]:
+        """Return the keys of the runs that need not be run again: all but the failed ones."""
+        return {key for (key,) in self._query("SELECT key FROM records WHERE state != 'failed'")}
+
+    def stamp(self, preset: str) -> None:
+        """Note that a preset was run into this store.
+
+        Args:
+            preset: Its name.
+        """
+        with self.connection:
+            self.connection.execute("INSERT OR IGNORE INTO presets VALUES (?)", (preset,))
+
+    def presets(self) -> list[str]:
+        """Return the names of the presets that were run into this store, sorted."""
+        return sorted(name for (name,) in self._query("SELECT preset FROM presets"))
+
+    def records(self, *, curves: bool = True) -> Iterator[Record]:
+        """Yield all records, in the order of their specs.
+
+        Args:
+            curves: Whether to read the curves too.
+
+        Yields:
+            Records; without curves if so asked.
+        """
+        order = "problem, aggregator, seed, rate, trace, steps"
+        rows = self._query(
+            "SELECT problem, aggregator, rate, seed, steps, optimizer, trace, state, steps_taken, seconds, "
+            f"indicators, {'curves' if curves else 'NULL'}, error FROM records ORDER BY {order}"
+        )
+        for row in rows:
+            spec = RunSpec(*row[:6], trace=bool(row[6]))
+            indicators = {name: _number(value) for name, value in json.loads(row[10]).items()}
+            yield Record(spec, *row[7:10], indicators, _unpack(row[11]) if curves else {}, row[12])
+
+    def environments(self) -> list[dict[str, str]]:
+        """Return the facts of every environment that records come from."""
+        rows = self._query("SELECT facts FROM environments WHERE id IN (SELECT environment FROM records)")
+        return [json.loads(facts) for (facts,) in rows]
+
+    def _query(self, query: str) -> Iterable[Any]:
+        try:
+            return self.connection.execute(query).fetchall()
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
+
+    def _open(self) -> None:
+        (identity,) = self.connection.execute("PRAGMA application_id").fetchone()
+        (version,) = self.connection.execute("PRAGMA user_version").fetchone()
+        (tables,) = self.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if not tables:
+            with self.connection:
+                self.connection.executescript(
+                    f"BEGIN; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; {SCHEMA}"
+                )
+        elif identity != APPLICATION_ID:
+            raise StoreError(f"store={self.path}, required a store of jdbench, got another database, check the name")
+        elif version != VERSION:
+            raise StoreError(
+                f"store={self.path}, required a store of version {VERSION}, got version {version}, run into a new one"
+            )
+
+    def _unusable(self, error: sqlite3.Error) -> StoreError:
+        return StoreError(f"store={self.path}, required a readable and writable store, got {error}, check the file")
+
+
+def _row(record: Record, environment: int) -> tuple[Any, ...]:
+    spec = record.spec
+    # Infinity and NaN are no JSON: they travel as their names.
+    indicators = {k: v if math.isfinite(v) else repr(float(v)) for k, v in record.indicators.items()}
+    return (
+        spec.key,
+        *(value for name, value in asdict(spec).items() if name != "trace"),
+        int(spec.trace),
+        str(record.state),
+        record.steps_taken,
+        record.seconds,
+        json.dumps(indicators),
+        _pack(record.curves),
+        record.error,
+        environment,
+        time.time(),
+    )
+
+
+def _number(value: float | str) -> float:
+    return float(value)
+
+
+def _pack(curves: Any) -> bytes:
+    buffer = io.BytesIO()
+    # Six digits are more than any figure shows.
+    np.savez_compressed(buffer, **{name: values.astype(np.float32) for name, values in curves.items()})
+    return buffer.getvalue()
+
+
+def _unpack(blob: bytes) -> dict[str, Array]:
+    with np.load(io.BytesIO(blob), allow_pickle=False) as file:
+        return {name: file[name].astype(np.float64) for name in file.files}

@@ -1,0 +1,171 @@
+"""The two convex quadratics of [JD] Appendix A.1, with their exact Pareto sets and fronts."""
+
+import math
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from jdbench.problem import AnalyticProblem, seeded
+from jdbench.shapes import Jacobian, Objectives, Vector
+
+BOX = 2.0
+"""Runs beyond the listed starts begin uniformly in [-2, 2]²."""
+
+
+def _start(listed: tuple[tuple[float, float], ...], seed: int) -> Vector:
+    if seed <= len(listed):
+        return torch.tensor(listed[seed - 1], dtype=torch.float64)
+    return (2 * torch.rand(2, dtype=torch.float64, generator=seeded(seed)) - 1) * BOX
+
+
+class ElementWiseQuadratic(AnalyticProblem):
+    """EWQ, f(x) = (x₁², x₂²) ([JD] eq. 13): gradients never conflict, yet weak stationarity is a trap.
+
+    The Pareto set is the origin and the front its image; both axes are weakly stationary. Distances are
+    measured among objective values. Two of the eight listed starts have |x₁| = |x₂|, where even an
+    aggregator that stalls at the axes reaches the origin.
+    """
+
+    family: ClassVar[str] = "quadratic"
+    source: ClassVar[str] = "[JD] eq. 13"
+    m: int = 2
+    n: int = 2
+    beta: float | None = 2.0
+    convex: bool = True
+    space: Literal["x", "f"] = "f"
+
+    STARTS: ClassVar[tuple[tuple[float, float], ...]] = (
+        (2.0, 1.0),
+        (-1.0, 2.0),
+        (-2.0, -0.5),
+        (0.5, -2.0),
+        (1.5, 1.5),
+        (-1.0, 1.0),
+        (-0.25, -1.5),
+        (1.75, -1.25),
+    )
+
+    def objectives(self, x: Vector) -> Objectives:
+        """Return (x₁², x₂²), shape ``[..., 2]``."""
+        return x.square()
+
+    def jacobian(self, x: Vector) -> Jacobian:
+        """Return diag(2x), shape ``[..., 2, 2]``."""
+        return torch.diag_embed(2 * x)
+
+    def start(self, seed: int) -> Vector:
+        """Return the listed start number ``seed``, or one drawn from the box, shape ``[2]``."""
+        return _start(self.STARTS, seed)
+
+    def pareto_set(self, count: int) -> Vector:
+        """Return the origin, shape ``[1, 2]``, however many points are asked for."""
+        return torch.zeros(min(count, 1), 2, dtype=torch.float64)
+
+    def distance(self, x: Vector) -> Tensor:
+        """Return ‖f(x)‖, the distance of f(x) to the front {0}."""
+        return self.objectives(x).norm(dim=-1)
+
+
+class ConvexQuadraticForm(AnalyticProblem):
+    """CQF, fᵢ(x) = (x - vᵢ)ᵀAᵢ(x - vᵢ) ([JD] eq. 14 to 16): conflicting and imbalanced gradients.
+
+    A₁ = UΣ₁Uᵀ and A₂ = UᵀΣ₂U with U the rotation by π/16. The Pareto set is the curve
+    x(w) = (wA₁ + (1 - w)A₂)⁻¹ (wA₁v₁ + (1 - w)A₂v₂) for w in [0, 1]. Distances are measured among objective
+    values, to the image of that curve. The first listed start is the paper's, the origin.
+    """
+
+    family: ClassVar[str] = "quadratic"
+    source: ClassVar[str] = "[JD] eq. 14-16"
+    m: int = 2
+    n: int = 2
+    convex: bool = True
+    space: Literal["x", "f"] = "f"
+
+    STARTS: ClassVar[tuple[tuple[float, float], ...]] = (
+        (0.0, 0.0),
+        (0.5, 1.5),
+        (-0.5, -1.5),
+        (1.5, 0.5),
+        (-1.5, 0.75),
+        (0.0, 1.0),
+        (1.25, -1.0),
+        (-1.75, -1.0),
+    )
+
+    def __init__(self) -> None:
+        theta, epsilon = math.pi / 16, 0.01
+        U = torch.tensor(
+            [[math.cos(theta), -math.sin(theta)], [math.sin(theta), math.cos(theta)]], dtype=torch.float64
+        )
+        A1 = U @ torch.diag(torch.tensor([1.0, epsilon], dtype=torch.float64)) @ U.T
+        A2 = U.T @ torch.diag(torch.tensor([3.0, epsilon], dtype=torch.float64)) @ U
+        self.forms = torch.stack([A1, A2])
+        self.centres = torch.tensor([[1.0, 0.0], [-1.0, 0.0]], dtype=torch.float64)
+        # Jf(x) - Jf(y) stacks the rows 2Aᵢ(x - y), so ‖·‖_F² = 4 Σ ‖Aᵢ(x - y)‖².
+        squares = 4 * (A1 @ A1 + A2 @ A2)
+        self.beta: float | None = float(torch.linalg.eigvalsh(squares)[-1].sqrt())
+
+    def objectives(self, x: Vector) -> Objectives:
+        """Return the two quadratic forms, shape ``[..., 2]``."""
+        shift = x.unsqueeze(-2) - self.centres.to(x)
+        return torch.einsum("...mi,mij,...mj->...m", shift, self.forms.to(x), shift)
+
+    def jacobian(self, x: Vector) -> Jacobian:
+        """Return the rows 2Aᵢ(x - vᵢ), shape ``[..., 2, 2]``."""
+        shift = x.unsqueeze(-2) - self.centres.to(x)
+        return 2 * torch.einsum("mij,...mj->...mi", self.forms.to(x), shift)
+
+    def start(self, seed: int) -> Vector:
+        """Return the listed start number ``seed``, or one drawn from the box, shape ``[2]``."""
+        return _start(self.STARTS, seed)
+
+    def pareto_set(self, count: int) -> Vector:
+        """Return points from v₂ to v₁ along the set, denser at its ends, shape ``[count, 2]``."""
+        return self._along(_weights(count))[0]
+
+    def distance(self, x: Vector) -> Tensor:
+        """Return min over w of ‖f(x) - f(x(w))‖, exact up to rounding.
+
+        The nearest of 65 points of the front brackets the minimiser; the root of the derivative between
+        its neighbours is then found by bisection, to the last bit of w.
+        """
+        values = self.objectives(x).reshape(-1, 2)
+        return torch.cat([self._distance(chunk) for chunk in values.split(16384)]).reshape(x.shape[:-1])
+
+    def _distance(self, values: Tensor) -> Tensor:
+        grid = _weights(65).to(values)
+        front = self.objectives(self._along(grid)[0])
+        nearest = torch.cdist(values, front).argmin(-1)
+        low, high = grid[(nearest - 1).clamp(min=0)], grid[(nearest + 1).clamp(max=64)]
+        for _ in range(60):
+            middle = (low + high) / 2
+            point, tangent = self._along(middle)
+            gap = self.objectives(point) - values
+            rising = (gap * (self.jacobian(point) @ tangent.unsqueeze(-1)).squeeze(-1)).sum(-1) > 0
+            low, high = torch.where(rising, low, middle), torch.where(rising, middle, high)
+        ends = torch.stack([low, high])
+        return (self.objectives(self._along(ends)[0]) - values).norm(dim=-1).amin(0)
+
+    def _along(self, w: Tensor) -> tuple[Tensor, Tensor]:
+        """Return x(w) and dx/dw, shapes ``[..., 2]``."""
+        A1, A2 = self.forms.to(w)
+        v1, v2 = self.centres.to(w)
+        share = w[..., None, None]
+        inverse = _inverse(share * A1 + (1 - share) * A2)
+        x = v2 + (inverse @ (share * A1 @ (v1 - v2).unsqueeze(-1))).squeeze(-1)
+        pull = (v1 - x) @ A1 - (v2 - x) @ A2
+        return x, (inverse @ pull.unsqueeze(-1)).squeeze(-1)
+
+
+def _weights(count: int) -> Tensor:
+    """Return ``count`` weights from 0 to 1, denser at both ends where x(w) moves fastest."""
+    turn = torch.linspace(0, math.pi, count, dtype=torch.float64)
+    return (1 - torch.cos(turn)) / 2
+
+
+def _inverse(M: Tensor) -> Tensor:
+    """Return the inverses of symmetric 2 × 2 matrices by Cramer's rule."""
+    a, b, d = M[..., 0, 0], M[..., 0, 1], M[..., 1, 1]
+    rows = torch.stack([torch.stack([d, -b], -1), torch.stack([-b, a], -1)], -2)
+    return rows / (a * d - b * b)[..., None, None]

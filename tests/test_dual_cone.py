@@ -1,0 +1,349 @@
+"""The projection onto the dual cone ([JD] Proposition 1) by Lemma 4's conditions, other solvers and the primal."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import qpsolvers
+import torch
+from torch import Tensor
+
+from jdbench.dual_cone import Solution, Status, available_solvers, project_weights, solve
+from jdbench.dual_cone.solution import ACCURACY, residual_limit
+from jdbench.errors import InputError, NonFiniteError, SolverError, UnknownNameError
+from jdbench.gramian import gramian, unit_rows
+from jdbench.verification import tolerances
+
+SIZES = [1, 2, 3, 5, 8, 16, 33, 64]
+OTHERS = [name for name in available_solvers() if name != "active-set"]
+
+# Rows g₁ = (1, 0) and g₂ = (-1, 1) at 135°: πJ(g₁) = (½, ½) = g₁ + ½g₂ and πJ(g₂) = (0, 1) = g₁ + g₂.
+HAND_J = torch.tensor([[1.0, 0.0], [-1.0, 1.0]], dtype=torch.float64)
+HAND_G = torch.tensor([[1.0, -1.0], [-1.0, 2.0]], dtype=torch.float64)
+HAND_W = torch.tensor([[1.0, 0.5], [1.0, 1.0]], dtype=torch.float64)
+
+
+def draw(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def integers(*shape: int, largest: int = 4, seed: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(-largest, largest + 1, shape, generator=generator).double()
+
+
+def eye(m: int) -> Tensor:
+    return torch.eye(m, dtype=torch.float64)
+
+
+def opposed(m: int, seed: int) -> Tensor:
+    J = draw(m, m, seed=seed)
+    J[m - m // 2 :] = -J[: m // 2]
+    return J
+
+
+def stationary(m: int, n: int, seed: int) -> Tensor:
+    J = integers(m, n, seed=seed)
+    J[-1] = -J[:-1].sum(0)
+    return J
+
+
+FAMILIES: dict[str, Callable[[int, int], Tensor]] = {
+    "gaussian": lambda m, seed: draw(m, 2 * m, seed=seed),
+    "square": lambda m, seed: draw(m, m, seed=seed),
+    "fewer parameters than rows": lambda m, seed: draw(m, -(-m // 2), seed=seed),
+    "rank one": lambda m, seed: draw(m, 1, seed=seed) @ draw(1, m, seed=seed + 1),
+    "duplicates": lambda m, seed: draw(-(-m // 2), m, seed=seed).repeat(2, 1)[:m],
+    "opposed": opposed,
+    "zero rows": lambda m, seed: draw(m, m, seed=seed) * (torch.arange(m) % 2).unsqueeze(-1),
+    "zero matrix": lambda m, seed: torch.zeros(m, m + seed % 2, dtype=torch.float64),
+    "norms over 13 decades": lambda m, seed: (
+        draw(m, m, seed=seed) * torch.logspace(-6.5, 6.5, m, dtype=torch.float64).unsqueeze(-1)
+    ),
+    "integers": lambda m, seed: integers(m, m, seed=seed),
+    "dependent integers": lambda m, seed: integers(m, -(-m // 2), seed=seed),
+    "stationary": lambda m, seed: stationary(m, 2 * m, seed),
+    "stationary, dependent": lambda m, seed: stationary(m, -(-m // 2), seed),
+    "entries of 1e150": lambda m, seed: draw(m, m, seed=seed).clamp(-1, 1) * 1e150,
+    "entries of 1e-150": lambda m, seed: draw(m, m, seed=seed) * 1e-150,
+}
+
+
+def in_unit_rows(solution: Solution) -> tuple[Tensor, Tensor]:
+    """Return y and û of one Gramian's programs, as the residuals see them."""
+    norms, _ = unit_rows(solution.gramian)
+    bounds = solution.bounds * norms
+    scale = bounds.abs().amax(-1, keepdim=True)
+    scale = torch.where(scale > 0, scale, 1.0)
+    return solution.weights * norms / scale, bounds / scale
+
+
+def test_two_conflicting_rows_are_projected_as_by_hand() -> None:
+    W = project_weights(HAND_G, eye(2))
+    assert torch.equal(W, HAND_W)
+    assert torch.equal(W @ HAND_J, torch.tensor([[0.5, 0.5], [0.0, 1.0]], dtype=torch.float64))
+
+
+def test_the_right_weights_leave_residuals_of_rounding_only() -> None:
+    solution = Solution(HAND_G, eye(2), HAND_W, 1, "by hand")
+    assert float(solution.residual().max()) <= tolerances.cosine(2) * 2
+    assert solution.status is Status.SOLVED
+
+
+@pytest.mark.parametrize("factors", [(1.0, 1.0), (2.0**200, 2.0**-300)], ids=["as is", "rescaled"])
+@pytest.mark.parametrize(
+    ("weights", "primal", "dual", "gap"),
+    [
+        # In unit rows û = (1, 0), Ĝ₁₂ = -1/√2 and y = (w₁, √2 w₂).
+        ((1.0, 0.0), 0.0, 0.5**0.5, 0.0),  # Ĝy = (1, -1/√2): g₁ itself conflicts with g₂
+        ((1.0, 1.0), 0.0, 0.0, 1.0),  # Ĝy = (0, 1/√2), (y - û)ᵀĜy = √2/√2
+        ((0.5, 0.25), 0.5, 0.0, 0.125),  # half the answer: Ĝy = (¼, 0), (y - û)ᵀĜy = -⅛
+        ((1.0, -0.5), 0.5**0.5, 2**0.5, 1.0),  # Ĝy = (3/2, -√2), (y - û)ᵀĜy = (-1/√2)(-√2)
+    ],
+    ids=["no step", "too long", "too short", "wrong way"],
+)
+def test_planted_weights_leave_the_residuals_of_lemma_4(
+    weights: tuple[float, float], primal: float, dual: float, gap: float, factors: tuple[float, float]
+) -> None:
+    D = torch.diag(torch.tensor(factors, dtype=torch.float64))
+    w = torch.tensor([weights], dtype=torch.float64) * factors[0] @ D.inverse()
+    solution = Solution(D @ HAND_G @ D, eye(2)[:1], w, 1, "planted")
+    rounding = tolerances.cosine(2) * 4
+    assert float(solution.primal_residual()) == pytest.approx(primal, abs=rounding)
+    assert float(solution.dual_residual()) == pytest.approx(dual, abs=rounding)
+    assert float(solution.duality_gap()) == pytest.approx(gap, abs=rounding)
+    assert float(solution.residual()) == pytest.approx(max(primal, dual, gap), abs=rounding)
+    assert solution.status is Status.INACCURATE
+
+
+def test_the_worst_program_of_a_batch_decides_the_status() -> None:
+    W = HAND_W.repeat(3, 1, 1)
+    assert Solution(HAND_G.expand(3, 2, 2), eye(2).expand(3, 2, 2), W, 1, "planted").status is Status.SOLVED
+    W[1, 0, 1] += 0.5
+    solution = Solution(HAND_G.expand(3, 2, 2), eye(2).expand(3, 2, 2), W, 1, "planted")
+    assert solution.status is Status.INACCURATE
+    assert (solution.residual() > ACCURACY).tolist() == [[False, False], [True, False], [False, False]]
+    W[2, 1, 0] = math.nan
+    assert Solution(HAND_G.expand(3, 2, 2), eye(2).expand(3, 2, 2), W, 1, "planted").status is Status.FAILED
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_our_solver_satisfies_lemma_4_to_its_accuracy(family: str) -> None:
+    for m in SIZES:
+        for seed in range(4):
+            G = gramian(FAMILIES[family](m, seed))
+            U = torch.cat([eye(m), torch.full((1, m), 1 / m, dtype=torch.float64), draw(2, m, seed=seed + 7)])
+            solution = solve(G, U)
+            assert float(solution.residual().max()) <= ACCURACY, f"{m=} {seed=}"
+            assert solution.status is Status.SOLVED
+            assert bool((solution.weights >= U).all()), f"{m=} {seed=}"
+
+
+@pytest.mark.parametrize("solver", OTHERS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_solver_that_solves_finds_our_projection(family: str, solver: str) -> None:
+    for m in (1, 2, 3, 6):
+        J = FAMILIES[family](m, m)
+        J = J / tolerances.row_norms(J).clamp(min=torch.finfo(J.dtype).tiny).unsqueeze(-1)
+        U = torch.cat([eye(m), torch.full((1, m), 1 / m, dtype=torch.float64), draw(1, m, seed=m)])
+        ours, theirs = solve(gramian(J), U), solve(gramian(J), U, solver)
+        assert (theirs.solver, theirs.iterations) == (solver, -1)
+        if family == "gaussian":
+            assert theirs.status is not Status.FAILED, "strictly convex: every solver takes it"
+        for k in range(U.shape[0]):
+            if bool(theirs.weights[k].isnan().any()):
+                continue  # this solver does not solve singular programs
+            both = [in_unit_rows(ours), in_unit_rows(theirs)]
+            y = torch.stack([torch.maximum(y[k], bound[k]) for y, bound in both])
+            clipped = torch.stack([(y[k] - bound[k]).clamp(max=0).abs().sum() for y, bound in both])
+            gaps = torch.stack([ours.duality_gap()[k], theirs.duality_gap()[k]])
+            slacks = torch.stack([ours.dual_residual()[k], theirs.dual_residual()[k]])
+            sizes = y.abs().sum(-1)
+            limit = tolerances.projections(gaps + clipped * sizes, slacks + clipped, sizes)
+            scale = U[k].abs().max()
+            assert float(((y[0] - y[1]) @ J).norm()) <= float(limit), f"{m=} {k=} {scale=}"
+
+
+@pytest.mark.parametrize("family", ["gaussian", "square", "dependent integers", "norms over 13 decades"])
+def test_proposition_1_gives_the_nearest_point_of_the_dual_cone(family: str) -> None:
+    # The primal in Rⁿ: argmin ½‖x - Jᵀu‖² over Jx ≥ 0, strictly convex, by an exact method of its own.
+    pytest.importorskip("quadprog", reason="the primal program is solved by quadprog")
+    for m in (1, 2, 4, 7):
+        for seed in range(3):
+            J = FAMILIES[family](m, seed)
+            norms = tolerances.row_norms(J)
+            if float(norms.min()) == 0.0:
+                continue  # a row without direction constrains nothing; quadprog refuses it
+            units = (J / norms.unsqueeze(-1)).numpy()
+            u = draw(m, seed=seed)
+            y, _ = in_unit_rows(solve(gramian(J), u.unsqueeze(0)))
+            target = units.T @ (u * norms / (u * norms).abs().max()).numpy()
+            problem = qpsolvers.Problem(np.eye(J.shape[1]), -target, -units, np.zeros(m))
+            primal = qpsolvers.solve_problem(problem, "quadprog")
+            assert primal.found
+            solution = solve(gramian(J), u.unsqueeze(0))
+            size = y.abs().sum()
+            # f(x) - f(a) ≥ ½‖x - a‖² - Σz·(violation of x) - gap of a, see `strong_convexity`.
+            excess = (
+                primal.duality_gap()
+                + size * (primal.primal_residual() + float(solution.dual_residual()))
+                + float(solution.duality_gap())
+                + tolerances.gamma(4 * (m + J.shape[1])) * size.square()
+            )
+            distance = np.linalg.norm(units.T @ y[0].numpy() - primal.x)
+            assert distance <= float(tolerances.strong_convexity(excess)), f"{m=} {seed=}"
+
+
+def test_the_projection_of_a_member_of_the_cone_is_itself() -> None:
+    J = draw(5, 8).abs()  # no two rows conflict
+    U = draw(3, 5, seed=1).abs()
+    assert torch.equal(project_weights(gramian(J), U), U)
+
+
+def test_the_projection_is_idempotent() -> None:
+    G = gramian(draw(6, 9))
+    W = project_weights(G, eye(6))
+    again = solve(G, W)
+    drift = ((again.weights - W) @ G * (again.weights - W)).sum(-1).clamp(min=0).sqrt()
+    sizes = W.abs() @ unit_rows(G).norms
+    solution = Solution(G, eye(6), W, 0, "first")
+    for k in range(6):
+        gaps = torch.stack([solution.duality_gap()[k], again.duality_gap()[k]])
+        slacks = torch.stack([solution.dual_residual()[k], again.dual_residual()[k]])
+        assert float(drift[k]) <= float(tolerances.projections(gaps, slacks, sizes[k].expand(2)))
+
+
+@pytest.mark.parametrize("family", ["gaussian", "dependent integers", "opposed", "zero rows"])
+def test_powers_of_two_on_rows_change_the_weights_exactly(family: str) -> None:
+    J = FAMILIES[family](6, 3)
+    d = torch.tensor([2.0**e for e in (0, 200, -150, 7, -1, 90)], dtype=torch.float64)
+    W = project_weights(gramian(J), eye(6))
+    scaled = project_weights(gramian(J * d.unsqueeze(-1)), eye(6))
+    assert torch.equal(scaled, W * d.unsqueeze(-1) / d)
+
+
+def test_powers_of_two_on_bounds_change_the_weights_exactly() -> None:
+    G, U = gramian(integers(5, 4)), draw(2, 5)
+    assert torch.equal(project_weights(G, 2.0**-300 * U), 2.0**-300 * project_weights(G, U))
+
+
+def test_a_zero_row_keeps_its_bound_as_its_weight() -> None:
+    J = integers(4, 5)
+    J[2] = 0.0
+    U = draw(3, 4)
+    assert torch.equal(project_weights(gramian(J), U)[:, 2], U[:, 2])
+
+
+@pytest.mark.parametrize(
+    ("batch", "programs"), [((3,), ()), ((), (3,)), ((2, 3), (3,)), ((2, 1), (1, 3)), ((0,), ())], ids=str
+)
+def test_batches_of_gramians_and_bounds_broadcast(batch: tuple[int, ...], programs: tuple[int, ...]) -> None:
+    G, U = gramian(integers(*batch, 4, 3)), draw(*programs, 5, 4)
+    shape = torch.broadcast_shapes(batch, programs)
+    solution = solve(G, U)
+    assert solution.weights.shape == (*shape, 5, 4)
+    assert solution.residual().shape == (*shape, 5)
+    assert solution.status is Status.SOLVED
+    flat_G, flat_U = G.expand(*shape, 4, 4).reshape(-1, 4, 4), U.expand(*shape, 5, 4).reshape(-1, 5, 4)
+    for i, W in enumerate(solution.weights.reshape(-1, 5, 4)):
+        assert torch.equal(W, solve(flat_G[i], flat_U[i]).weights)
+
+
+def test_the_arguments_are_not_changed() -> None:
+    G, U = gramian(integers(4, 3)), draw(2, 4)
+    copies = G.clone(), U.clone()
+    solve(G, U)
+    assert torch.equal(G, copies[0])
+    assert torch.equal(U, copies[1])
+
+
+def test_bounds_and_gramians_of_other_dtypes_are_solved_in_float64() -> None:
+    W = project_weights(HAND_G.float(), torch.eye(2, dtype=torch.int64))
+    assert W.dtype == torch.float64
+    assert torch.equal(W, HAND_W)
+
+
+def test_quadprog_fails_on_a_singular_gramian_with_a_status() -> None:
+    pytest.importorskip("quadprog", reason="quadprog is the solver under test")
+    G = gramian(torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0]], dtype=torch.float64))
+    solution = solve(G, eye(3), "quadprog")
+    assert solution.status is Status.FAILED
+    assert bool(solution.weights.isnan().any())
+    assert bool(solution.residual().isnan().any())
+
+
+@pytest.mark.parametrize("distance", [1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 0.0])
+def test_nearly_opposed_rows_leave_residuals_that_rounding_explains(distance: float) -> None:
+    # The third row needs weights of 1/distance on the first two to leave its own half-space.
+    J = torch.tensor([[1.0, 0.0], [-1.0, distance], [0.0, -1.0]], dtype=torch.float64)
+    assert float(solve(gramian(J), eye(3)).residual().max()) <= residual_limit(3)
+
+
+def test_a_row_that_depends_on_the_active_ones_within_rounding_stays_outside() -> None:
+    # Rank 3, found among 120 000 Gaussian matrices: a fourth row entered the active set of the last program.
+    J = torch.tensor(
+        [
+            [-0.23388507852038984, -0.789245370610494, 0.36501892580373163],
+            [-1.534981388399685, -2.770169868627545, -1.8534241924118833],
+            [0.1863325334321812, -0.2029723634067462, 0.18992544952504348],
+            [0.3299987297734114, 0.926150672055974, -0.15340973801154775],
+            [0.06683091706062082, -2.879893167458441, 0.1320135129551191],
+            [0.0738412811489917, -0.5395841290873691, -0.12813877267769888],
+        ],
+        dtype=torch.float64,
+    )
+    assert float(solve(gramian(J), eye(6)).residual().max()) <= residual_limit(6)
+
+
+@pytest.mark.parametrize(("m", "n"), [(3, 2), (5, 3), (8, 4), (12, 6)], ids=str)
+def test_random_dependent_rows_are_never_refused(m: int, n: int) -> None:
+    for seed in range(2):
+        J = draw(10_000, m, n, seed=seed)
+        assert float(solve(gramian(J), eye(m)).residual().max()) <= residual_limit(m)
+
+
+def test_a_matrix_that_is_not_positive_semi_definite_is_refused() -> None:
+    # Three directions cannot be pairwise at more than 120°: cosines of -0.9 have the eigenvalue -0.8.
+    G = 1.9 * eye(3) - 0.9
+    with pytest.raises(SolverError, match=r"check that G is positive semi-definite"):
+        project_weights(G, eye(3))
+    assert solve(G, eye(3)).status is Status.INACCURATE
+
+
+@pytest.mark.parametrize(
+    ("U", "got"),
+    [(torch.ones(3), r"\(3,\)"), (torch.ones(2, 4), r"\(2, 4\)"), (torch.ones(()), r"\(\)")],
+    ids=str,
+)
+def test_bounds_of_another_width_are_refused(U: Tensor, got: str) -> None:
+    with pytest.raises(InputError, match=rf"^U, required shape \[\.\.\., k, 3\] .* got {got}"):
+        solve(eye(3), U)
+
+
+def test_batches_that_do_not_broadcast_are_refused() -> None:
+    with pytest.raises(InputError, match="U"):
+        solve(eye(3).expand(2, 3, 3), torch.ones(4, 1, 3))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_bounds_that_are_not_finite_are_refused(value: float) -> None:
+    with pytest.raises(NonFiniteError, match=r"^U, required finite bounds"):
+        solve(eye(2), torch.tensor([[1.0, value]]))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_gramian_that_is_not_finite_is_refused(value: float) -> None:
+    with pytest.raises(NonFiniteError, match=r"^G\[0, 1\]="):
+        solve(torch.tensor([[1.0, value], [0.0, 1.0]]), eye(2))
+
+
+def test_an_unknown_solver_is_refused_with_the_nearest_known() -> None:
+    with pytest.raises(UnknownNameError, match=r"solver='active_set'.*did you mean active-set\?"):
+        solve(eye(2), eye(2), "active_set")
+
+
+def test_our_solver_comes_first_among_those_available() -> None:
+    assert available_solvers()[0] == "active-set"
+    assert len(set(available_solvers())) == len(available_solvers())
+    assert {"daqp", "proxqp"} <= set(available_solvers())  # core dependencies
