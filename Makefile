@@ -1,0 +1,47 @@
+# Every target sets up what it needs: Python ≥ 3.11 and make are enough.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: leaderboard run report test properties check format clean help
+
+help: ## Show the targets
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
+
+leaderboard: $(VENV)/.installed ## Run the quick preset and write reports/index.html
+	$(BIN)/jdbench run --preset quick
+	$(BIN)/jdbench report
+
+run: $(VENV)/.installed ## Run the quick preset, or go on with it
+	$(BIN)/jdbench run --preset quick
+
+report: $(VENV)/.installed ## Write the page from what was run
+	$(BIN)/jdbench report
+
+test: $(VENV)/.installed-dev ## Run the tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadgroup
+
+check: $(VENV)/.installed-dev ## Lint, format check and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright
+
+format: $(VENV)/.installed-dev ## Apply the format and the fixes that are safe
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## Remove the environment and the caches; stores and reports stay
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) --editable ".[report]"
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) --editable ".[dev]"
+	touch $@ $(VENV)/.installed
