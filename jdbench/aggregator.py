@@ -1,9 +1,9 @@
-"""What an aggregator is, A: R^(m×n) → Rⁿ ([JD] Section 2.1), how one is named, and how any of them is called."""
+"""What an aggregator is, A: R^(m×n) → Rⁿ ([JD] Section 2.1), how one is named and how any is called."""
 
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -113,12 +113,10 @@ def resolve(spec: str) -> Named:
             f"aggregator={spec!r}, required a callable Tensor[m, n] → Tensor[n], got "
             f"{type(built).__name__}, name a class or a function"
         )
-    return Named(spec.replace(" ", "") if parsed.module else repr(built), built)
+    return Named(spec.replace(" ", "") if parsed.module else repr(built), cast("AnyAggregator", built))
 
 
-def aggregate(
-    aggregator: AnyAggregator, J: Jacobian, *, generator: torch.Generator | None = None
-) -> Vector:
+def aggregate(aggregator: AnyAggregator, J: Jacobian, *, generator: torch.Generator | None = None) -> Vector:
     """Return A(J) for a batch of Jacobians and any aggregator.
 
     An `Aggregator` gets the batch whole. Any other callable is called matrix by matrix, with the global
@@ -156,22 +154,22 @@ def aggregate(
     return torch.stack(rows).reshape(*J.shape[:-2], n) if rows else J.new_zeros(*J.shape[:-2], n)
 
 
-def short_repr(aggregator: object) -> str:
+def short_repr(self: object) -> str:
     """Return the spec of a frozen dataclass with only the fields that differ from their defaults.
 
     Args:
-        aggregator: An instance of a dataclass.
+        self: An instance of a dataclass.
 
     Returns:
         Such as ``UPGrad`` or ``CAGrad(c=0.4)``.
     """
-    fields: dict[str, Any] = type(aggregator).__dataclass_fields__  # pyright: ignore[reportAttributeAccessIssue]
+    fields: dict[str, Any] = type(self).__dataclass_fields__  # pyright: ignore[reportAttributeAccessIssue]
     changed = [
-        f"{name}={getattr(aggregator, name)!r}".replace(" ", "")
+        f"{name}={getattr(self, name)!r}".replace(" ", "")
         for name, field in fields.items()
-        if getattr(aggregator, name) != field.default
+        if getattr(self, name) != field.default
     ]
-    return type(aggregator).__name__ + (f"({','.join(changed)})" if changed else "")
+    return type(self).__name__ + (f"({','.join(changed)})" if changed else "")
 
 
 def _device(generator: torch.Generator | None) -> torch.device:

@@ -1,14 +1,23 @@
 """A whole benchmark: specs from a protocol, run where they are missing from the store, with a live display."""
 
 import multiprocessing
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
+from dataclasses import replace
 from pathlib import Path
 
+import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
-from jdbench.aggregator import resolve
+from jdbench.aggregator import Aggregator, resolve
 from jdbench.aggregators import LEADERBOARD
 from jdbench.environment import environment
 from jdbench.errors import InputError, JDBenchError, StoreError
@@ -83,8 +92,8 @@ def run_benchmark(
                     failures += _run_missing(second, store, facts, workers, progress, "refined")
         except BrokenExecutor as error:
             raise JDBenchError(
-                "a worker process died (out of memory?); finished runs are stored, start again to go on, perhaps "
-                "with fewer --workers"
+                "a worker process died (out of memory?); finished runs are stored, start again to go on, "
+                "perhaps with fewer --workers"
             ) from error
         except KeyboardInterrupt:
             console.print(f"interrupted; {len(store.done())} runs are in {path}, start again to go on")
@@ -95,14 +104,13 @@ def run_benchmark(
 
 def _protocol(name: str, seeds: int | None, optimizer: str) -> Protocol:
     check_optimizer(optimizer)
-    protocol = preset(name).with_seeds(seeds)
-    return Protocol(**{**vars(protocol), "optimizer": optimizer})
+    return replace(preset(name).with_seeds(seeds), optimizer=optimizer)
 
 
 def _run_missing(
     specs: Sequence[RunSpec], store: Store, facts: dict[str, str], workers: int, progress: Progress, name: str
 ) -> list[Record]:
-    """Run the specs that the store lacks; return the failed records."""
+    """Run the specs that the store lacks, and give the failed records."""
     done = store.done()
     missing = [spec for spec in specs if spec.key not in done]
     task = progress.add_task(name, total=len(specs), completed=len(specs) - len(missing), running=0, failed=0)
@@ -128,15 +136,10 @@ def _run_missing(
 
 
 def _compile_kernels(specs: Sequence[RunSpec], progress: Progress) -> None:
-    """Call every aggregator once, so that each kernel is compiled here and read from the cache by the workers."""
-    import torch  # noqa: PLC0415
-
-    from jdbench.aggregator import Aggregator  # noqa: PLC0415
-
+    """Call every aggregator once: each kernel is compiled here, and read from the cache by the workers."""
     task = progress.add_task("compiling kernels", total=None, running=0, failed=0)
-    call: Callable[[str], object] = lambda spec: resolve(spec).aggregator  # noqa: E731
     for spec in dict.fromkeys(spec.aggregator for spec in specs):
-        aggregator = call(spec)
+        aggregator = resolve(spec).aggregator
         if isinstance(aggregator, Aggregator):
             aggregator(torch.eye(2, dtype=torch.float64), generator=torch.Generator().manual_seed(0))
     progress.remove_task(task)
@@ -160,7 +163,8 @@ def _summary(store: Store, path: Path, failures: Sequence[Record], console: Cons
     for record in failures[:5]:
         spec = record.spec
         console.print(
-            f"failed: {spec.aggregator} on {spec.problem}, rate {spec.rate:.3g}, seed {spec.seed}: {record.error}",
+            f"failed: {spec.aggregator} on {spec.problem}, rate {spec.rate:.3g}, seed {spec.seed}: "
+            f"{record.error}",
             markup=False,
         )
     if len(failures) > 5:

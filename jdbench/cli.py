@@ -1,4 +1,4 @@
-"""The command line: parse, call one library function, print, return a code (0 fine, 1 no, 2 bad usage or input)."""
+"""The command line: parse, call one library function, print, return a code (0 fine, 1 no, 2 bad input)."""
 
 import os
 import sys
@@ -34,10 +34,12 @@ class Listable(StrEnum):
 
 @app.command("list")
 def list_(
-    what: Annotated[Listable | None, typer.Argument(help="Only this kind of thing.", show_default=False)] = None,
+    what: Annotated[
+        Listable | None, typer.Argument(help="Only this kind of thing.", show_default=False)
+    ] = None,
 ) -> None:
     """List the problems, aggregators, solvers and presets that there are."""
-    from jdbench.listing import listing  # noqa: PLC0415
+    from jdbench.listing import listing
 
     console = Console()
     for kind in [what] if what else list(Listable):
@@ -48,21 +50,26 @@ def list_(
 def run(
     problem: Annotated[
         list[str] | None,
-        typer.Option("--problem", "-p", help="A problem: a listed name or module:Name. Repeatable. [default: all]"),
+        typer.Option(
+            "--problem", "-p", help="A problem: a listed name or module:Name. Repeatable. [default: all]"
+        ),
     ] = None,
     aggregator: Annotated[
         list[str] | None,
         typer.Option(
             "--aggregator",
             "-a",
-            help='An aggregator: UPGrad, "CAGrad(c=0.4)", package.module:Name. Repeatable. [default: the leaderboard]',
+            help='An aggregator: UPGrad, "CAGrad(c=0.4)", package.module:Name. Repeatable. '
+            "[default: the leaderboard's]",
         ),
     ] = None,
     preset: Annotated[
         str,
         typer.Option(help="Rates, seeds and budgets: quick (minutes), full (an hour), paper (half a day)."),
     ] = "quick",
-    seeds: Annotated[int | None, typer.Option(help="Runs of each rate, seeds 1, 2, … [default: the preset's]")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(help="Runs of each rate, seeds 1, 2, … [default: the preset's]")
+    ] = None,
     optimizer: Annotated[
         str, typer.Option(help='The step: descent, or one of torch.optim such as Adam or "SGD(momentum=0.9)".')
     ] = "descent",
@@ -75,7 +82,7 @@ def run(
 
     Stop it any time (Ctrl-C, or worse) and start it again: it goes on where it was.
     """
-    from jdbench.benchmark import run_benchmark  # noqa: PLC0415
+    from jdbench.benchmark import run_benchmark
 
     failures = run_benchmark(
         problems=problem or None,
@@ -93,12 +100,12 @@ def run(
 @app.command()
 def report(
     store: Annotated[Path, typer.Option(help="File of records.")] = Path("results/quick.sqlite"),
-    out: Annotated[Path, typer.Option(help="Folder for index.html, the figures (SVG) and the tables (CSV).")] = Path(
-        "reports"
-    ),
+    out: Annotated[
+        Path, typer.Option(help="Folder for index.html, the figures (SVG) and the tables (CSV).")
+    ] = Path("reports"),
 ) -> None:
     """Write the leaderboard of a store as one page that needs no network, with its figures and tables."""
-    from jdbench.report import write_report  # noqa: PLC0415
+    from jdbench.report import write_report
 
     page = write_report(store, out)
     typer.echo(f"wrote {page}")

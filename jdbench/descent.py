@@ -1,7 +1,7 @@
-"""Jacobian descent, x ← x - ηA(J), with the full, a sub- or an estimated Jacobian ([JD] Algorithm 1, Section 2.1).
+"""Jacobian descent, x ← x - ηA(J), with the full, a sub- or an estimated Jacobian ([JD] Section 2.1).
 
-JD, SSJD and SEJD share one loop and differ in the Jacobian it is fed: `full_jacobian`, `sub_jacobian` or
-`estimated_jacobian`, or a `Training`. Gradient descent is the case of one objective.
+JD (Algorithm 1), SSJD and SEJD share one loop and differ in the Jacobian it is fed: `full_jacobian`,
+`sub_jacobian` or `estimated_jacobian`, or a `Training`. Gradient descent is the case of one objective.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from jdbench.problem import AnalyticProblem, Evaluation
 from jdbench.shapes import Vector
 
 DIVERGED = 1e12
-"""A member has diverged once an objective is not finite or exceeds this times (1 + its largest at the start)."""
+"""A member has diverged once an objective is not finite or exceeds this times 1 + the largest at the start."""
 
 Source = Callable[[Vector, Tensor, int], Evaluation]
 """Objectives and Jacobian at the points ``[k, n]`` of members ``[k]`` at a step."""
@@ -201,7 +201,7 @@ def _directions(
             kept = J[sound]
             directions = aggregator(kept, generator=generator) if len(kept) else kept.sum(-2)
             return directions, sound, [""] * int((~sound).sum())
-    directions: list[Tensor] = []
+    found: list[Tensor] = []
     sound = torch.zeros(len(J), dtype=torch.bool)
     raised: list[str] = []
     for index, matrix in enumerate(J):
@@ -209,8 +209,8 @@ def _directions(
             raised.append("")
             continue
         try:
-            directions.append(aggregate(aggregator, matrix, generator=generator))
+            found.append(aggregate(aggregator, matrix, generator=generator))
             sound[index] = True
-        except Exception as error:  # noqa: BLE001  a stranger's code: one bad matrix must not end the others
+        except Exception as error:
             raised.append(f"{type(error).__name__}: {error}")
-    return torch.stack(directions) if directions else J.new_zeros(0, J.shape[-1]), sound, raised
+    return torch.stack(found) if found else J.new_zeros(0, J.shape[-1]), sound, raised

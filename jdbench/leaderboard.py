@@ -39,21 +39,26 @@ def problem_table(selected: pd.DataFrame, problem: str) -> pd.DataFrame:
         non-conflict seen (negative: some update conflicted with a gradient).
     """
     rows = [
-        {
-            "aggregator": aggregator,
-            "score": runs["score"].mean(),
-            "score_sem": standard_error(runs["score"]),
-            "final": runs["final"].mean(),
-            "final_sem": standard_error(runs["final"]),
-            "rate": runs["rate"].median(),
-            "seeds": len(runs),
-            "seeds_lost": int((~np.isfinite(runs["score"])).sum()),
-            "at_edge": int(runs["at_edge"].sum()),
-            "worst_margin": runs["worst_margin"].min(),
-        }
-        for aggregator, runs in selected[selected["problem"] == problem].groupby("aggregator")
+        _problem_row(str(aggregator), runs)
+        for aggregator, runs in selected.loc[selected["problem"] == problem].groupby("aggregator")
     ]
     return pd.DataFrame(rows).sort_values(["score", "aggregator"], ignore_index=True)
+
+
+def _problem_row(aggregator: str, runs: pd.DataFrame) -> dict[str, object]:
+    score, final = (runs[name].to_numpy(dtype=np.float64) for name in ("score", "final"))
+    return {
+        "aggregator": aggregator,
+        "score": score.mean(),
+        "score_sem": standard_error(score),
+        "final": final.mean(),
+        "final_sem": standard_error(final),
+        "rate": float(np.median(runs["rate"].to_numpy())),
+        "seeds": len(runs),
+        "seeds_lost": int((~np.isfinite(score)).sum()),
+        "at_edge": int(runs["at_edge"].to_numpy().sum()),
+        "worst_margin": float(runs["worst_margin"].to_numpy(dtype=np.float64).min()),
+    }
 
 
 def seed_ranks(selected: pd.DataFrame, problem: str) -> pd.DataFrame:
@@ -102,7 +107,7 @@ def ranking(selected: pd.DataFrame, *, seed: int = 1) -> pd.DataFrame:
     low, high = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     result = pd.DataFrame({"aggregator": names, "mean_rank": mean, "low": low, "high": high})
     for problem, table in ranks.items():
-        result[problem] = table[names].mean(0).to_numpy()
+        result[problem] = table[names].to_numpy().mean(0)
     result = result.sort_values(["mean_rank", "aggregator"], ignore_index=True)
     place = result["mean_rank"].round(9).rank(method="min").astype(int)
     tied = place.duplicated(keep=False)

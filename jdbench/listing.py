@@ -40,7 +40,9 @@ def _aggregators() -> Table:
     table = _table("aggregators", "name", "keywords", "what it is")
     for name in sorted(aggregators.__all__):
         kind = getattr(aggregators, name)
-        keywords = ", ".join(str(p.replace(annotation=p.empty)) for p in inspect.signature(kind).parameters.values())
+        keywords = ", ".join(
+            str(p.replace(annotation=p.empty)) for p in inspect.signature(kind).parameters.values()
+        )
         table.add_row(name, keywords, _first_sentence(inspect.getmodule(kind)))
     return table
 

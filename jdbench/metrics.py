@@ -13,15 +13,15 @@ GROUP = ["problem", "aggregator", "seed"]
 def indicator_table(records: Iterable[Record]) -> pd.DataFrame:
     """Return one row a record: its spec, how it ended, its indicators.
 
-    ``score`` is ``area`` divided by ``start``: the mean of the criterion over the run as a share of its value at
-    the start, a pure number, infinite for a run that diverged or failed.
+    ``score`` is ``area`` divided by ``start``: the mean of the criterion over the run as a share of its value
+    at the start, a pure number, infinite for a run that diverged or failed.
 
     Args:
         records: Any records; their curves are not read.
 
     Returns:
-        A table with columns ``problem aggregator rate seed steps optimizer trace state steps_taken seconds error
-        score`` and one for each indicator, NaN where a run has none.
+        A table with columns ``problem aggregator rate seed steps optimizer trace state steps_taken seconds``,
+        ``error score`` and one for each indicator, NaN where a run has none.
     """
     rows = [
         {
@@ -50,10 +50,10 @@ def selected_runs(table: pd.DataFrame) -> pd.DataFrame:
         table: An `indicator_table`.
 
     Returns:
-        Its rows of the best rates, with ``rates_tried``, ``rates_lost`` (diverged or failed) and ``at_edge``: whether the
-        best rate is the smallest or largest that was tried, so that a better one may lie beyond.
+        Its rows of the best rates, with ``rates_tried``, ``rates_lost`` (diverged or failed) and ``at_edge``:
+        whether the best rate is the smallest or largest that was tried, so that a better one may lie beyond.
     """
-    competing = table[~table["trace"].astype(bool)].sort_values([*GROUP, "score", "rate"], kind="stable")
+    competing = table.loc[~table["trace"].astype(bool)].sort_values(by=[*GROUP, "score", "rate"])
     groups = competing.groupby(GROUP, sort=False)
     best = groups.head(1).set_index(GROUP)
     best["rates_tried"] = groups.size()
@@ -72,4 +72,4 @@ def reference_runs(table: pd.DataFrame) -> pd.DataFrame:
     Returns:
         Its rows of reference runs.
     """
-    return table[table["trace"].astype(bool)].reset_index(drop=True)
+    return table.loc[table["trace"].astype(bool)].reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""The step taken with a direction: plain descent, or any optimiser of torch given it as the gradient ([JD] A.4)."""
+"""The step taken with a direction: plain descent, or an optimiser of torch given it as gradient ([JD] A.4)."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -45,7 +45,9 @@ class Descent(Optimizer):
 class TorchOptimizer(Optimizer):
     """An optimiser of `torch.optim` with one parameter and one group a member: no member feels another."""
 
-    def __init__(self, kind: type[torch.optim.Optimizer], keywords: dict[str, Any], x: Vector, rates: Tensor) -> None:
+    def __init__(
+        self, kind: type[torch.optim.Optimizer], keywords: dict[str, Any], x: Vector, rates: Tensor
+    ) -> None:
         """Build the optimiser.
 
         Args:
@@ -112,4 +114,6 @@ def check_optimizer(spec: str) -> None:
 
 
 def _is_optimizer(kind: object) -> bool:
-    return isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer) and kind is not torch.optim.Optimizer
+    return (
+        isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer) and kind is not torch.optim.Optimizer
+    )

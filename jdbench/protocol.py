@@ -1,4 +1,4 @@
-"""What is run: seeds, budgets and learning-rate selection, turned into run specs ([JD] Appendices D.1 and D.2)."""
+"""What is run: seeds, budgets and learning-rate selection, turned into run specs ([JD] D.1 and D.2)."""
 
 import hashlib
 import json
@@ -168,7 +168,7 @@ def second_round(protocol: Protocol, areas: Mapping[RunSpec, float]) -> list[Run
 
 
 def refined_rates(areas: Mapping[float, float], count: int) -> list[float]:
-    """Return rates evenly spaced in the exponent, over the range of the best two widened by 10^(1/3) ([JD] D.1).
+    """Return rates evenly spaced in the exponent over the range of the best two, widened ([JD] D.1).
 
     Args:
         areas: Area under the curve of each rate tried; infinite ones come last, ties go to the smaller rate.
@@ -211,8 +211,6 @@ def _seeds(protocol: Protocol, analytic: bool) -> range:
     return range(1, (protocol.analytic_seeds if analytic else protocol.training_seeds) + 1)
 
 
-def _spec(
-    protocol: Protocol, analytic: bool, problem: str, aggregator: str, rate: float, seed: int
-) -> RunSpec:
+def _spec(protocol: Protocol, analytic: bool, problem: str, aggregator: str, rate: float, seed: int) -> RunSpec:
     steps = protocol.analytic_steps if analytic else protocol.training_epochs
     return RunSpec(problem, aggregator, rate, seed, steps, protocol.optimizer)

@@ -2,10 +2,11 @@
 
 import hashlib
 import os
+import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from multiprocessing import connection, get_context, parent_process
 
 import numpy as np
@@ -50,7 +51,7 @@ def run_batches(
 ) -> Iterator[tuple[Sequence[RunSpec], list[Record]]]:
     """Run batches over an executor and give each back as soon as it ends.
 
-    A batch that raises gives failed records. Only a few batches wait at the executor, so that stopping is quick.
+    A batch that raises gives failed records. Few batches wait at the executor, so that stopping is quick.
 
     Args:
         batches: What to run.
@@ -74,7 +75,7 @@ def run_batches(
             error = future.exception()
             if error is None:
                 yield batch, future.result()
-            elif isinstance(error, Exception) and not _is_broken(error):
+            elif isinstance(error, Exception) and not isinstance(error, BrokenExecutor):
                 yield batch, [failed(spec, f"{type(error).__name__}: {error}") for spec in batch]
             else:
                 raise error
@@ -107,6 +108,8 @@ def failed(spec: RunSpec, error: str) -> Record:
 
 
 def _start_worker() -> None:
+    # Ctrl-C goes to the whole process group; the parent alone decides what becomes of it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     parent = parent_process()
     if parent is not None:
@@ -116,12 +119,6 @@ def _start_worker() -> None:
 def _end_with(sentinel: int) -> None:
     connection.wait([sentinel])
     os._exit(1)
-
-
-def _is_broken(error: Exception) -> bool:
-    from concurrent.futures import BrokenExecutor  # noqa: PLC0415
-
-    return isinstance(error, BrokenExecutor)
 
 
 def _generator(specs: Sequence[RunSpec]) -> torch.Generator:
@@ -207,9 +204,7 @@ def _run_training(problem: TrainingProblem, aggregator: AnyAggregator, spec: Run
             margins.append(float(non_conflicting(J, direction)))
 
     optimizer = make_optimizer(spec.optimizer, start, torch.tensor([spec.rate], dtype=torch.float64))
-    outcome = descend(
-        start, source, aggregator, optimizer, steps, generator=_generator([spec]), watch=watch
-    )
+    outcome = descend(start, source, aggregator, optimizer, steps, generator=_generator([spec]), watch=watch)
     at, values = (np.array(column, dtype=np.float64) for column in zip(*losses, strict=True))
     indicators = {
         **_summary(at, values, outcome.states[0]),
@@ -235,8 +230,11 @@ def _summary(steps: Array, values: Array, state: State) -> dict[str, float]:
 
 
 def _record(
-    outcome: Outcome, i: int, spec: RunSpec, seconds: float, indicators: dict[str, float], curves: dict[str, Array]
+    outcome: Outcome,
+    i: int,
+    spec: RunSpec,
+    seconds: float,
+    indicators: dict[str, float],
+    curves: dict[str, Array],
 ) -> Record:
     return Record(spec, outcome.states[i], outcome.ends[i], seconds, indicators, curves, outcome.errors[i])
-
-

@@ -118,7 +118,7 @@ def build(found: Any, spec: Spec, text: str, what: str) -> Any:
 
 
 def _is_factory(found: Any) -> bool:
-    """Whether it can be called with no arguments, all of its parameters having defaults."""
+    """Tell whether it can be called with no arguments, all of its parameters having defaults."""
     try:
         parameters = inspect.signature(found).parameters.values()
     except (TypeError, ValueError):

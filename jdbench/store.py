@@ -47,7 +47,9 @@ class Store:
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise StoreError(f"store={path}, required a place to write, got {error}, choose another") from error
+                raise StoreError(
+                    f"store={path}, required a place to write, got {error}, choose another"
+                ) from error
         elif not path.is_file():
             raise StoreError(f"store={path}, required a file of records, got none, `jdbench run` makes one")
         try:
@@ -120,9 +122,10 @@ class Store:
             f"indicators, {'curves' if curves else 'NULL'}, error FROM records ORDER BY {order}"
         )
         for row in rows:
-            spec = RunSpec(*row[:6], trace=bool(row[6]))
+            spec = RunSpec(row[0], row[1], row[2], row[3], row[4], row[5], bool(row[6]))
             indicators = {name: _number(value) for name, value in json.loads(row[10]).items()}
-            yield Record(spec, *row[7:10], indicators, _unpack(row[11]) if curves else {}, row[12])
+            unpacked = _unpack(row[11]) if curves else {}
+            yield Record(spec, row[7], row[8], row[9], indicators, unpacked, row[12])
 
     def environments(self) -> list[dict[str, str]]:
         """Return the facts of every environment that records come from."""
@@ -142,17 +145,23 @@ class Store:
         if not tables:
             with self.connection:
                 self.connection.executescript(
-                    f"BEGIN; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; {SCHEMA}"
+                    f"BEGIN; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
+                    + SCHEMA
                 )
         elif identity != APPLICATION_ID:
-            raise StoreError(f"store={self.path}, required a store of jdbench, got another database, check the name")
+            raise StoreError(
+                f"store={self.path}, required a store of jdbench, got another database, check the name"
+            )
         elif version != VERSION:
             raise StoreError(
-                f"store={self.path}, required a store of version {VERSION}, got version {version}, run into a new one"
+                f"store={self.path}, required a store of version {VERSION}, got version {version}, "
+                "run into a new one"
             )
 
     def _unusable(self, error: sqlite3.Error) -> StoreError:
-        return StoreError(f"store={self.path}, required a readable and writable store, got {error}, check the file")
+        return StoreError(
+            f"store={self.path}, required a readable and writable store, got {error}, check the file"
+        )
 
 
 def _row(record: Record, environment: int) -> tuple[Any, ...]:

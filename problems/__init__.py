@@ -1,0 +1,1 @@
+"""The problem zoo: one family a file."""

@@ -1,4 +1,4 @@
-"""Instance-wise risk minimisation ([JD] Section 3): every training example's loss is an objective of its own."""
+"""Instance-wise risk minimisation: the loss of every training example is an objective ([JD] Section 3)."""
 
 from functools import lru_cache
 from typing import ClassVar
@@ -66,11 +66,12 @@ class InstanceTraining(Training):
 
 
 class DigitsInstances(TrainingProblem):
-    """IWRM on the 8 × 8 digits that scikit-learn ships: 1024 of 1797 real images, drawn by the seed.
+    """IWRM on handwritten digits, a batch of 32 of 1024 real images of 8 × 8 pixels.
 
-    The network follows the paper's (convolutions 3 × 3 without padding, ELU, max-pooling, two linear layers; [JD]
-    Appendix D.3), cut down to 8 × 8 pixels: 3,658 parameters in PyTorch's default initialisation. Images are
-    normalised by mean and standard deviation of the whole set ([JD] D.6). float32, as in the paper.
+    The images are scikit-learn's 1797, of which the seed draws 1024. The network follows the paper's
+    (convolutions 3 × 3 without padding, ELU, max-pooling, two linear layers; [JD] Appendix D.3), cut down to
+    8 × 8 pixels: 3,658 parameters in PyTorch's default initialisation. Images are normalised by mean and
+    standard deviation of the whole set ([JD] D.6). float32, as in the paper.
     """
 
     family: ClassVar[str] = "instance-wise risk minimisation"
@@ -116,7 +117,7 @@ def _network() -> nn.Module:
 
 @lru_cache(maxsize=1)
 def _digits() -> tuple[Tensor, Tensor]:
-    from sklearn.datasets import load_digits  # noqa: PLC0415  half a second that only this problem needs
+    from sklearn.datasets import load_digits
 
     bunch = load_digits()
     images = torch.from_numpy(bunch.images).to(torch.float32).unsqueeze(1)

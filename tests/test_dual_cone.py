@@ -154,7 +154,7 @@ def test_every_solver_that_solves_finds_our_projection(family: str, solver: str)
             assert theirs.status is not Status.FAILED, "strictly convex: every solver takes it"
         for k in range(U.shape[0]):
             if bool(theirs.weights[k].isnan().any()):
-                continue  # this solver does not solve singular programs
+                continue  # this solver takes no singular program
             both = [in_unit_rows(ours), in_unit_rows(theirs)]
             y = torch.stack([torch.maximum(y[k], bound[k]) for y, bound in both])
             clipped = torch.stack([(y[k] - bound[k]).clamp(max=0).abs().sum() for y, bound in both])
@@ -162,8 +162,8 @@ def test_every_solver_that_solves_finds_our_projection(family: str, solver: str)
             slacks = torch.stack([ours.dual_residual()[k], theirs.dual_residual()[k]])
             sizes = y.abs().sum(-1)
             limit = tolerances.projections(gaps + clipped * sizes, slacks + clipped, sizes)
-            scale = U[k].abs().max()
-            assert float(((y[0] - y[1]) @ J).norm()) <= float(limit), f"{m=} {k=} {scale=}"
+            # A poor answer has large residuals and with them a loose limit.
+            assert float(((y[0] - y[1]) @ J).norm()) <= float(limit), f"{m=} {k=}"
 
 
 @pytest.mark.parametrize("family", ["gaussian", "square", "dependent integers", "norms over 13 decades"])
@@ -297,7 +297,7 @@ def test_a_row_that_depends_on_the_active_ones_within_rounding_stays_outside() -
     assert float(solve(gramian(J), eye(6)).residual().max()) <= residual_limit(6)
 
 
-@pytest.mark.parametrize(("m", "n"), [(3, 2), (5, 3), (8, 4)], ids=str)
+@pytest.mark.parametrize(("m", "n"), [(3, 2), (5, 3), (8, 4), (12, 6)], ids=str)
 def test_random_dependent_rows_are_never_refused(m: int, n: int) -> None:
     for seed in range(2):
         J = draw(10_000, m, n, seed=seed)

@@ -20,8 +20,8 @@ from jdbench.shapes import Gramian, Weights
 class CAGrad(GramianAggregator):
     """A(J) = argmax of min_i gᵢᵀd over ‖d - ḡ‖ ≤ c‖ḡ‖ with ḡ the mean gradient ([JD] eq. 38).
 
-    The argmax is a set where a row is zero or where rows oppose each other: every d of the ball with Jd ≥ 0 then
-    has the worst improvement 0. We return its element nearest to ḡ. Elsewhere it is a single point.
+    The argmax is a set where a row is zero or where rows oppose each other: every d of the ball with Jd ≥ 0
+    then has the worst improvement 0. We return its element nearest to ḡ. Elsewhere it is a single point.
 
     Attributes:
         c: Radius of the ball in units of ‖ḡ‖, at least 0. Mean for 0; non-conflicting from 1 on.

@@ -37,9 +37,7 @@ class MGDA(GramianAggregator):
 
 
 @compiled
-def minimum_norm(
-    cosines: npt.NDArray[np.float64], norms: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def minimum_norm(cosines: npt.NDArray[np.float64], norms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return the simplex weights of the shortest vector in the convex hull of each set of rows.
 
     The least-squares problem min ‖Σ zᵢ(ĝᵢ, bᵢ) - (0, 1)‖² over z ≥ 0 with bᵢ = 1/dᵢ splits into a length t

@@ -20,8 +20,8 @@ from jdbench.shapes import Gramian, Weights
 class NashMTL(GramianAggregator):
     """A(J) = argmax of Σ log gᵢᵀd over ‖d‖ ≤ ε and Jd ≥ 0 ([JD] eq. 41).
 
-    It is (ε/√m) Jᵀα with α∘(JJᵀα) = 1. Where no d has Jd > 0 (a zero row, or 0 in the convex hull of the unit rows, up
-    to `rank_cutoff` for its squared length) the definition is empty and we return 0.
+    It is (ε/√m) Jᵀα with α∘(JJᵀα) = 1. Where no d has Jd > 0 (a zero row, or 0 in the convex hull of the unit
+    rows, up to `rank_cutoff` for its squared length) the definition is empty and we return 0.
 
     Attributes:
         epsilon: Length ε of every aggregation, positive, in the unit of the parameters.

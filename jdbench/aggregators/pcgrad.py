@@ -1,4 +1,4 @@
-"""PCGrad: each row projected off the others it conflicts with, one by one in random order ([JD] eq. 30 to 33)."""
+"""PCGrad: each row projected off those it conflicts with, one by one in random order ([JD] eq. 30 to 33)."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -50,7 +50,7 @@ class PCGrad(GramianAggregator):
 def _project_in_order(
     cosines: npt.NDArray[np.float64], orders: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float64]:
-    """Return, for each row, the weights of its successive projections in unit rows."""
+    """Project each unit row in its order; row i of the result holds the weights of what became of it."""
     size, m, _ = cosines.shape
     weights = np.zeros((size, m, m))
     for b in range(size):

@@ -118,7 +118,7 @@ def _append(
     p: int,
     j: int,
 ) -> bool:
-    """Append column j to the factor; False, and nothing changed, if it depends on the first p."""
+    """Append column j to the factor, unless it depends on the first p, and say whether."""
     square = M[j, j]
     for k in range(p):
         total = M[j, active[k]]

@@ -44,7 +44,9 @@ def solve(G: Gramian, U: WeightRows, solver: str = ACTIVE_SET) -> Solution:
     G = checked_gramian(G)
     m = G.shape[-1]
     if U.ndim < 2 or U.shape[-1] != m:
-        raise InputError(f"U, required shape [..., k, {m}] to fit G, got {tuple(U.shape)}, pass one bound a row")
+        raise InputError(
+            f"U, required shape [..., k, {m}] to fit G, got {tuple(U.shape)}, pass one bound a row"
+        )
     if not bool(torch.isfinite(U).all()):
         raise NonFiniteError("U, required finite bounds, got NaN or infinity, look at the preferences")
     batch = torch.broadcast_shapes(G.shape[:-2], U.shape[:-2])

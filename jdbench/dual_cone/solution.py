@@ -10,7 +10,6 @@ from torch import Tensor
 from jdbench.gramian import unit_rows
 from jdbench.shapes import Gramian, WeightRows
 
-
 ACCURACY = 1e-10
 """Largest residual of a solution that counts as solved.
 

@@ -1,4 +1,4 @@
-"""The properties of [JD] Section 2.2 as signed margins: negative means violated, relative to the input's scale."""
+"""The properties of [JD] Section 2.2 as signed margins, relative to the input's scale: negative is violated."""
 
 import torch
 from torch import Tensor
