@@ -1,5 +1,6 @@
 """PCGrad: each row projected off those it conflicts with, one by one in random order ([JD] eq. 30 to 33)."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -36,8 +37,9 @@ class PCGrad(GramianAggregator):
         m = G.shape[-1]
         norms, cosines = unit_rows(G)
         draws = torch.rand((*G.shape[:-1], m - 1), dtype=G.dtype, device=G.device, generator=generator)
-        orders = draws.argsort(-1).reshape(-1, m, m - 1).cpu().numpy()
-        flat = _project_in_order(cosines.reshape(-1, m, m).cpu().numpy(), orders)
+        size = math.prod(G.shape[:-2])
+        orders = draws.argsort(-1).reshape(size, m, m - 1).cpu().numpy()
+        flat = _project_in_order(cosines.reshape(size, m, m).cpu().numpy(), orders)
         rows = torch.from_numpy(flat).to(G.device).reshape(G.shape)
         # Row i of `rows` holds the unit-row weights of unit row i: scale it up by dᵢ, then each by 1/dⱼ.
         shift = (rows - torch.eye(m, dtype=G.dtype, device=G.device)) * norms.unsqueeze(-1)

@@ -1,0 +1,84 @@
+"""Imports point down only: the order of the design, held by reading every import statement."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+LAYERS = [
+    {"errors", "shapes", "compiled"},
+    {"spec"},
+    {"gramian"},
+    {"dual_cone"},
+    {"aggregator"},
+    {"aggregators"},
+    {"verification"},
+    {"problem", "optimizers"},
+    {"descent"},
+    {"protocol"},
+    {"record", "environment"},
+    {"runner"},
+    {"store"},
+    {"metrics"},
+    {"leaderboard"},
+    {"report"},
+    {"benchmark", "listing"},
+    {"cli"},
+]
+DEPTH = {name: depth for depth, layer in enumerate(LAYERS) for name in layer}
+ALONE = {"verification": {"errors", "shapes", "aggregator", "gramian", "dual_cone"}}
+ZOO = {"errors", "shapes", "spec", "problem", "verification"}
+
+
+def imports(file: Path) -> Iterator[str]:
+    """Yield the first part below jdbench of every import, wherever in the file it stands."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: relative import"
+            module = node.module or ""
+            names = [f"{module}.{alias.name}" for alias in node.names] if module == "jdbench" else [module]
+        else:
+            continue
+        for name in names:
+            if name.startswith("jdbench."):
+                yield name.split(".")[1]
+
+
+def unit(file: Path) -> str:
+    return file.relative_to(ROOT / "jdbench").with_suffix("").parts[0]
+
+
+LIBRARY = sorted(f for f in (ROOT / "jdbench").rglob("*.py") if f != ROOT / "jdbench" / "__init__.py")
+
+
+def test_every_unit_of_the_library_has_a_layer() -> None:
+    assert {unit(file) for file in LIBRARY} == set(DEPTH)
+
+
+@pytest.mark.parametrize("file", LIBRARY, ids=lambda f: str(f.relative_to(ROOT)))
+def test_library_imports_point_down(file: Path) -> None:
+    for name in imports(file):
+        if name == unit(file):
+            continue
+        assert DEPTH[name] < DEPTH[unit(file)], f"{file}: {unit(file)} imports {name}"
+        if unit(file) in ALONE:
+            assert name in ALONE[unit(file)], f"{file}: {unit(file)} imports {name}"
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "problems").rglob("*.py")), ids=lambda f: f.name)
+def test_problems_know_no_runner_and_no_aggregator(file: Path) -> None:
+    assert set(imports(file)) - {"problems"} <= ZOO
+
+
+def test_the_library_never_names_the_zoo() -> None:
+    assert not [file for file in LIBRARY if "problems" in set(imports(file))]
+
+
+def test_no_file_has_a_name_that_says_nothing() -> None:
+    vague = {"utils", "util", "common", "base", "core", "misc", "helpers", "helper"}
+    assert not [f for f in ROOT.glob("*/**/*.py") if f.stem in vague and ".venv" not in f.parts]

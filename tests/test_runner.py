@@ -1,0 +1,134 @@
+"""Specs become records with the right numbers, in this process and in others, and failures stay with their run."""
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from jdbench.aggregators import UPGrad
+from jdbench.environment import environment
+from jdbench.problem import resolve_problem
+from jdbench.protocol import RunSpec, batches, first_round, preset
+from jdbench.runner import local_executor, run_batch, run_batches
+from jdbench.verification.tolerances import gamma
+
+SPEC = RunSpec("CQF", "UPGrad", 0.2, 1, 30)
+
+
+def by_hand(spec: RunSpec) -> tuple[np.ndarray, torch.Tensor]:
+    problem = resolve_problem(spec.problem)
+    x = problem.start(spec.seed)
+    path = [x]
+    for _ in range(spec.steps):
+        x = x - spec.rate * UPGrad()(problem.jacobian(x))
+        path.append(x)
+    return problem.distance(torch.stack(path)).numpy(), x
+
+
+def test_an_analytic_record_holds_the_distance_curve_and_its_area() -> None:
+    (record,) = run_batch([SPEC])
+    distance, _ = by_hand(SPEC)
+    # Distances are differences of objective values of order 1.
+    assert np.abs(record.curves["distance"] - distance).max() <= gamma(16 * SPEC.steps)
+    area = (distance[:-1] + distance[1:]).sum() / 2 / SPEC.steps
+    assert record.indicators["area"] == pytest.approx(area, abs=gamma(16 * SPEC.steps))
+    assert record.indicators["start"] == pytest.approx(distance[0], abs=gamma(16))
+    assert record.state == "finished"
+    assert record.curves["steps"].tolist() == list(range(31))
+    assert "x" not in record.curves
+
+
+def test_a_traced_record_holds_the_path() -> None:
+    (record,) = run_batch([replace(SPEC, trace=True)])
+    _, end = by_hand(SPEC)
+    assert record.curves["x"].shape == record.curves["f"].shape == (31, 2)
+    assert np.abs(record.curves["x"][-1] - end.numpy()).max() <= gamma(16 * SPEC.steps)
+    assert record.indicators["weights"] >= 1
+
+
+def test_a_record_does_not_depend_on_its_batch() -> None:
+    specs = [replace(SPEC, rate=rate, seed=seed) for rate in (0.05, 0.2, 60.0) for seed in (1, 2)]
+    for alone, together in zip([run_batch([s])[0] for s in specs], run_batch(specs), strict=True):
+        assert alone.spec == together.spec
+        assert alone.state == together.state
+        if alone.state == "finished":
+            assert alone.indicators["area"] == pytest.approx(together.indicators["area"], abs=gamma(16 * 30))
+        else:
+            assert alone.indicators["area"] == together.indicators["area"] == math.inf
+
+
+def test_random_aggregators_repeat_themselves() -> None:
+    specs = [replace(SPEC, aggregator="GradDrop", seed=seed) for seed in (1, 2)]
+    first, second = run_batch(specs), run_batch(specs)
+    assert [r.indicators["area"] for r in first] == [r.indicators["area"] for r in second]
+
+
+def test_a_training_record_holds_losses_of_the_whole_set_and_similarity_to_the_mean() -> None:
+    spec = RunSpec("IWRM-digits", "Mean", 0.3, 1, 1)
+    (record,) = run_batch([spec])
+    training = resolve_problem("IWRM-digits").training(1)
+    x = training.parameters.unsqueeze(0)
+    assert record.indicators["start"] == pytest.approx(float(training.loss(x)), rel=gamma(64, torch.float32))
+    for step in range(32):
+        x = x - 0.3 * training.evaluate(x, step).jacobian.mean(-2)
+    assert record.indicators["final"] == pytest.approx(float(training.loss(x)), rel=gamma(1 << 14, torch.float32))
+    assert record.curves["steps"].tolist() == [0, 8, 16, 24, 32]
+    assert len(record.curves["cosine"]) == 32
+    assert np.abs(record.curves["cosine"] - 1).max() <= gamma(1 << 13, torch.float32)
+    assert record.indicators["final"] < record.indicators["start"]
+
+
+def test_a_diverged_training_is_a_record_too() -> None:
+    (record,) = run_batch([RunSpec("IWRM-digits", "PCGrad", 100.0, 1, 1)])
+    assert record.state == "diverged"
+    assert record.indicators["area"] == math.inf
+
+
+def test_a_batch_that_raises_gives_failed_records_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stranger.py").write_text(
+        "def wrong(J):\n    return J.sum(0)[:1]\n\ndef fine(J):\n    return J.mean(0)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    specs = [replace(SPEC, aggregator=f"stranger:{name}") for name in ("wrong", "fine")]
+    with ThreadPoolExecutor(1) as executor:
+        records = [record for _, group in run_batches(batches(specs), executor) for record in group]
+    states = {record.spec.aggregator: (record.state, record.error) for record in records}
+    assert states["stranger:fine"] == ("finished", "")
+    assert states["stranger:wrong"][0] == "failed"
+    assert "required a tensor of shape (2,)" in states["stranger:wrong"][1]
+
+
+def test_a_problem_that_raises_gives_failed_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken_problem.py").write_text(
+        "from jdbench.problems.quadratic import ElementWiseQuadratic\n"
+        "class Broken(ElementWiseQuadratic):\n"
+        "    def distance(self, x):\n        raise RuntimeError('no distance')\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    spec = replace(SPEC, problem="broken_problem:Broken")
+    with ThreadPoolExecutor(1) as executor:
+        ((_, (record,)),) = run_batches([[spec]], executor)
+    assert record.state == "failed"
+    assert record.error == "RuntimeError: no distance"
+
+
+def test_other_processes_give_the_same_records() -> None:
+    specs = first_round(replace(preset("quick"), analytic_rates=(0.1,), analytic_seeds=2), ["EWQ"], ["MGDA", "RGW"])
+    groups = batches(specs)
+    with local_executor(2) as executor:
+        there = {r.spec: r.indicators["area"] for _, group in run_batches(groups, executor) for r in group}
+    here = {r.spec: r.indicators["area"] for group in groups for r in run_batch(group)}
+    assert there == here
+
+
+def test_the_environment_names_versions_and_nothing_private() -> None:
+    facts = environment(2)
+    assert facts["torch"].startswith("2.")
+    assert facts["processes"] == "2, one torch thread each"
+    assert not [value for value in facts.values() if "/" in value]

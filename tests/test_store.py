@@ -1,0 +1,96 @@
+"""The store gives back what it was given, survives interruption, and names what is wrong with a file."""
+
+import math
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jdbench.errors import StoreError
+from jdbench.protocol import RunSpec
+from jdbench.record import Record
+from jdbench.store import Store
+
+FACTS = {"torch": "2.13.0", "commit": "abc"}
+
+
+def record(seed: int = 1, state: str = "finished", error: str = "") -> Record:
+    indicators = {"area": math.inf if state != "finished" else 0.5, "start": 1.0, "final": math.nan}
+    curves = {"steps": np.arange(3.0), "x": np.arange(6.0).reshape(3, 2)} if state == "finished" else {}
+    return Record(RunSpec("EWQ", "CAGrad(c=0.4)", 0.1, seed, 10), state, 7, 0.25, indicators, curves, error)
+
+
+def test_records_come_back_as_they_were(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "store.sqlite"
+    with Store(path, create=True) as store:
+        store.append([record(), record(2, "diverged")], FACTS)
+    with Store(path) as store:
+        first, second = store.records()
+        assert first.spec == record().spec
+        assert (first.state, first.steps_taken, first.seconds) == ("finished", 7, 0.25)
+        assert first.indicators["area"] == 0.5
+        assert math.isnan(first.indicators["final"])
+        assert np.array_equal(first.curves["x"], record().curves["x"])
+        assert second.indicators["area"] == math.inf
+        assert second.curves == {}
+        assert store.environments() == [FACTS]
+        assert [r.curves for r in store.records(curves=False)] == [{}, {}]
+
+
+def test_failed_runs_are_not_done_and_give_way_to_a_later_try(tmp_path: Path) -> None:
+    with Store(tmp_path / "s", create=True) as store:
+        store.append([record(state="failed", error="RuntimeError: no")], FACTS)
+        assert store.done() == set()
+        assert next(iter(store.records())).error == "RuntimeError: no"
+        store.append([record()], {**FACTS, "commit": "def"})
+        assert store.done() == {record().spec.key}
+        assert len(list(store.records())) == 1
+        assert store.environments() == [{**FACTS, "commit": "def"}]
+
+
+def test_a_transaction_that_breaks_off_leaves_nothing_behind(tmp_path: Path) -> None:
+    class Unwritable(dict):
+        def items(self):  # noqa: ANN202
+            raise KeyboardInterrupt
+
+    broken = Record(record(2).spec, "finished", 1, 0.1, Unwritable(), {})
+    with Store(tmp_path / "s", create=True) as store:
+        store.append([record()], FACTS)
+        with pytest.raises(KeyboardInterrupt):
+            store.append([record(3), broken], FACTS)
+    with Store(tmp_path / "s") as store:
+        assert store.done() == {record().spec.key}
+
+
+def test_presets_are_remembered(tmp_path: Path) -> None:
+    with Store(tmp_path / "s", create=True) as store:
+        store.stamp("quick")
+        store.stamp("quick")
+        assert store.presets() == ["quick"]
+
+
+@pytest.mark.parametrize("content", [b"not a database, but long enough to be taken for one" * 9, b"SQLite format 3\0"])
+def test_a_file_that_is_no_database_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x.sqlite"
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match="x.sqlite"):
+        Store(path)
+
+
+def test_missing_foreign_and_newer_stores_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"got none, `jdbench run` makes one"):
+        Store(tmp_path / "missing")
+    foreign = tmp_path / "foreign"
+    with sqlite3.connect(foreign) as connection:
+        connection.execute("CREATE TABLE songs (title TEXT)")
+    with pytest.raises(StoreError, match="got another database"):
+        Store(foreign)
+    newer = tmp_path / "newer"
+    Store(newer, create=True).connection.close()
+    with sqlite3.connect(newer) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(StoreError, match="got version 99"):
+        Store(newer)
+    with pytest.raises(StoreError, match="required"):
+        Store(tmp_path, create=True)
