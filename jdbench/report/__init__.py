@@ -1,1 +1,14 @@
 """Leaderboards as tables, figures and one offline page."""
+
+from jdbench.errors import MissingExtraError
+
+try:
+    from jdbench.report.page import write_report
+except ModuleNotFoundError as error:
+    if (error.name or "").partition(".")[0] not in {"jinja2", "markupsafe", "matplotlib"}:
+        raise
+    raise MissingExtraError(
+        f'jdbench.report, required {error.name}, got no such package, run `pip install "jdbench[report]"`'
+    ) from error
+
+__all__ = ["write_report"]

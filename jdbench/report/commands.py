@@ -1,0 +1,48 @@
+"""The commands that make the runs of a store and its report again."""
+
+import shlex
+
+from jdbench.aggregators import LEADERBOARD
+from jdbench.problem import available_problems
+from jdbench.protocol import PRESETS
+from jdbench.report.palette import in_order
+from jdbench.report.results import Results, rows_of
+
+
+def commands(results: Results) -> list[str]:
+    """Return the commands, with the options that the store betrays.
+
+    Args:
+        results: What was read.
+
+    Returns:
+        A line for each preset that was run, and one for the report.
+    """
+    problems = [subject.spec for subject in results.subjects]
+    aggregators = in_order(results.aggregators)
+    lines: list[str] = []
+    for stamp in results.presets:
+        name, _, optimizer = stamp.partition(" with ")
+        words = ["jdbench", "run", "--preset", name]
+        if optimizer:
+            words += ["--optimizer", optimizer]
+        words += _seeds(results, name)
+        if set(problems) != set(available_problems()):
+            words += [word for problem in problems for word in ("-p", problem)]
+        if set(aggregators) != set(LEADERBOARD):
+            words += [word for aggregator in aggregators for word in ("-a", aggregator)]
+        lines += [shlex.join(words), shlex.join(["jdbench", "report", "--store", f"results/{name}.sqlite"])]
+    return lines
+
+
+def _seeds(results: Results, preset: str) -> list[str]:
+    """Return the option of the number of seeds if every problem has the same, and not the preset's."""
+    rows = rows_of(results.table)
+    counts = {s.spec: max(row["seed"] for row in rows if row["problem"] == s.spec) for s in results.subjects}
+    if preset not in PRESETS or len(set(counts.values())) != 1:
+        return []
+    protocol = PRESETS[preset]
+    usual = {"analytic": protocol.analytic_seeds, "training": protocol.training_seeds}
+    if all(usual[s.kind] == counts[s.spec] for s in results.subjects):
+        return []
+    return ["--seeds", str(counts[results.subjects[0].spec])]

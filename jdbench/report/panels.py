@@ -1,0 +1,113 @@
+"""Small multiples: a panel for each aggregator, all with the same axes, and colour bars beside them."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colorbar import Colorbar
+from matplotlib.figure import Figure
+
+from jdbench.report.drawing import plain
+from jdbench.report.palette import Style
+
+COLUMNS = 5
+
+SIDE = 1.7
+"""Width and height of a panel in inches, as all lengths here."""
+
+GAP = (0.16, 0.34)
+"""Between panels: beside each other, and below each other where the titles are."""
+
+LEFT, RIGHT, BOTTOM, TOP = 0.6, 0.14, 0.5, 0.28
+"""Around the panels."""
+
+BAR = 0.72
+"""Width of a colour bar with its labels."""
+
+
+def panels_size(count: int, bars: int = 0) -> tuple[float, float]:
+    """Return the size of a figure of panels.
+
+    Args:
+        count: Number of panels, at least 1.
+        bars: Number of colour bars.
+
+    Returns:
+        Width and height in inches.
+    """
+    columns, rows = _shape(count)
+    width = LEFT + columns * SIDE + (columns - 1) * GAP[0] + RIGHT + bars * BAR
+    return width, BOTTOM + rows * SIDE + (rows - 1) * GAP[1] + TOP
+
+
+def small_multiples(figure: Figure, looks: Sequence[Style], x: str, y: str, bars: int = 0) -> list[Axes]:
+    """Return the panels of a figure, titled by aggregator, with tick labels at the edges only.
+
+    Args:
+        figure: An empty figure of `panels_size`.
+        looks: One style a panel.
+        x: What all abscissae are.
+        y: What all ordinates are.
+        bars: Number of colour bars to leave room for.
+
+    Returns:
+        One axes a style.
+    """
+    columns, rows = _shape(len(looks))
+    width, height = panels_size(len(looks), bars)
+    figure.set_layout_engine("none")
+    left, right, bottom, top = LEFT / width, 1 - (RIGHT + bars * BAR) / width, BOTTOM / height, 1 - TOP / height
+    grid = figure.subplots(
+        rows,
+        columns,
+        squeeze=False,
+        sharex=True,
+        sharey=True,
+        gridspec_kw={
+            "left": left,
+            "right": right,
+            "bottom": bottom,
+            "top": top,
+            "wspace": GAP[0] / SIDE,
+            "hspace": GAP[1] / SIDE,
+        },
+    )
+    panels: list[Axes] = list(grid.flat)
+    for axes in panels[len(looks) :]:
+        axes.remove()
+    for i, (axes, look) in enumerate(zip(panels, looks, strict=False)):
+        axes.set_title(plain(look.label), color=look.colour, fontsize=8, pad=3)
+        # Where the last row is short, the panels above the gap carry the labels.
+        axes.tick_params(labelbottom=i + columns >= len(looks), length=2)
+    figure.text((left + right) / 2, 0.1 / height, x, horizontalalignment="center")
+    figure.text(0.05 / width, (bottom + top) / 2, y, verticalalignment="center", rotation="vertical")
+    return panels[: len(looks)]
+
+
+def colour_bar(figure: Figure, scale: ScalarMappable, what: str, place: int, bars: int) -> Colorbar:
+    """Draw a colour bar to the right of the panels.
+
+    Args:
+        figure: A figure of `small_multiples`.
+        scale: Colours and their range.
+        what: What is coloured.
+        place: Which of the bars, from 0.
+        bars: Number of bars.
+
+    Returns:
+        The bar.
+    """
+    width, height = figure.get_size_inches()
+    # No longer than two panels, however many rows there are.
+    length = min(height - BOTTOM - TOP, 2 * SIDE + GAP[1])
+    corner = width - RIGHT - (bars - place) * BAR + 0.14
+    axes = figure.add_axes((corner / width, 1 - (TOP + length) / height, 0.1 / width, length / height))
+    bar = figure.colorbar(scale, cax=axes, label=what)
+    axes.tick_params(labelsize=6.5, length=2, pad=1.5)
+    bar.ax.yaxis.labelpad = 1
+    return bar
+
+
+def _shape(count: int) -> tuple[int, int]:
+    columns = min(count, COLUMNS)
+    return columns, -(-count // columns)
