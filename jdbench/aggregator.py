@@ -113,7 +113,7 @@ def resolve(spec: str) -> Named:
             f"aggregator={spec!r}, required a callable Tensor[m, n] → Tensor[n], got "
             f"{type(built).__name__}, name a class or a function"
         )
-    return Named(spec.replace(" ", "") if parsed.module else repr(built), cast("AnyAggregator", built))
+    return Named(str(parsed) if parsed.module else repr(built), cast("AnyAggregator", built))
 
 
 def aggregate(aggregator: AnyAggregator, J: Jacobian, *, generator: torch.Generator | None = None) -> Vector:
@@ -148,7 +148,7 @@ def aggregate(aggregator: AnyAggregator, J: Jacobian, *, generator: torch.Genera
             finally:
                 np.random.set_state(numpy_state)  # noqa: NPY002
         if not isinstance(direction, Tensor) or direction.shape != (n,):  # pyright: ignore[reportUnnecessaryIsInstance]
-            got = tuple(getattr(direction, "shape", ())) or type(direction).__name__
+            got = tuple(direction.shape) if isinstance(direction, Tensor) else type(direction).__name__  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InputError(f"A(J), required a tensor of shape ({n},), got {got}, mend the aggregator")
         rows.append(direction.detach().to(J))
     return torch.stack(rows).reshape(*J.shape[:-2], n) if rows else J.new_zeros(*J.shape[:-2], n)

@@ -57,7 +57,9 @@ def _problem_row(aggregator: str, runs: pd.DataFrame) -> dict[str, object]:
         "seeds": len(runs),
         "seeds_lost": int((~np.isfinite(score)).sum()),
         "at_edge": int(runs["at_edge"].to_numpy().sum()),
-        "worst_margin": float(runs["worst_margin"].to_numpy(dtype=np.float64).min()),
+        "worst_margin": float(runs["worst_margin"].to_numpy(dtype=np.float64).min())
+        if "worst_margin" in runs
+        else float("nan"),
     }
 
 
@@ -84,7 +86,8 @@ def ranking(selected: pd.DataFrame, *, seed: int = 1) -> pd.DataFrame:
     """Return the aggregators by their mean rank over problems, with bootstrap intervals over seeds.
 
     Each problem counts alike, however many seeds it has. The interval is the central 95 % of the mean ranks of
-    4,000 resamples of every problem's seeds; an aggregator that misses a problem is not ranked.
+    4,000 resamples of every problem's seeds. An aggregator that misses a problem is not ranked; a problem
+    without a seed that all its aggregators have run does not count.
 
     Args:
         selected: The runs of `jdbench.metrics.selected_runs`.
@@ -94,7 +97,9 @@ def ranking(selected: pd.DataFrame, *, seed: int = 1) -> pd.DataFrame:
         Columns ``position aggregator mean_rank low high`` and the mean rank on each problem. Positions are
         tied (``2=``) where mean ranks are equal.
     """
-    ranks = {problem: seed_ranks(selected, problem) for problem in sorted(selected["problem"].unique())}
+    problems = sorted(str(problem) for problem in selected["problem"].unique())
+    ranks = {problem: seed_ranks(selected, problem) for problem in problems}
+    ranks = {problem: table for problem, table in ranks.items() if len(table)}
     names = sorted(set.intersection(*(set(table.columns) for table in ranks.values())) if ranks else set())
     generator = np.random.default_rng(seed)
     mean = np.zeros(len(names))

@@ -36,7 +36,10 @@ def indicator_table(records: Iterable[Record]) -> pd.DataFrame:
     ]
     table = pd.DataFrame(rows)
     if len(table):
-        table["score"] = np.where(np.isfinite(table["area"]), table["area"] / table["start"], np.inf)
+        area, start = (table[name].to_numpy(dtype=np.float64) for name in ("area", "start"))
+        # A start on the front itself leaves nothing to gain: 0 for staying there, infinity for leaving it.
+        share = np.divide(area, start, out=np.where(area > 0, np.inf, 0.0), where=start > 0)
+        table["score"] = np.where(np.isfinite(area), share, np.inf)
     return table
 
 

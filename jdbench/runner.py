@@ -136,7 +136,7 @@ def _run_analytic(
     rates = torch.tensor([spec.rate for spec in specs], dtype=torch.float64)
     path = torch.full((steps + 1, size, problem.n), torch.nan, dtype=torch.float64)
     margins = torch.full((size,), torch.inf, dtype=torch.float64)
-    weights = torch.zeros(size, dtype=torch.float64)
+    weights = torch.full((size,), torch.nan, dtype=torch.float64)
 
     def watch(step: int, x: Tensor, members: Tensor, evaluation: Evaluation, direction: Tensor | None) -> None:
         path[step, members] = x
@@ -148,7 +148,7 @@ def _run_analytic(
             w = aggregator.weights(gramian(J))
             norms = J.norm(dim=-1)
             largest = norms.amax(-1).clamp(min=torch.finfo(norms.dtype).tiny)
-            weights[members] = torch.maximum(weights[members], (w.abs() * norms).sum(-1) / largest)
+            weights[members] = torch.fmax(weights[members], (w.abs() * norms).sum(-1) / largest)
 
     outcome = descend(
         starts,

@@ -11,7 +11,7 @@ from jdbench.errors import InputError, unknown_name
 
 
 class Spec(NamedTuple):
-    """A spec taken apart.
+    """A spec taken apart; as a string it is canonical.
 
     Attributes:
         module: Dotted name of a module, or empty.
@@ -22,6 +22,12 @@ class Spec(NamedTuple):
     module: str
     name: str
     keywords: dict[str, Any]
+
+    def __str__(self) -> str:
+        """Return the spec with neither blanks between its parts nor empty brackets."""
+        path = f"{self.module}:{self.name}" if self.module else self.name
+        keywords = ",".join(f"{key}={value!r}" for key, value in self.keywords.items())
+        return f"{path}({keywords})" if keywords else path
 
 
 def parse(text: str, what: str) -> Spec:
@@ -48,9 +54,12 @@ def parse(text: str, what: str) -> Spec:
         return Spec(module, name, {})
     try:
         call = ast.parse("f" + text[text.index("(") :].strip(), mode="eval").body
-        if not isinstance(call, ast.Call) or call.args or any(k.arg is None for k in call.keywords):
+        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)) or call.args:
             raise ValueError("something that is no keyword")
-        return Spec(module, name, {str(k.arg): ast.literal_eval(k.value) for k in call.keywords})
+        keywords = {str(k.arg): ast.literal_eval(k.value) for k in call.keywords if k.arg}
+        if len(keywords) < len(call.keywords):
+            raise ValueError("a keyword twice, or none")
+        return Spec(module, name, keywords)
     except (SyntaxError, ValueError) as error:
         raise InputError(
             f"{what}={text!r}, required literal keywords such as (c=0.4), got {error}, mend the brackets"

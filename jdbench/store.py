@@ -129,7 +129,9 @@ class Store:
 
     def environments(self) -> list[dict[str, str]]:
         """Return the facts of every environment that records come from."""
-        rows = self._query("SELECT facts FROM environments WHERE id IN (SELECT environment FROM records)")
+        rows = self._query(
+            "SELECT facts FROM environments WHERE id IN (SELECT environment FROM records) ORDER BY id"
+        )
         return [json.loads(facts) for (facts,) in rows]
 
     def _query(self, query: str) -> Iterable[Any]:
@@ -177,7 +179,7 @@ def _row(record: Record, environment: int) -> tuple[Any, ...]:
         record.seconds,
         json.dumps(indicators),
         _pack(record.curves),
-        record.error,
+        record.error.encode(errors="replace").decode(),
         environment,
         time.time(),
     )

@@ -13,7 +13,21 @@ import pytest
 from jdbench.cli import main
 
 JDBENCH = [sys.executable, "-m", "jdbench.cli"]
-RUN = ["run", "-p", "IWRM-digits", "-a", "Mean", "-a", "RGW", "--seeds", "1", "--workers", "2", "--store", "s.sqlite"]
+RUN = [
+    "run",
+    "-p",
+    "IWRM-digits",
+    "-a",
+    "Mean",
+    "-a",
+    "RGW",
+    "--seeds",
+    "1",
+    "--workers",
+    "2",
+    "--store",
+    "s.sqlite",
+]
 RUNS = 2 * 8
 
 
@@ -58,7 +72,12 @@ def alive(pid: int) -> bool:
 def test_interrupted_runs_go_on_without_losing_or_repeating_a_finished_one(tmp_path: Path, how: int) -> None:
     store = tmp_path / "s.sqlite"
     process = subprocess.Popen(
-        [*JDBENCH, *RUN], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        [*JDBENCH, *RUN],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     wait_for_records(store, process, 3)
     workers = descendants(process.pid)
@@ -72,7 +91,9 @@ def test_interrupted_runs_go_on_without_losing_or_repeating_a_finished_one(tmp_p
     if how == signal.SIGINT:
         assert process.returncode == 130
         assert "Traceback" not in errors
-        assert f"interrupted; {len(before)} runs are in s.sqlite, start again to go on" in errors.replace("\n", " ")
+        assert f"interrupted; {len(before)} runs are in s.sqlite, start again to go on" in errors.replace(
+            "\n", " "
+        )
     deadline = time.monotonic() + 30
     while any(alive(worker) for worker in workers):
         assert time.monotonic() < deadline, "workers outlive their parent"
@@ -92,7 +113,10 @@ def test_interrupted_runs_go_on_without_losing_or_repeating_a_finished_one(tmp_p
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run", "-p", "EWK"], "problem='EWK', required a known problem, got an unknown one, did you mean EWQ?"),
+        (
+            ["run", "-p", "EWK"],
+            "problem='EWK', required a known problem, got an unknown one, did you mean EWQ?",
+        ),
         (["run", "-a", "UPgrad"], "did you mean UPGrad?"),
         (["run", "-a", "CAGrad(c=-1)"], "c=-1, required a finite number ≥ 0"),
         (["run", "-a", "CAGrad(c=)"], "mend the brackets"),
@@ -143,14 +167,27 @@ def test_nonsense_in_a_subprocess_too(tmp_path: Path) -> None:
 def test_list_names_everything_there_is(tmp_path: Path) -> None:
     result = jdbench("list", cwd=tmp_path)
     assert result.returncode == 0
-    for name in ("EWQ", "CQF", "IWRM-digits", "UPGrad", "NashMTL", "active-set", "proxqp", "daqp", "quick", "paper"):
+    for name in (
+        "EWQ",
+        "CQF",
+        "IWRM-digits",
+        "UPGrad",
+        "NashMTL",
+        "active-set",
+        "proxqp",
+        "daqp",
+        "quick",
+        "paper",
+    ):
         assert name in result.stdout
     only = jdbench("list", "solvers", cwd=tmp_path)
     assert "active-set" in only.stdout
     assert "UPGrad" not in only.stdout
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["report", "-h"], ["list", "-h"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["report", "-h"], ["list", "-h"]], ids=" ".join
+)
 def test_help_explains_itself(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

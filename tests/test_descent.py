@@ -1,4 +1,4 @@
-"""The descent loop: Algorithms 1 and 2, its stochastic forms, batches, optimisers and early ends ([JD] Section 2.1)."""
+"""The descent loop: Algorithm 1, its stochastic forms, batches, optimisers and early ends ([JD] 2.1)."""
 
 import pytest
 import torch
@@ -68,7 +68,7 @@ def test_a_member_that_diverges_is_left_out_before_the_next_aggregation() -> Non
     sizes: list[int] = []
 
     class Spy(Mean):
-        def __call__(self, J, *, generator=None) -> Tensor:  # noqa: ANN001
+        def __call__(self, J, *, generator=None) -> Tensor:
             sizes.append(len(J))
             assert bool((J.square().sum(-1) <= 4 * DIVERGED * 5).all())
             return super().__call__(J, generator=generator)
@@ -129,7 +129,7 @@ def test_watch_sees_every_step_and_the_end() -> None:
     problem = quadratic()
     seen: list[tuple[int, bool]] = []
 
-    def watch(step, x, members, evaluation, direction) -> None:  # noqa: ANN001
+    def watch(step, x, members, evaluation, direction) -> None:
         assert len(x) == len(members) == len(evaluation.objectives) == 1
         seen.append((step, direction is None))
 
@@ -177,7 +177,9 @@ def test_stochastic_sources_refuse_impossible_options() -> None:
         estimated_jacobian(problem, -1.0, seeded(1))
 
 
-@pytest.mark.parametrize("spec", ["Adam", "SGD(momentum=0.9,nesterov=True)", "Adagrad", "AdamW(weight_decay=0.1)"])
+@pytest.mark.parametrize(
+    "spec", ["Adam", "SGD(momentum=0.9,nesterov=True)", "Adagrad", "AdamW(weight_decay=0.1)"]
+)
 def test_torch_optimisers_take_the_aggregation_as_gradient(spec: str) -> None:
     problem = quadratic()
     x, η = starts(problem, 3), rates(0.01, 0.1, 0.3)
@@ -185,7 +187,7 @@ def test_torch_optimisers_take_the_aggregation_as_gradient(spec: str) -> None:
     for i in range(3):
         parameter = torch.nn.Parameter(x[i].clone())
         name, _, rest = spec.partition("(")
-        keywords = eval(f"dict({rest[:-1]})") if rest else {}  # noqa: S307
+        keywords = eval(f"dict({rest[:-1]})") if rest else {}
         optimizer = getattr(torch.optim, name)([parameter], lr=float(η[i]), **keywords)
         for _ in range(15):
             optimizer.zero_grad()

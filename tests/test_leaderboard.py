@@ -59,7 +59,7 @@ def test_ranks_share_ties_and_put_the_lost_last() -> None:
 
 
 def test_only_seeds_that_all_have_run_are_ranked() -> None:
-    records = table("P", {"A": [1.0, 2.0], "B": [2.0, 1.0]}) + [record("P", "A", 3, 0.1, 1.0)]
+    records = [*table("P", {"A": [1.0, 2.0], "B": [2.0, 1.0]}), record("P", "A", 3, 0.1, 1.0)]
     assert seed_ranks(selected_runs(indicator_table(records)), "P").index.tolist() == [1, 2]
 
 
@@ -83,7 +83,9 @@ def test_intervals_are_points_where_seeds_agree_and_widen_where_they_do_not() ->
 
 
 def test_ranking_is_repeatable_and_leaves_out_who_missed_a_problem() -> None:
-    records = table("P", {"A": [1.0, 2.0], "B": [2.0, 1.0], "C": [3.0, 3.0]}) + table("Q", {"A": [1.0], "B": [2.0]})
+    records = table("P", {"A": [1.0, 2.0], "B": [2.0, 1.0], "C": [3.0, 3.0]}) + table(
+        "Q", {"A": [1.0], "B": [2.0]}
+    )
     selected = selected_runs(indicator_table(records))
     assert ranking(selected).equals(ranking(selected))
     assert set(ranking(selected)["aggregator"]) == {"A", "B"}
@@ -101,3 +103,21 @@ def test_problem_table_gives_means_with_standard_errors_best_first() -> None:
     assert math.isnan(rows.loc["C", "score_sem"])
     assert (rows["worst_margin"] == -0.5).all()
     assert np.isfinite(rows.loc["B", "rate"])
+
+
+def test_a_problem_without_a_common_seed_does_not_count() -> None:
+    records = [
+        *table("P", {"A": [1.0], "B": [2.0]}),
+        record("Q", "A", 1, 0.1, 2.0),
+        record("Q", "B", 2, 0.1, 1.0),
+    ]
+    board = ranking(selected_runs(indicator_table(records)))
+    assert board["aggregator"].tolist() == ["A", "B"]
+    assert "Q" not in board
+
+
+def test_a_start_on_the_front_scores_0_for_staying_and_infinity_for_leaving() -> None:
+    spec = RunSpec("P", "A", 0.1, 1, 10)
+    stay = Record(spec, "finished", 10, 0.1, {"area": 0.0, "start": 0.0, "final": 0.0}, {})
+    leave = Record(spec, "finished", 10, 0.1, {"area": 0.1, "start": 0.0, "final": 0.2}, {})
+    assert indicator_table([stay, leave])["score"].tolist() == [0.0, math.inf]

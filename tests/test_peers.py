@@ -1,4 +1,4 @@
-"""Why the paper's Figure 3 shows CAGrad stopping on an axis of EWQ: a cut-off of TorchJD 0.18.0, seen at work."""
+"""Why the paper's Figure 3 has CAGrad stop on an axis of EWQ: a cut-off of TorchJD 0.18.0, seen at work."""
 
 import pytest
 import torch
@@ -9,7 +9,9 @@ from jdbench.descent import descend, full_jacobian
 from jdbench.optimizers import Descent
 from jdbench.problem import resolve_problem
 
-torchjd = pytest.importorskip("torchjd.aggregation", reason='needs the extra "peers": pip install "jdbench[peers]"')
+torchjd = pytest.importorskip(
+    "torchjd.aggregation", reason='needs the extra "peers": pip install "jdbench[peers]"'
+)
 
 THIRD_START = 3
 RATE = 0.01

@@ -70,7 +70,9 @@ def test_beta_is_attained(problem: AnalyticProblem) -> None:
     hessians = torch.func.jacrev(problem.jacobian)(torch.zeros(problem.n, dtype=torch.float64))
     stacked = hessians.reshape(-1, problem.n)
     assert problem.beta is not None
-    assert problem.beta == pytest.approx(float(torch.linalg.matrix_norm(stacked, 2)), rel=16 * gamma(16 * problem.n))
+    assert problem.beta == pytest.approx(
+        float(torch.linalg.matrix_norm(stacked, 2)), rel=16 * gamma(16 * problem.n)
+    )
 
 
 def test_pareto_set_is_stationary_and_has_distance_zero(problem: AnalyticProblem) -> None:

@@ -1,5 +1,6 @@
 """Learning-rate selection and reruns, as printed in [JD] Appendices D.1 and D.2, and what identifies a run."""
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -26,7 +27,7 @@ def test_coarse_rates_are_22_from_1e_5_to_100_by_a_third_of_a_decade() -> None:
     assert len(COARSE_RATES) == 22
     assert COARSE_RATES[0] == pytest.approx(1e-5, rel=gamma(8))
     assert COARSE_RATES[-1] == pytest.approx(100, rel=gamma(8))
-    for low, high in zip(COARSE_RATES, COARSE_RATES[1:], strict=False):
+    for low, high in itertools.pairwise(COARSE_RATES):
         assert high / low == pytest.approx(10 ** (1 / 3), rel=gamma(16))
 
 
@@ -102,7 +103,7 @@ def test_a_run_is_known_by_everything_that_defines_it() -> None:
 
 
 def test_presets_and_seeds_are_checked() -> None:
-    with pytest.raises(UnknownNameError, match="preset='quik'.*did you mean quick"):
+    with pytest.raises(UnknownNameError, match=r"preset='quik'.*did you mean quick"):
         preset("quik")
     with pytest.raises(InputError, match="seeds=0"):
         preset("quick").with_seeds(0)

@@ -1,4 +1,4 @@
-"""Specs become records with the right numbers, in this process and in others, and failures stay with their run."""
+"""Specs become records with the right numbers, here and in other processes; failures stay with their run."""
 
 import math
 from concurrent.futures import ThreadPoolExecutor
@@ -75,7 +75,9 @@ def test_a_training_record_holds_losses_of_the_whole_set_and_similarity_to_the_m
     assert record.indicators["start"] == pytest.approx(float(training.loss(x)), rel=gamma(64, torch.float32))
     for step in range(32):
         x = x - 0.3 * training.evaluate(x, step).jacobian.mean(-2)
-    assert record.indicators["final"] == pytest.approx(float(training.loss(x)), rel=gamma(1 << 14, torch.float32))
+    assert record.indicators["final"] == pytest.approx(
+        float(training.loss(x)), rel=gamma(1 << 14, torch.float32)
+    )
     assert record.curves["steps"].tolist() == [0, 8, 16, 24, 32]
     assert len(record.curves["cosine"]) == 32
     assert np.abs(record.curves["cosine"] - 1).max() <= gamma(1 << 13, torch.float32)
@@ -119,7 +121,9 @@ def test_a_problem_that_raises_gives_failed_records(tmp_path: Path, monkeypatch:
 
 
 def test_other_processes_give_the_same_records() -> None:
-    specs = first_round(replace(preset("quick"), analytic_rates=(0.1,), analytic_seeds=2), ["EWQ"], ["MGDA", "RGW"])
+    specs = first_round(
+        replace(preset("quick"), analytic_rates=(0.1,), analytic_seeds=2), ["EWQ"], ["MGDA", "RGW"]
+    )
     groups = batches(specs)
     with local_executor(2) as executor:
         there = {r.spec: r.indicators["area"] for _, group in run_batches(groups, executor) for r in group}

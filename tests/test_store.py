@@ -51,7 +51,7 @@ def test_failed_runs_are_not_done_and_give_way_to_a_later_try(tmp_path: Path) ->
 
 def test_a_transaction_that_breaks_off_leaves_nothing_behind(tmp_path: Path) -> None:
     class Unwritable(dict):
-        def items(self):  # noqa: ANN202
+        def items(self):
             raise KeyboardInterrupt
 
     broken = Record(record(2).spec, "finished", 1, 0.1, Unwritable(), {})
@@ -70,11 +70,13 @@ def test_presets_are_remembered(tmp_path: Path) -> None:
         assert store.presets() == ["quick"]
 
 
-@pytest.mark.parametrize("content", [b"not a database, but long enough to be taken for one" * 9, b"SQLite format 3\0"])
+@pytest.mark.parametrize(
+    "content", [b"not a database, but long enough to be taken for one" * 9, b"SQLite format 3\0"]
+)
 def test_a_file_that_is_no_database_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.sqlite"
     path.write_bytes(content)
-    with pytest.raises(StoreError, match="x.sqlite"):
+    with pytest.raises(StoreError, match=r"x\.sqlite"):
         Store(path)
 
 

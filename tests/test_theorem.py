@@ -33,7 +33,7 @@ def run(name: str, spec: str, steps: int) -> tuple[AnalyticProblem, Path]:
     aggregator = resolve(spec).aggregator
     points, weights, margins, errors = [], [], [], []
 
-    def watch(step, x, members, evaluation, direction) -> None:  # noqa: ANN001, ARG001
+    def watch(step, x, members, evaluation, direction) -> None:  # noqa: ARG001
         points.append(x)
         if direction is None:
             return

@@ -6,7 +6,8 @@ from typing import ClassVar
 import torch
 
 from jdbench.aggregator import Aggregator, short_repr
-from jdbench.errors import InputError, NonFiniteError
+from jdbench.errors import NonFiniteError
+from jdbench.gramian import check_jacobian
 from jdbench.shapes import Jacobian, Vector
 
 
@@ -34,11 +35,7 @@ class GradDrop(Aggregator):
             InputError: J has no row or no floating dtype.
             NonFiniteError: J holds NaN or infinity.
         """
-        if not J.is_floating_point() or J.ndim < 2 or J.shape[-2] < 1:
-            raise InputError(
-                f"J, required a floating tensor of shape [..., m, n] with m ≥ 1, got {J.dtype} of shape "
-                f"{tuple(J.shape)}, pass one gradient a row"
-            )
+        check_jacobian(J)
         entries = J.detach().to(torch.float64)
         positive = entries.clamp(min=0).sum(-2)
         negative = entries.clamp(max=0).sum(-2)

@@ -2,7 +2,7 @@
 
 import torch
 
-from jdbench.dual_cone.solution import Solution, Status, residual_limit
+from jdbench.dual_cone.solution import Solution, Status
 from jdbench.dual_cone.solvers import qpsolvers_backend
 from jdbench.dual_cone.solvers.active_set import active_set
 from jdbench.errors import InputError, NonFiniteError, SolverError, unknown_name
@@ -49,7 +49,13 @@ def solve(G: Gramian, U: WeightRows, solver: str = ACTIVE_SET) -> Solution:
         )
     if not bool(torch.isfinite(U).all()):
         raise NonFiniteError("U, required finite bounds, got NaN or infinity, look at the preferences")
-    batch = torch.broadcast_shapes(G.shape[:-2], U.shape[:-2])
+    try:
+        batch = torch.broadcast_shapes(G.shape[:-2], U.shape[:-2])
+    except RuntimeError as error:
+        raise InputError(
+            f"U, required leading dimensions that broadcast with those of G, {tuple(G.shape[:-2])}, got "
+            f"{tuple(U.shape[:-2])}, pass one set of bounds a Gramian or one for all"
+        ) from error
     U = U.detach().to(G).expand(*batch, *U.shape[-2:])
     norms, cosines = unit_rows(G)
     norms = norms.unsqueeze(-2)
@@ -87,11 +93,11 @@ def project_weights(G: Gramian, U: WeightRows) -> WeightRows:
     """
     solution = solve(G, U)
     if solution.status is not Status.SOLVED:
-        worst = float(solution.residual().max())
-        limit = residual_limit(G.shape[-1])
-        if not worst <= limit:
+        excess = solution.residual() / solution.rounding_limit()
+        if not bool((excess <= 1).all()):
             raise SolverError(
-                f"residual={worst:.2g}, required at most {limit:.2g}, got status {solution.status} "
-                f"after {solution.iterations} iterations, check that G is positive semi-definite"
+                f"residual={float(excess.max()):.2g} times its rounding, required at most 1, got status "
+                f"{solution.status} after {solution.iterations} iterations, check that G is positive "
+                "semi-definite"
             )
     return solution.weights

@@ -14,7 +14,7 @@ ACCURACY = 1e-10
 """Largest residual of a solution that counts as solved.
 
 Exact solvers leave 1e-16 to 1e-12; rows that depend on others within the precision of a Gramian leave up to
-`residual_limit`; iterative solvers are asked for 1e-12.
+`Solution.rounding_limit`; iterative solvers are asked for 1e-12.
 """
 
 
@@ -24,22 +24,6 @@ class Status(StrEnum):
     SOLVED = "solved"
     INACCURATE = "inaccurate"
     FAILED = "failed"
-
-
-def residual_limit(m: int) -> float:
-    """Return the largest residual in unit rows that the Gramian's own rounding explains.
-
-    A row that depends on others within the Gramian's precision, that is with a pivot of 4·m·2⁻⁵² or
-    less, cannot enter an active set; its cosine with the projection is then at most the square root of
-    that, times the norm of Jᵀu, which is at most m in unit rows.
-
-    Args:
-        m: Number of rows.
-
-    Returns:
-        The limit, a pure number.
-    """
-    return m * math.sqrt(4 * m * torch.finfo(torch.float64).eps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +58,21 @@ class Solution:
     def residual(self) -> Tensor:
         """Return the largest of the three residuals, shape ``[..., k]``."""
         return torch.stack([self.primal_residual(), self.dual_residual(), self.duality_gap()]).amax(0)
+
+    def rounding_limit(self) -> Tensor:
+        """Return the largest residual that the rounding of the Gramian explains, shape ``[..., k]``.
+
+        A row with a pivot of 4·m·2⁻⁵² or less depends on others within the Gramian's precision and cannot enter
+        an active set. Its cosine with the projection is then at most the root of that pivot times the norm
+        of Jᵀu, at most m in unit rows. Every entry of Ĝy is off by up to m·2⁻⁵²·Σ|yᵢ|, and the gap by
+        Σ|yᵢ| times as much; a factor 4 stands for the same errors within the solver. Both matter only
+        where rows are nearly opposed, and the weights large.
+        """
+        m = self.gramian.shape[-1]
+        eps = torch.finfo(torch.float64).eps
+        _, weights, _ = self._in_unit_rows()
+        size = 1 + weights.abs().sum(-1)
+        return m * math.sqrt(4 * m * eps) + 4 * m * eps * size.square()
 
     def primal_residual(self) -> Tensor:
         """Return the largest violation of u ≤ w (19a), shape ``[..., k]``."""

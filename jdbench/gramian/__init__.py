@@ -1,7 +1,17 @@
 """The Gramian of a Jacobian: all that a weighted aggregator needs to know of it ([JD] Section 6)."""
 
-from jdbench.gramian.explicit import combine, gramian
+from jdbench.gramian.explicit import check_jacobian, combine, gramian
 from jdbench.gramian.rank import Eigen, eigen, rank_cutoff
 from jdbench.gramian.unit_rows import UnitRows, checked_gramian, unit_rows
 
-__all__ = ["Eigen", "UnitRows", "checked_gramian", "combine", "eigen", "gramian", "rank_cutoff", "unit_rows"]
+__all__ = [
+    "Eigen",
+    "UnitRows",
+    "check_jacobian",
+    "checked_gramian",
+    "combine",
+    "eigen",
+    "gramian",
+    "rank_cutoff",
+    "unit_rows",
+]

@@ -6,11 +6,18 @@ from torch import Tensor
 from jdbench.errors import InputError, NonFiniteError
 from jdbench.shapes import Gramian, Jacobian, Vector, Weights
 
+BLOCK = 64
+"""Columns that one matrix product sums, in whatever order BLAS likes."""
+
+SLAB = 128 * BLOCK
+"""Columns whose blocks are in memory at once."""
+
 
 def gramian(J: Jacobian) -> Gramian:
     """Return G = JJᵀ, accumulated in float64.
 
-    The square of a gradient of norm 1e-23 is zero in float32, hence the precision. Whether J is
+    The square of a gradient of norm 1e-23 is zero in float32, hence the precision. Long rows are summed
+    block by block and the blocks pairwise, so that the error hardly grows with n: see `rank`. Whether J is
     finite shows on the diagonal of G, so J is read a second time only to say where it is not.
 
     Args:
@@ -23,9 +30,9 @@ def gramian(J: Jacobian) -> Gramian:
         InputError: J is no floating tensor of at least two dimensions, or has no row.
         NonFiniteError: J holds NaN or infinity, or entries beyond 1e150.
     """
-    _check_jacobian(J)
+    check_jacobian(J)
     J = J.detach().to(torch.float64)
-    G = J @ J.mT
+    G = _inner_products(J)
     if not bool(torch.isfinite(G.diagonal(dim1=-2, dim2=-1)).all()):
         raise _non_finite(J)
     return G
@@ -44,7 +51,33 @@ def combine(J: Jacobian, w: Weights) -> Vector:
     return (w.unsqueeze(-2) @ J.detach().to(torch.float64)).squeeze(-2).to(J.dtype)
 
 
-def _check_jacobian(J: Tensor) -> None:
+def _inner_products(J: Tensor) -> Tensor:
+    """Return JJᵀ, a sum over blocks of `BLOCK` columns along a binary tree."""
+    n = J.shape[-1]
+    if n <= BLOCK:
+        return J @ J.mT
+    if n > SLAB:
+        half = SLAB * (-(-n // SLAB) // 2)
+        return _inner_products(J[..., :half]) + _inner_products(J[..., half:])
+    whole = n - n % BLOCK
+    blocks = J[..., :whole].unflatten(-1, (-1, BLOCK)).movedim(-2, 0)
+    parts = blocks @ blocks.mT
+    while len(parts) > 1:
+        half = len(parts) // 2
+        parts = torch.cat([parts[:half] + parts[half : 2 * half], parts[2 * half :]])
+    rest = J[..., whole:]
+    return parts[0] + rest @ rest.mT
+
+
+def check_jacobian(J: Tensor) -> None:
+    """Raise unless J looks like a Jacobian; its entries are not read.
+
+    Args:
+        J: What arrived.
+
+    Raises:
+        InputError: J is no floating tensor of at least two dimensions, or has no row.
+    """
     if not isinstance(J, Tensor) or not J.is_floating_point():  # pyright: ignore[reportUnnecessaryIsInstance]
         got = f"dtype {J.dtype}" if isinstance(J, Tensor) else type(J).__name__  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InputError(f"J, required a floating-point torch.Tensor, got {got}, convert it first")

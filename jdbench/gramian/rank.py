@@ -7,22 +7,23 @@ from torch import Tensor
 
 from jdbench.shapes import Gramian
 
-INNER_PRODUCT_ULPS = 8
+INNER_PRODUCT_ULPS = 96
 """Error, in units of 2⁻⁵², of one entry of a unit-row Gramian.
 
-An entry is an inner product of unit vectors, summed blockwise in float64 by BLAS, divided by two
-norms. Two square roots, two divisions and two products add at most 4 units; blockwise sums of up to 10⁶
-terms add less than 4 (`tests/test_gramian.py` measures both).
+An inner product of n terms is summed in blocks of 64 in any order, then pairwise: at most 65 + log₂(n/64)
+roundings of 2⁻⁵³, which is 92 up to n = 8·10⁹, relative to the product of the norms. The squared norms err by
+as much, half of which is left after each root, and roots, divisions and products add 6: (92 + 92 + 6)/2 < 96.
+That is a bound; rows of one sign up to n = 10⁶ come within 4 (`tests/test_gramian.py`).
 """
 
 
 def rank_cutoff(m: int) -> float:
     """Return the eigenvalue of a unit-row Gramian below which a direction counts as absent.
 
-    Each entry carries an error of at most κ = 8·2⁻⁵², so the error matrix E has ‖E‖₂ ≤ ‖E‖_F ≤ mκ, and
+    Each entry carries an error of at most κ = 96·2⁻⁵², so the error matrix E has ‖E‖₂ ≤ ‖E‖_F ≤ mκ, and
     by Weyl's inequality an eigenvalue that is zero for the exact rows comes out below mκ. Eigenvalues
     are squared singular values: rows whose relative distance to the span of the others is less than
-    √(mκ), about 4e-8·√m, count as dependent. No Gramian in float64 can tell them from dependent ones.
+    √(mκ), about 1.5e-7·√m, count as dependent. No Gramian in float64 can tell them from dependent ones.
 
     Args:
         m: Number of rows, at least 1.

@@ -5,6 +5,7 @@ accumulated in float64; u = 2⁻⁵³ is its unit roundoff. S = Σ |wᵢ| ‖g�
 natural unit of its errors: cancellation makes ‖Jᵀw‖ smaller, never the error.
 """
 
+import itertools
 import math
 
 import torch
@@ -21,8 +22,11 @@ MOST_ROWS = 64
 FALSE_ALARM = 1e-9
 """Probability with which a correct random aggregator leaves `binomial_range`."""
 
-REFERENCE_GAP = 1e-11
+REFERENCE_GAP = 1e-10
 """Feasibility and duality gap asked of the reference solver, in units of the problem's data (order 1)."""
+
+REFERENCE_GAP_OF_LOGARITHMS = 1e-8
+"""The same for exponential cones, where an interior-point method does not always get further."""
 
 
 def gamma(k: int, dtype: torch.dtype = DOUBLE) -> float:
@@ -82,7 +86,7 @@ def size(J: Jacobian, w: Weights) -> Tensor:
     Returns:
         Shape ``[...]``, float64, in the unit of Jᵀw.
     """
-    return (w.abs() * row_norms(J)).sum(-1)
+    return (w.to(DOUBLE).abs() * row_norms(J)).sum(-1)
 
 
 def row_norms(J: Jacobian) -> Norms:
@@ -115,7 +119,7 @@ def combination(J: Jacobian, w: Weights) -> Tensor:
         Shape ``[..., n]``, float64.
     """
     m = J.shape[-2]
-    absolute = (w.abs().unsqueeze(-2) @ J.to(DOUBLE).abs()).squeeze(-2)
+    absolute = (w.to(DOUBLE).abs().unsqueeze(-2) @ J.to(DOUBLE).abs()).squeeze(-2)
     rounded = 0.0 if J.dtype == DOUBLE else gamma(1, J.dtype)
     return (gamma(2 * m) + 2 * rounded) * absolute + torch.finfo(J.dtype).smallest_normal * gamma(1, J.dtype)
 
@@ -139,26 +143,37 @@ def improvement(J: Jacobian, w: Weights) -> Tensor:
     return (cosine(n) + 4 * gamma(m) + gamma(2 * m) + gamma(n) + rounded) * size(J, w)
 
 
-def smallest_eigenvalue(J: Jacobian) -> Tensor:
-    """Return the smallest eigenvalue λ of the unit-row Gramian, by the singular values of the unit rows.
+def smallest_eigenvalue(J: Jacobian) -> float:
+    """Return the smallest eigenvalue λ of the unit-row Gramian, over independent rows.
+
+    Where rows depend on each other it is the smallest over all independent subsets of them: the solution of a
+    linear or quadratic program rests on one of those (Hoffman's bound). Subsets are told apart from dependent
+    ones by the rounding of a Gramian, `cosine(n)` an entry.
 
     Args:
-        J: Jacobian, shape ``[..., m, n]``, rows of any norm, zero rows left out of the spectrum.
+        J: Jacobian, shape ``[m, n]``, rows of any norm; zero rows do not count. 2ᵐ subsets if they depend.
 
     Returns:
-        Shape ``[...]``, float64: 0 for dependent rows.
+        The eigenvalue, positive; 1 if there is no row.
     """
-    norms = row_norms(J).unsqueeze(-1)
-    units = J.to(DOUBLE) / torch.where(norms > 0, norms, 1.0)
-    m, n = J.shape[-2:]
-    values = torch.linalg.svdvals(units)
-    if n < m:
-        return torch.zeros_like(values[..., 0])
-    return values[..., -1].square()
+    norms = row_norms(J)
+    present = norms > 0
+    units = J[present].to(DOUBLE) / norms[present].unsqueeze(-1)
+    m, n = units.shape
+    absent = m * cosine(n)
+    smallest = 1.0 if m == 0 else float(torch.linalg.svdvals(units)[-1].square())
+    if m <= n and smallest > absent:
+        return smallest
+    smallest = 1.0
+    for count in range(2, min(m, n) + 1):
+        subsets = units[torch.tensor(list(itertools.combinations(range(m), count)))]
+        values = torch.linalg.svdvals(subsets)[..., -1].square()
+        smallest = min([smallest, *values[values > absent].tolist()])
+    return smallest
 
 
 def projection(J: Jacobian, w: Weights) -> Tensor:
-    """Return the error of Jᵀw when w solves a non-negative program over independent rows.
+    """Return the error of Jᵀw when w solves a non-negative program over the rows.
 
     Let z solve ½zᵀĜz + qᵀz over z ≥ 0 and z̃ the same with gradients off by at most ρ = `improvement`. The
     two complementarity conditions give ‖Ĵᵀ(z̃ - z)‖² ≤ ρ ‖z̃ - z‖₁, and ‖z̃ - z‖₁ ≤ √m ‖Ĵᵀ(z̃ - z)‖ / √λ, so
@@ -166,33 +181,50 @@ def projection(J: Jacobian, w: Weights) -> Tensor:
     system in Ĝ (IMTL-G, Nash-MTL's Newton steps) obeys the same bound.
 
     Args:
-        J: Jacobian, shape ``[..., m, n]``, independent rows.
+        J: Jacobian, shape ``[m, n]``.
         w: Weights, shape ``[..., m]``, float64.
 
     Returns:
-        Shape ``[...]``, float64, in the unit of Jᵀw; infinite for dependent rows.
+        Shape ``[...]``, float64, in the unit of Jᵀw.
     """
-    return improvement(J, w) * (J.shape[-2] / smallest_eigenvalue(J)).sqrt()
+    return improvement(J, w) * (J.shape[-2] / smallest_eigenvalue(J)) ** 0.5
 
 
-def polar(J: Jacobian) -> float:
-    """Return the error of UVᵀp relative to ‖p‖, where J = VΣUᵀ has independent rows.
+def nearly_dependent(m: int) -> float:
+    """Return the worst conflict that m rows in unit norm need suffer when only their Gramian is known.
+
+    A row at distance δ from the span of others conflicts by at most δ if it is taken for dependent. Taken in,
+    it brings weights of 1/δ, and the rounding of Ĝ, 4m·2⁻⁵² with the solver's, moves a slack by 4m·2⁻⁵²/δ². The
+    smaller of the two is at most (4m·2⁻⁵²)^⅓, where both are equal; m rows may be concerned.
+
+    Args:
+        m: Number of rows.
+
+    Returns:
+        The bound, relative to the largest row norm.
+    """
+    return m * (4 * m * torch.finfo(DOUBLE).eps) ** (1 / 3)
+
+
+def polar(J: Jacobian, rank: int) -> float:
+    """Return the error of UVᵀp relative to ‖p‖, where J = VΣUᵀ has that rank.
 
     UVᵀ is the polar factor of Jᵀ: an error ΔJ moves it by at most 2‖ΔJ‖_F / σ (Higham, *Functions of
-    Matrices*, SIAM 2008, Theorem 8.10), with σ the smallest singular value of J. A singular value
+    Matrices*, SIAM 2008, Theorem 8.10), with σ the smallest singular value up to the rank. A singular value
     decomposition of m × m leaves ‖ΔJ‖_F ≤ 4mγₘ σ₁, and the unit-row Gramian's error κ m moves its factor B
     by a relative κ m / λ. The length σ itself errs by one such term more: 3 (4mγₘ σ₁/σ + κ m/λ).
 
     Args:
-        J: Jacobian, shape ``[m, n]``, independent rows.
+        J: Jacobian, shape ``[m, n]``.
+        rank: Its rank, at least 1.
 
     Returns:
         The bound, a pure number.
     """
     m, n = J.shape
     sigma = torch.linalg.svdvals(J.to(DOUBLE))
-    condition = float(sigma[0] / sigma[-1])
-    return 3 * (4 * m * gamma(m) * condition + cosine(n) * m / float(smallest_eigenvalue(J)))
+    condition = float(sigma[0] / sigma[rank - 1])
+    return 3 * (4 * m * gamma(m) * condition + cosine(n) * m / smallest_eigenvalue(J))
 
 
 def strong_convexity(excess: Tensor | float, modulus: Tensor | float = 1.0) -> Tensor:
