@@ -1,6 +1,8 @@
 """Compilation of the CPU kernels: numba, with its on-disk cache, and without the interpreter lock."""
 
+import contextlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import ParamSpec, TypeVar, cast
 
 import numba
@@ -19,3 +21,24 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
         The compiled function, with the same signature.
     """
     return cast("Callable[P, R]", numba.njit(cache=True, nogil=True)(function))
+
+
+def forget_stale_kernels(package: Path) -> None:
+    """Delete the cached kernels that are older than the youngest source of a kernel.
+
+    Numba looks at the file of a kernel alone: when a kernel changes that is called from another file, the old
+    code lives on in the caller's cache.
+
+    Args:
+        package: Folder of a package.
+    """
+    sources = [path for path in package.rglob("*.py") if b"@compiled" in path.read_bytes()]
+    youngest = max(path.stat().st_mtime for path in sources)
+    for index in package.rglob("__pycache__/*.nbi"):
+        # Another process may be doing the same, and an installed package may be read-only.
+        with contextlib.suppress(OSError):
+            if index.stat().st_mtime < youngest:
+                index.unlink()
+
+
+forget_stale_kernels(Path(__file__).parent)

@@ -24,9 +24,9 @@ class IMTLG(GramianAggregator):
         with X = DB and Ĝ = BBᵀ of rank r, by the singular values of X, of which the r largest count; those
         resolve row norms that span eight decades to eight digits.
 
-        An error of κ = `rank_cutoff` in Ĝ or of κ in an inner product shifts 1ᵀv by at most
-        κ √m Σ 1/dᵢ / λ, with λ the smallest eigenvalue that counts (in the second case κ √m ‖d‖ / σ² with
-        the smallest singular value): a smaller |1ᵀv| is taken for 0.
+        An error of norm κ = `rank_cutoff` in Ĝ shifts y = Ĝ⁻¹1 by at most κ‖y‖/λ with λ the smallest
+        eigenvalue, and 1ᵀv = Σ yᵢ/dᵢ by that times ‖1/d‖; in the second case the shift is taken as
+        κ √m ‖d‖/σ² with the smallest singular value that counts. A smaller |1ᵀv| is taken for 0.
 
         Args:
             G: Gramian, shape ``[..., m, m]``.
@@ -37,7 +37,7 @@ class IMTLG(GramianAggregator):
         """
         G = checked_gramian(G)
         m = G.shape[-1]
-        kappa = rank_cutoff(m) * m**0.5
+        kappa = rank_cutoff(m)
         norms, cosines = unit_rows(G)
         largest = norms.amax(-1, keepdim=True)
         norms = norms / torch.where(largest > 0, largest, 1.0)
@@ -48,7 +48,7 @@ class IMTLG(GramianAggregator):
         reciprocal = torch.where(values > 0, 1 / values, 0.0)
         coordinates = (present.unsqueeze(-2) @ vectors).squeeze(-2) * reciprocal
         v = inverse * (vectors @ coordinates.unsqueeze(-1)).squeeze(-1)
-        error = kappa * inverse.sum(-1) * reciprocal.amax(-1)
+        error = kappa * inverse.norm(dim=-1) * coordinates.norm(dim=-1) * reciprocal.amax(-1)
 
         deficient = rank < present.sum(-1)
         if bool(deficient.any()):
@@ -59,7 +59,7 @@ class IMTLG(GramianAggregator):
             d = norms[deficient]
             coordinates = (d.unsqueeze(-2) @ P).squeeze(-2) * squares
             v[deficient] = (P @ coordinates.unsqueeze(-1)).squeeze(-1)
-            error[deficient] = kappa * d.norm(dim=-1) * squares.amax(-1)
+            error[deficient] = kappa * m**0.5 * d.norm(dim=-1) * squares.amax(-1)
 
         total = v.sum(-1)
         defined = total.abs() > error

@@ -3,7 +3,8 @@
 The method of Lawson & Hanson for non-negative least squares (*Solving Least Squares Problems*, 1974,
 chapter 23), written for the normal matrix M. A column enters when its gradient is negative; a column
 that depends on those already inside has a zero gradient in exact arithmetic and never enters, so
-singular matrices are solved, not perturbed.
+singular matrices are solved, not perturbed. In floating point two guards stand for that: the column's
+distance to the span of the others, and the size of the weights that it would bring.
 
 The dual cone's program (5) is of this form, and so are the minimum-norm point of MGDA and the
 constrained projections of CAGrad: one kernel serves them all.
@@ -64,8 +65,11 @@ def nonnegative_qp(
         newcomer = True
         while p > 0:
             _solve(M, L, active, p, q, trial)
-            if newcomer and trial[p - 1] <= 0.0:
-                # In exact arithmetic the newcomer gets a positive share: this one is rounding.
+            size = np.sum(np.abs(trial[:p]))
+            if newcomer and (trial[p - 1] <= 0.0 or 4 * EPS * size * (size + 2 * scale) > -lowest):
+                # In exact arithmetic the newcomer gets a positive share: otherwise this is rounding. Large
+                # weights move the vector that they combine by the error of M's entries times their square;
+                # where that is more than the violation they mend, the violation is the lesser evil.
                 p -= 1
                 inside[j] = False
                 barred[j] = True
@@ -149,11 +153,9 @@ def _solve(
     trial[:p] = 0.0
     for _ in range(2):
         for k in range(p):
-            total = -q[active[k]]
+            right[k] = -q[active[k]]
             for i in range(p):
-                total -= M[active[k], active[i]] * trial[i]
-            right[k] = total
-        for k in range(p):
+                right[k] -= M[active[k], active[i]] * trial[i]
             for i in range(k):
                 right[k] -= L[k, i] * right[i]
             right[k] /= L[k, k]

@@ -62,8 +62,8 @@ def solve(G: Gramian, U: WeightRows, solver: str = ACTIVE_SET) -> Solution:
     bounds = U * norms
     scale = bounds.abs().amax(-1, keepdim=True)
     scale = torch.where(scale > 0, scale, 1.0)
-    flat_bounds = (bounds / scale).reshape(-1, *U.shape[-2:]).cpu().numpy()
-    flat_cosines = cosines.expand(*batch, m, m).reshape(-1, m, m).cpu().numpy()
+    flat_bounds = (bounds / scale).reshape(-1, *U.shape[-2:]).contiguous().cpu().numpy()
+    flat_cosines = cosines.expand(*batch, m, m).reshape(-1, m, m).contiguous().cpu().numpy()
     if solver == ACTIVE_SET:
         flat, iterations = active_set(flat_cosines, flat_bounds)
     else:

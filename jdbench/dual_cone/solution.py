@@ -13,8 +13,8 @@ from jdbench.shapes import Gramian, WeightRows
 ACCURACY = 1e-10
 """Largest residual of a solution that counts as solved.
 
-Exact solvers leave 1e-16 to 1e-12; rows that depend on others within the precision of a Gramian leave up to
-`Solution.rounding_limit`; iterative solvers are asked for 1e-12.
+Exact solvers leave 1e-16 to 1e-12 unless rows nearly oppose or depend on others; there up to
+`Solution.rounding_limit`. Iterative solvers are asked for 1e-12.
 """
 
 
@@ -62,17 +62,16 @@ class Solution:
     def rounding_limit(self) -> Tensor:
         """Return the largest residual that the rounding of the Gramian explains, shape ``[..., k]``.
 
-        A row with a pivot of 4·m·2⁻⁵² or less depends on others within the Gramian's precision and cannot enter
-        an active set. Its cosine with the projection is then at most the root of that pivot times the norm
-        of Jᵀu, at most m in unit rows. Every entry of Ĝy is off by up to m·2⁻⁵²·Σ|yᵢ|, and the gap by
-        Σ|yᵢ| times as much; a factor 4 stands for the same errors within the solver. Both matter only
-        where rows are nearly opposed, and the weights large.
+        Entries of Ĝ err by ε ≈ 4·m·2⁻⁵². An active set with weights y errs by ε(Σ|yᵢ|)². A row at the distance
+        δ from the span of others can be left out, at the price of a violation δ‖Jᵀu‖, or brought in with
+        weights of 1/δ, at the price ε/δ²: the better of the two is at worst ε^(1/3)‖Jᵀu‖, and ‖Jᵀu‖ ≤ m
+        in unit rows.
         """
         m = self.gramian.shape[-1]
         eps = torch.finfo(torch.float64).eps
         _, weights, _ = self._in_unit_rows()
         size = 1 + weights.abs().sum(-1)
-        return m * math.sqrt(4 * m * eps) + 4 * m * eps * size.square()
+        return m * (4 * m * eps) ** (1 / 3) + 4 * m * eps * size.square()
 
     def primal_residual(self) -> Tensor:
         """Return the largest violation of u ≤ w (19a), shape ``[..., k]``."""

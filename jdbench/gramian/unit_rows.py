@@ -12,6 +12,9 @@ from torch import Tensor
 from jdbench.errors import InputError, NonFiniteError
 from jdbench.shapes import Gramian, Norms
 
+UNDERFLOW = 2.3e-162
+"""The root of the smallest positive float64: norms below it square to zero."""
+
 
 class UnitRows(NamedTuple):
     """A Gramian taken apart: G = diag(norms) · gramian · diag(norms).
@@ -36,7 +39,7 @@ def checked_gramian(G: Gramian) -> Gramian:
         The same matrix, float64, detached from any graph.
 
     Raises:
-        InputError: G is no floating tensor, not square, empty, or has a negative diagonal.
+        InputError: G is no floating tensor, not square, empty, or plainly not positive semi-definite.
         NonFiniteError: G holds NaN or infinity.
     """
     if not isinstance(G, Tensor) or not G.is_floating_point():  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -44,13 +47,20 @@ def checked_gramian(G: Gramian) -> Gramian:
         raise InputError(f"G, required a floating-point torch.Tensor, got {got}, convert it first")
     if G.ndim < 2 or G.shape[-1] != G.shape[-2] or G.shape[-1] < 1:
         raise InputError(f"G, required shape [..., m, m] with m ≥ 1, got {tuple(G.shape)}, pass G = JJᵀ")
+    half_precision = 1 + torch.finfo(G.dtype).eps ** 0.5
     G = G.detach().to(torch.float64)
     if not bool(torch.isfinite(G).all()):
         kind = "NaN" if bool(torch.isnan(G).any()) else "infinity"
         where = [int(i) for i in (~torch.isfinite(G)).nonzero()[0]]
         raise NonFiniteError(f"G{where}={kind}, required finite entries, got {kind}, look at the gradients")
-    if bool((G.diagonal(dim1=-2, dim2=-1) < 0).any()):
+    diagonal = G.diagonal(dim1=-2, dim2=-1)
+    if bool((diagonal < 0).any()):
         raise InputError("G, required a positive semi-definite matrix, got a negative diagonal, pass G = JJᵀ")
+    # |gᵢᵀgⱼ| ≤ ‖gᵢ‖‖gⱼ‖ to half the digits; a norm whose square is zero may be as large as `UNDERFLOW`.
+    norms = diagonal.sqrt() + UNDERFLOW
+    room = norms.unsqueeze(-1) * norms.unsqueeze(-2) * half_precision
+    if bool(((G.abs() > room) | ((G - G.mT).abs() > room * (half_precision - 1))).any()):
+        raise InputError("G, required a symmetric matrix with |G_ij| ≤ √(G_ii G_jj), got another, pass G = JJᵀ")
     return G
 
 
@@ -65,7 +75,7 @@ def unit_rows(G: Gramian) -> UnitRows:
     """
     norms = G.diagonal(dim1=-2, dim2=-1).sqrt()
     inverse = torch.where(norms > 0, 1 / norms, 0.0)
-    # One factor at a time: the product of two norms can leave the range of float64, a cosine cannot.
+    # One factor at a time: the product of two reciprocal norms can leave the range of float64.
     cosines = (G * inverse.unsqueeze(-1)) * inverse.unsqueeze(-2)
     cosines = cosines.clamp(-1.0, 1.0)
     diagonal = (norms > 0).to(torch.float64)
