@@ -25,7 +25,7 @@ class IMTLG(GramianAggregator):
         resolve row norms that span eight decades to eight digits.
 
         An error of norm κ = `rank_cutoff` in Ĝ shifts y = Ĝ⁻¹1 by at most κ‖y‖/λ with λ the smallest
-        eigenvalue, and 1ᵀv = Σ yᵢ/dᵢ by that times ‖1/d‖; in the second case the shift is taken as
+        eigenvalue, and 1ᵀv = Σ yᵢ/dᵢ by that times Σ 1/dᵢ; in the second case the shift is taken as
         κ √m ‖d‖/σ² with the smallest singular value that counts. A smaller |1ᵀv| is taken for 0.
 
         Args:
@@ -48,7 +48,7 @@ class IMTLG(GramianAggregator):
         reciprocal = torch.where(values > 0, 1 / values, 0.0)
         coordinates = (present.unsqueeze(-2) @ vectors).squeeze(-2) * reciprocal
         v = inverse * (vectors @ coordinates.unsqueeze(-1)).squeeze(-1)
-        error = kappa * inverse.norm(dim=-1) * coordinates.norm(dim=-1) * reciprocal.amax(-1)
+        error = kappa * inverse.sum(-1) * coordinates.norm(dim=-1) * reciprocal.amax(-1)
 
         deficient = rank < present.sum(-1)
         if bool(deficient.any()):
