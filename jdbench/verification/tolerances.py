@@ -11,7 +11,9 @@ import math
 import torch
 from torch import Tensor
 
+from jdbench.dual_cone import project_weights
 from jdbench.errors import InputError
+from jdbench.gramian import gramian
 from jdbench.shapes import Jacobian, Norms, Weights
 
 DOUBLE = torch.float64
@@ -294,3 +296,55 @@ def binomial_range(draws: int, chance: float) -> tuple[int, int]:
         high -= 1
         above += terms[high]
     return low, high
+
+
+def conditioning(J: Jacobian) -> float:
+    """Return S = Σ |wᵢ| ‖gᵢ‖ / max_j ‖gⱼ‖ of UPGrad's weights: how much the dual cone of J amplifies rounding.
+
+    Whoever projects onto the cone combines rows of that size, whatever the combination comes to.
+
+    Args:
+        J: Matrix, shape ``[m, n]``, float64.
+
+    Returns:
+        At least 1.
+    """
+    scaled = J / largest_entry(J)
+    norms = row_norms(scaled)
+    w = project_weights(gramian(scaled), torch.diag(torch.full_like(norms, 1 / len(J)))).sum(-2)
+    return max(1.0, float((w.abs() * norms).sum() / norms.max().clamp(min=torch.finfo(DOUBLE).tiny)))
+
+
+def largest_entry(J: Jacobian) -> float:
+    """Return max |Jᵢⱼ|, or 1 for a zero matrix.
+
+    Args:
+        J: Matrix.
+
+    Returns:
+        A positive number.
+    """
+    largest = float(J.abs().max()) if J.numel() else 0.0
+    return largest if largest > 0 else 1.0
+
+
+def direction(J: Jacobian, a: Tensor, dtype: torch.dtype) -> float:
+    """Return the error of a computed A(J), relative to max_j ‖gⱼ‖, for an aggregator that works in a dtype.
+
+    Summing m rows of length n in S, after inner products of length n and a solution of m equations with errors
+    of the same kind: γ of 8(m² + n) + 64 operations of that dtype, times S, `conditioning`, or the size of the
+    result where that is larger. The error of the weights, amplified by the cone once more, brings another S.
+
+    Args:
+        J: Matrix, shape ``[m, n]``, float64.
+        a: Its aggregation, shape ``[n]``.
+        dtype: In which the aggregator computes.
+
+    Returns:
+        The tolerance, a pure number.
+    """
+    m, n = J.shape
+    entry = largest_entry(J)
+    largest = float(row_norms(J / entry).max()) or 1.0
+    size = max(conditioning(J), float((a / entry).norm()) / largest)
+    return gamma(8 * (m * m + n) + 64, dtype) * size * max(1.0, conditioning(J))
