@@ -22,6 +22,9 @@ report: $(VENV)/.installed ## Write the page from what was run
 test: $(VENV)/.installed-dev ## Run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
+properties: $(VENV)/.installed-dev ## Verify the built-in aggregators against Table 1
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 properties
+
 check: $(VENV)/.installed-dev ## Lint, format check and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

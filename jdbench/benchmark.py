@@ -1,6 +1,8 @@
 """A whole benchmark: specs from a protocol, run where they are missing from the store, with a live display."""
 
+import contextlib
 import multiprocessing
+import shlex
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
 from dataclasses import replace
@@ -17,12 +19,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from jdbench.aggregator import Aggregator, resolve
+from jdbench.aggregator import aggregate, resolve
 from jdbench.aggregators import LEADERBOARD
 from jdbench.environment import environment
 from jdbench.errors import InputError, JDBenchError, StoreError
 from jdbench.optimizers import DESCENT, check_optimizer
-from jdbench.problem import available_problems, resolve_problem
+from jdbench.problem import available_problems, canonical_problem, resolve_problem
 from jdbench.protocol import Protocol, RunSpec, batches, first_round, preset, second_round
 from jdbench.record import Record
 from jdbench.runner import local_executor, run_batches
@@ -66,6 +68,7 @@ def run_benchmark(
     names = list(problems or available_problems())
     for name in names:
         resolve_problem(name)
+    names = [canonical_problem(name) for name in names]
     specs = [resolve(spec).spec for spec in aggregators or LEADERBOARD]
     stamp = protocol.preset if optimizer == DESCENT else f"{protocol.preset} with {optimizer}"
     with Store(path, create=True) as store:
@@ -96,7 +99,9 @@ def run_benchmark(
                 "perhaps with fewer --workers"
             ) from error
         except KeyboardInterrupt:
-            console.print(f"interrupted; {len(store.done())} runs are in {path}, start again to go on")
+            console.print(
+                f"interrupted; {len(store.done())} runs are in {path}, start again to go on", markup=False
+            )
             raise
         _summary(store, path, failures, console)
     return len(failures)
@@ -121,11 +126,14 @@ def _run_missing(
     executor = local_executor(workers)
     clean = False
     try:
-        running = 2 * workers
-        for batch, records in run_batches(batches(missing), executor, running):
+        groups = batches(missing)
+        left = len(groups)
+        progress.update(task, running=min(workers, left))
+        for batch, records in run_batches(groups, executor, 2 * workers):
+            left -= 1
             store.append(records, facts)
             failures += [record for record in records if record.state == "failed"]
-            progress.update(task, advance=len(batch), failed=len(failures), running=workers)
+            progress.update(task, advance=len(batch), failed=len(failures), running=min(workers, left))
         clean = True
     finally:
         executor.shutdown(wait=clean, cancel_futures=True)
@@ -140,8 +148,9 @@ def _compile_kernels(specs: Sequence[RunSpec], progress: Progress) -> None:
     task = progress.add_task("compiling kernels", total=None, running=0, failed=0)
     for spec in dict.fromkeys(spec.aggregator for spec in specs):
         aggregator = resolve(spec).aggregator
-        if isinstance(aggregator, Aggregator):
-            aggregator(torch.eye(2, dtype=torch.float64), generator=torch.Generator().manual_seed(0))
+        # Whoever does not take a 2 × 2 matrix compiles later, or has nothing to compile.
+        with contextlib.suppress(Exception):
+            aggregate(aggregator, torch.eye(2, dtype=torch.float64), generator=torch.Generator().manual_seed(0))
     progress.remove_task(task)
 
 
@@ -159,7 +168,10 @@ def _display(console: Console) -> Progress:
 
 
 def _summary(store: Store, path: Path, failures: Sequence[Record], console: Console) -> None:
-    console.print(f"{len(store.done())} runs in {path}; `jdbench report --store {path}` makes the page")
+    console.print(
+        f"{len(store.done())} runs in {path}; `jdbench report --store {shlex.quote(str(path))}` makes the page",
+        markup=False,
+    )
     for record in failures[:5]:
         spec = record.spec
         console.print(

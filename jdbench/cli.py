@@ -65,7 +65,7 @@ def run(
     ] = None,
     preset: Annotated[
         str,
-        typer.Option(help="Rates, seeds and budgets: quick (minutes), full (an hour), paper (half a day)."),
+        typer.Option(help="Rates, seeds and budgets: quick (minutes), full, paper ([JD] Appendix D)."),
     ] = "quick",
     seeds: Annotated[
         int | None, typer.Option(help="Runs of each rate, seeds 1, 2, … [default: the preset's]")
@@ -91,7 +91,7 @@ def run(
         seeds=seeds,
         optimizer=optimizer,
         path=store or Path("results") / f"{preset}.sqlite",
-        workers=len(os.sched_getaffinity(0)) if workers is None else workers,
+        workers=_cores() if workers is None else workers,
         console=Console(stderr=True),
     )
     raise typer.Exit(1 if failures else 0)
@@ -111,13 +111,54 @@ def report(
     typer.echo(f"wrote {page}")
 
 
+@app.command()
+def verify(
+    aggregators: Annotated[
+        list[str], typer.Argument(metavar="SPEC…", help="Aggregators: UPGrad, package.module:Name, …")
+    ],
+    claims: Annotated[
+        str, typer.Option(help="Properties to search for violations of, separated by commas; hygiene is added.")
+    ] = "non-conflicting,linear-under-scaling,weighted",
+    examples: Annotated[int, typer.Option(help="Matrices tried for each property and dtype.")] = 100,
+    seed: Annotated[int, typer.Option(help="Seed of the search.")] = 0,
+    limit: Annotated[float, typer.Option(help="Seconds that one call may take.")] = 10.0,
+    json: Annotated[Path | None, typer.Option(help="File for the verdicts.")] = None,
+    replays: Annotated[
+        Path | None, typer.Option(help="Folder for a script that replays each refutation.")
+    ] = None,
+) -> None:
+    """Search for violations of what aggregators claim; exit 1 if one is found.
+
+    A property that survives is not proved. Each refutation comes with a shrunk matrix.
+    """
+    from jdbench.examination import examine
+
+    refuted = examine(
+        aggregators,
+        claims=claims,
+        examples=examples,
+        seed=seed,
+        limit=limit,
+        json_path=json,
+        replays=replays,
+        console=Console(),
+    )
+    raise typer.Exit(1 if refuted else 0)
+
+
+def _cores() -> int:
+    """Return the number of cores that this process may use, where the system says."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def main() -> None:
     """Run the command line; errors become one line on standard error and exit code 2."""
     try:
         code = app(standalone_mode=False)
     except (JDBenchError, TyperException) as error:
         message = error.format_message() if isinstance(error, TyperException) else str(error)
-        print(f"jdbench: {' '.join(message.split())}", file=sys.stderr)
+        if message:  # empty where the help was printed instead
+            print(f"jdbench: {' '.join(message.split())}", file=sys.stderr)
         sys.exit(2)
     except (KeyboardInterrupt, typer.Abort):
         print("jdbench: interrupted", file=sys.stderr)

@@ -4,7 +4,8 @@ JD (Algorithm 1), SSJD and SEJD share one loop and differ in the Jacobian it is 
 `sub_jacobian` or `estimated_jacobian`, or a `Training`. Gradient descent is the case of one objective.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from jdbench.aggregator import Aggregator, AnyAggregator, aggregate
-from jdbench.errors import InputError, NonFiniteError
+from jdbench.errors import InputError
 from jdbench.optimizers import Optimizer
 from jdbench.problem import AnalyticProblem, Evaluation
 from jdbench.shapes import Vector
@@ -123,7 +124,7 @@ def descend(
     optimizer: Optimizer,
     steps: int,
     *,
-    generator: torch.Generator | None = None,
+    generators: Sequence[torch.Generator] | None = None,
     watch: Watch | None = None,
 ) -> Outcome:
     """Take steps of Jacobian descent with a batch of points at once ([JD] Algorithm 1).
@@ -137,7 +138,8 @@ def descend(
         aggregator: Any aggregator; one that takes no batches is called member by member.
         optimizer: The step taken with the aggregation.
         steps: Number of steps T, at least 0.
-        generator: Source of the aggregator's randomness.
+        generators: Sources of the aggregator's randomness, one a member, so that a member draws the same in any
+            batch; the global one if None.
         watch: Sees every step.
 
     Returns:
@@ -148,6 +150,7 @@ def descend(
     states = [State.FINISHED] * len(x)
     ends = [steps] * len(x)
     errors = [""] * len(x)
+    own = list(generators) if generators is not None else [None] * len(x)
     limits: Tensor | None = None
 
     def end(gone: Tensor, state: State, step: int) -> None:
@@ -167,7 +170,9 @@ def descend(
             if watch and len(members):
                 watch(step, x[members], members, evaluation, None)
             break
-        directions, sound, raised = _directions(aggregator, evaluation.jacobian, generator)
+        directions, sound, raised = _directions(
+            aggregator, evaluation.jacobian, [own[member] for member in members.tolist()]
+        )
         if not bool(sound.all()):
             for member, error in zip(members[~sound].tolist(), raised, strict=True):
                 states[member] = State.FAILED if error else State.DIVERGED
@@ -186,26 +191,23 @@ def _select(evaluation: Evaluation, keep: Tensor) -> Evaluation:
 
 
 def _directions(
-    aggregator: AnyAggregator, J: Tensor, generator: torch.Generator | None
+    aggregator: AnyAggregator, J: Tensor, generators: Sequence[torch.Generator | None]
 ) -> tuple[Tensor, Tensor, list[str]]:
-    """Return the directions of the members that have one, which these are, and what the others raised."""
-    if isinstance(aggregator, Aggregator):
-        everyone = torch.ones(len(J), dtype=torch.bool)
-        try:
-            return aggregator(J, generator=generator), everyone, []
-        except NonFiniteError:
-            # Within 1e±150 every sum of squares is finite: whatever lies beyond ends here.
-            sound = (J.abs().amax((-2, -1)) <= 1e150).cpu()
-            if bool(sound.all()):
-                raise
-            kept = J[sound]
-            directions = aggregator(kept, generator=generator) if len(kept) else kept.sum(-2)
-            return directions, sound, [""] * int((~sound).sum())
+    """Return the directions of the members that have one, which these are, and what the others raised.
+
+    A batch goes through whole where that is promised to equal a loop; else each member is on its own, with
+    its own draws.
+    """
+    if isinstance(aggregator, Aggregator) and not aggregator.random:
+        # Whatever is wrong with one matrix shows again when it is alone.
+        with contextlib.suppress(Exception):
+            return aggregator(J), torch.ones(len(J), dtype=torch.bool), []
     found: list[Tensor] = []
     sound = torch.zeros(len(J), dtype=torch.bool)
     raised: list[str] = []
-    for index, matrix in enumerate(J):
-        if not bool(torch.isfinite(matrix).all()):
+    for index, (matrix, generator) in enumerate(zip(J, generators, strict=True)):
+        # Within 1e±150 every sum of squares is finite: whatever lies beyond has diverged.
+        if not bool((matrix.abs() <= 1e150).all()):
             raised.append("")
             continue
         try:

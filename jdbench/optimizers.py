@@ -95,13 +95,18 @@ def make_optimizer(spec: str, x: Vector, rates: Tensor) -> Optimizer:
     known = {name: kind for name, kind in vars(torch.optim).items() if _is_optimizer(kind)}
     if parsed.name not in known or parsed.module:
         raise unknown_name("optimizer", spec, [DESCENT, *known])
-    if parsed.name == "LBFGS":
-        raise InputError(f"optimizer={spec!r}, required one that takes a gradient, got one that line-searches")
+    if parsed.name in ("LBFGS", "SparseAdam"):
+        raise InputError(
+            f"optimizer={spec!r}, required one that takes a dense gradient, got one that line-searches or "
+            "takes sparse ones, try Adam"
+        )
+    if "lr" in parsed.keywords:
+        raise InputError(f"optimizer={spec!r}, required no lr, got one, the protocol has the rates")
 
     def make(**keywords: Any) -> TorchOptimizer:
         return TorchOptimizer(known[parsed.name], keywords, x, rates)
 
-    return build(make, parsed, spec, "optimizer") if parsed.keywords else make()
+    return build(make, parsed, spec, "optimizer")
 
 
 def check_optimizer(spec: str) -> None:

@@ -32,9 +32,9 @@ class AnalyticProblem(ABC):
     source: ClassVar[str]
     m: int
     n: int
-    beta: float | None
-    convex: bool
-    space: Literal["x", "f"]
+    beta: float | None = None
+    convex: bool = False
+    space: Literal["x", "f"] = "x"
 
     @abstractmethod
     def objectives(self, x: Vector) -> Objectives:
@@ -161,6 +161,21 @@ def resolve_problem(spec: str) -> Problem:
             f"{type(problem).__name__}, inherit from one of them"
         )
     return problem
+
+
+def canonical_problem(spec: str) -> str:
+    """Return the one name under which records keep a problem, however its spec is spaced.
+
+    Args:
+        spec: Any spec that `resolve_problem` takes.
+
+    Returns:
+        The spec without blanks and empty brackets.
+    """
+    bare, bracket, rest = spec.partition("(")
+    if ":" in bare:
+        return str(parse(spec, "problem"))
+    return bare + str(parse("Problem" + bracket + rest, "problem")).removeprefix("Problem")
 
 
 def seeded(seed: int) -> torch.Generator:

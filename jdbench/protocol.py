@@ -17,6 +17,10 @@ COARSE_RATES = tuple(10 ** (-5 + k / 3) for k in range(22))
 """22 rates from 1e-5 to 1e2 ([JD] D.1)."""
 
 
+LARGEST_BATCH = 2048
+"""Runs that advance together at most: their paths are kept in memory."""
+
+
 @dataclass(frozen=True)
 class RunSpec:
     """One run: a problem, an aggregator, a learning rate and a seed, with the budget.
@@ -95,9 +99,9 @@ class Protocol:
 PRESETS = {
     # Minutes. Training: every second of the coarse rates from 1e-3 on, three seeds instead of eight.
     "quick": Protocol("quick", training_rates=COARSE_RATES[6::2], training_seeds=3),
-    # An hour. All coarse rates and eight seeds, longer runs, no second round.
+    # All coarse rates and eight seeds, longer runs, no second round.
     "full": Protocol("full", analytic_steps=1000, training_epochs=4),
-    # Half a day. [JD] Appendix D to the letter, with the 8 epochs of its MNIST runs (Table 6).
+    # [JD] Appendix D to the letter, with the 8 epochs of its MNIST runs (Table 6).
     "paper": Protocol("paper", refined=50, analytic_steps=1000, training_epochs=8),
 }
 
@@ -204,7 +208,9 @@ def batches(specs: Iterable[RunSpec]) -> list[list[RunSpec]]:
             analytic[spec.problem] = isinstance(resolve_problem(spec.problem), AnalyticProblem)
         shared = (spec.problem, spec.aggregator, spec.steps, spec.optimizer, spec.trace)
         groups.setdefault(shared if analytic[spec.problem] else spec, []).append(spec)
-    return list(groups.values())
+    return [
+        group[i : i + LARGEST_BATCH] for group in groups.values() for i in range(0, len(group), LARGEST_BATCH)
+    ]
 
 
 def _seeds(protocol: Protocol, analytic: bool) -> range:

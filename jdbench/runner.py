@@ -1,6 +1,5 @@
 """Run specs to records, in this process or over any executor of concurrent.futures."""
 
-import hashlib
 import os
 import signal
 import threading
@@ -121,10 +120,9 @@ def _end_with(sentinel: int) -> None:
     os._exit(1)
 
 
-def _generator(specs: Sequence[RunSpec]) -> torch.Generator:
-    """Return a generator seeded by the whole batch: the same batch draws the same."""
-    digest = hashlib.sha256("".join(spec.key for spec in specs).encode()).digest()
-    return seeded(int.from_bytes(digest[:7]))
+def _generators(specs: Sequence[RunSpec]) -> list[torch.Generator]:
+    """Return a generator for each run, seeded by all that defines it: a run draws the same in any batch."""
+    return [seeded(int(spec.key[:14], 16)) for spec in specs]
 
 
 def _run_analytic(
@@ -143,7 +141,9 @@ def _run_analytic(
         if direction is None:
             return
         J = evaluation.jacobian
-        margins[members] = torch.fmin(margins[members], non_conflicting(J, direction))
+        margins[members] = torch.minimum(
+            margins[members], non_conflicting(J, direction).nan_to_num(nan=-torch.inf)
+        )
         if specs[0].trace and isinstance(aggregator, GramianAggregator) and not aggregator.random:
             w = aggregator.weights(gramian(J))
             norms = J.norm(dim=-1)
@@ -156,7 +156,7 @@ def _run_analytic(
         aggregator,
         make_optimizer(specs[0].optimizer, starts, rates),
         steps,
-        generator=_generator(specs),
+        generators=_generators(specs),
         watch=watch,
     )
     distances = problem.distance(path)
@@ -172,7 +172,7 @@ def _run_analytic(
             **_summary(np.arange(steps + 1.0), distance, outcome.states[i]),
             "steps_to_reach": float(reached[0]) if len(reached) else np.inf,
             "worst_margin": float(margins[i]),
-            "stationarity": float(stationarity[i]),
+            "stationarity": float(stationarity[i]) if outcome.states[i] is State.FINISHED else np.nan,
         }
         curves: dict[str, Array] = {"steps": logged.astype(np.float64), "distance": distance[logged]}
         if spec.trace:
@@ -201,14 +201,14 @@ def _run_training(problem: TrainingProblem, aggregator: AnyAggregator, spec: Run
             J = evaluation.jacobian
             mean = J.mean(-2)
             cosines.append((step, float(torch.cosine_similarity(direction, mean, dim=-1))))
-            margins.append(float(non_conflicting(J, direction)))
+            margins.append(float(non_conflicting(J, direction).nan_to_num(nan=-torch.inf)))
 
     optimizer = make_optimizer(spec.optimizer, start, torch.tensor([spec.rate], dtype=torch.float64))
-    outcome = descend(start, source, aggregator, optimizer, steps, generator=_generator([spec]), watch=watch)
+    outcome = descend(start, source, aggregator, optimizer, steps, generators=_generators([spec]), watch=watch)
     at, values = (np.array(column, dtype=np.float64) for column in zip(*losses, strict=True))
     indicators = {
         **_summary(at, values, outcome.states[0]),
-        "worst_margin": float(np.nanmin(margins)),
+        "worst_margin": min(margins),
         "mean_cosine": float(np.nanmean([c for _, c in cosines])) if cosines else np.nan,
     }
     curves: dict[str, Array] = {

@@ -48,7 +48,7 @@ def parse(text: str, what: str) -> Spec:
     if not name.isidentifier() or (":" in path and not all(p.isidentifier() for p in module.split("."))):
         raise InputError(
             f"{what}={text!r}, required Name, Name(key=literal) or package.module:Name, got something else, "
-            f"see `jdbench list {what}s`"
+            "see `jdbench list`"
         )
     if not bracket:
         return Spec(module, name, {})
@@ -132,4 +132,5 @@ def _is_factory(found: Any) -> bool:
         parameters = inspect.signature(found).parameters.values()
     except (TypeError, ValueError):
         return False
-    return all(p.default is not p.empty for p in parameters)
+    # What takes keywords alone cannot take a matrix: it makes something.
+    return all(p.default is not p.empty or p.kind is p.VAR_KEYWORD for p in parameters)

@@ -5,6 +5,8 @@ import json
 import math
 import sqlite3
 import time
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -100,8 +102,11 @@ class Store:
         Args:
             preset: Its name.
         """
-        with self.connection:
-            self.connection.execute("INSERT OR IGNORE INTO presets VALUES (?)", (preset,))
+        try:
+            with self.connection:
+                self.connection.execute("INSERT OR IGNORE INTO presets VALUES (?)", (preset,))
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
 
     def presets(self) -> list[str]:
         """Return the names of the presets that were run into this store, sorted."""
@@ -123,8 +128,16 @@ class Store:
         )
         for row in rows:
             spec = RunSpec(row[0], row[1], row[2], row[3], row[4], row[5], bool(row[6]))
-            indicators = {name: _number(value) for name, value in json.loads(row[10]).items()}
-            unpacked = _unpack(row[11]) if curves else {}
+            try:
+                indicators = {name: _number(value) for name, value in json.loads(row[10]).items()}
+                unpacked = _unpack(row[11]) if curves else {}
+                if not {"area", "start", "final"} <= set(indicators):
+                    raise ValueError("a record without area, start or final")
+            except (ValueError, AttributeError, TypeError, OSError, zipfile.BadZipFile, zlib.error) as error:
+                raise StoreError(
+                    f"store={self.path}, required sound records, got {error} in that of {spec.problem}, "
+                    f"{spec.aggregator}, rate {spec.rate:g}, seed {spec.seed}, run into a new store"
+                ) from error
             yield Record(spec, row[7], row[8], row[9], indicators, unpacked, row[12])
 
     def environments(self) -> list[dict[str, str]]:

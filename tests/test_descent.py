@@ -215,3 +215,22 @@ def test_optimiser_specs_are_checked() -> None:
     with pytest.raises(InputError, match="required keywords that SGD takes"):
         check_optimizer("SGD(momentun=0.9)")
     check_optimizer("descent")
+
+
+def test_an_aggregator_of_ours_that_raises_for_one_member_leaves_the_others_running() -> None:
+    problem = quadratic("EWQ")
+
+    class Picky(Mean):
+        def __call__(self, J, *, generator=None) -> Tensor:
+            if bool((J.norm(dim=(-2, -1)) > 4.4).any()):
+                raise RuntimeError("too steep for me")
+            return super().__call__(J, generator=generator)
+
+    outcome = descend(starts(problem, 3), full_jacobian(problem), Picky(), Descent(rates(0.1, 0.1, 0.1)), 5)
+    assert outcome.states == ["failed", "failed", "finished"]
+
+
+@pytest.mark.parametrize("spec", ["Muon(lr=3)", "SGD(lr=3)", "SparseAdam"])
+def test_optimisers_that_cannot_serve_are_refused_before_anything_runs(spec: str) -> None:
+    with pytest.raises(InputError):
+        check_optimizer(spec)

@@ -1,6 +1,7 @@
 """Imports point down only: the order of the design, held by reading every import statement."""
 
 import ast
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +26,8 @@ LAYERS = [
     {"metrics"},
     {"leaderboard"},
     {"report"},
-    {"benchmark", "listing"},
+    {"benchmark", "listing", "examination"},
+    {"pytest_plugin"},
     {"cli"},
 ]
 DEPTH = {name: depth for depth, layer in enumerate(LAYERS) for name in layer}
@@ -82,3 +84,12 @@ def test_the_library_never_names_the_zoo() -> None:
 def test_no_file_has_a_name_that_says_nothing() -> None:
     vague = {"utils", "util", "common", "base", "core", "misc", "helpers", "helper"}
     assert not [f for f in ROOT.glob("*/**/*.py") if f.stem in vague and ".venv" not in f.parts]
+
+
+def test_every_package_on_disk_is_installed() -> None:
+    """An editable install finds what a wheel would miss."""
+    packages = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
+    folders = {
+        ".".join(init.parent.relative_to(ROOT).parts) for init in (ROOT / "jdbench").rglob("__init__.py")
+    } | {f"jdbench.{name}" for name in ("problems", "properties")}
+    assert packages == folders

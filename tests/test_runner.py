@@ -136,3 +136,21 @@ def test_the_environment_names_versions_and_nothing_private() -> None:
     assert facts["torch"].startswith("2.")
     assert facts["processes"] == "2, one torch thread each"
     assert not [value for value in facts.values() if "/" in value]
+
+
+def test_a_random_run_draws_the_same_in_any_batch() -> None:
+    spec = replace(SPEC, aggregator="RGW", rate=0.05)
+    (alone,) = run_batch([spec])
+    together = run_batch([replace(spec, seed=2), spec, replace(spec, rate=90.0)])[1]
+    assert alone.indicators["area"] == together.indicators["area"]
+
+
+def test_an_aggregator_that_returns_nan_has_no_margin_to_show(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "nan_giver.py").write_text("def agg(J):\n    return J.sum(0) * float('nan')\n")
+    monkeypatch.chdir(tmp_path)
+    (record,) = run_batch([replace(SPEC, aggregator="nan_giver:agg")])
+    assert record.state == "diverged"
+    assert record.indicators["worst_margin"] == -math.inf
+    assert math.isnan(record.indicators["stationarity"])

@@ -96,3 +96,17 @@ def test_missing_foreign_and_newer_stores_are_told_apart(tmp_path: Path) -> None
         Store(newer)
     with pytest.raises(StoreError, match="required"):
         Store(tmp_path, create=True)
+
+
+def test_damaged_records_and_read_only_stores_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "damaged"
+    with Store(path, create=True) as store:
+        store.append([record()], FACTS)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE records SET curves = x'00'")
+    with Store(path) as store, pytest.raises(StoreError, match="required sound records"):
+        list(store.records())
+    with Store(path) as store:
+        store.connection.execute("PRAGMA query_only = 1")
+        with pytest.raises(StoreError, match="required a readable and writable store"):
+            store.stamp("quick")

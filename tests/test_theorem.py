@@ -11,7 +11,7 @@ from jdbench.aggregators import UPGrad
 from jdbench.descent import descend, full_jacobian
 from jdbench.gramian import gramian
 from jdbench.optimizers import Descent
-from jdbench.problem import AnalyticProblem, resolve_problem, seeded
+from jdbench.problem import AnalyticProblem, resolve_problem
 from jdbench.verification.predicates import non_conflicting
 from jdbench.verification.tolerances import gamma
 
@@ -50,9 +50,7 @@ def run(name: str, spec: str, steps: int) -> tuple[AnalyticProblem, Path]:
 
     x = torch.stack([problem.start(seed) for seed in range(1, STARTS + 1)])
     rate = torch.full((STARTS,), problem.reference_rate(), dtype=torch.float64)
-    outcome = descend(
-        x, full_jacobian(problem), aggregator, Descent(rate), steps, generator=seeded(1), watch=watch
-    )
+    outcome = descend(x, full_jacobian(problem), aggregator, Descent(rate), steps, watch=watch)
     assert set(outcome.states) == {"finished"}
     path = torch.stack(points)
     return problem, Path(

@@ -1,6 +1,5 @@
 """CAGrad: the largest worst improvement within a ball around the mean gradient ([JD] eq. 38)."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +8,9 @@ import torch
 
 from jdbench.aggregator import GramianAggregator, short_repr
 from jdbench.aggregators.mgda import minimum_norm
+from jdbench.aggregators.numbers import checked_number
 from jdbench.compiled import compiled
 from jdbench.dual_cone.nonnegative_qp import EPS, nonnegative_qp
-from jdbench.errors import InputError
 from jdbench.gramian import checked_gramian, rank_cutoff, unit_rows
 from jdbench.shapes import Gramian, Weights
 
@@ -33,8 +32,7 @@ class CAGrad(GramianAggregator):
     c: float = 0.5
 
     def __post_init__(self) -> None:
-        if not 0 <= self.c < math.inf:
-            raise InputError(f"c={self.c}, required a finite number ≥ 0, got another, try 0.5")
+        object.__setattr__(self, "c", checked_number("c", self.c, positive=False, hint="0.5"))
 
     def weights(self, G: Gramian, *, generator: torch.Generator | None = None) -> Weights:  # noqa: ARG002
         """Return 1/m + p with p ≥ 0 the multipliers of the ball's nearest point to each level set.

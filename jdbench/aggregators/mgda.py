@@ -8,7 +8,7 @@ import torch
 
 from jdbench.aggregator import GramianAggregator, short_repr
 from jdbench.compiled import compiled
-from jdbench.dual_cone.nonnegative_qp import nonnegative_qp
+from jdbench.dual_cone.nonnegative_qp import EPS, nonnegative_qp
 from jdbench.gramian import checked_gramian, unit_rows
 from jdbench.shapes import Gramian, Weights
 
@@ -57,8 +57,15 @@ def minimum_norm(cosines: npt.NDArray[np.float64], norms: npt.NDArray[np.float64
         if smallest == 0.0:
             weights[b] = (norms[b] == 0.0) / np.sum(norms[b] == 0.0)
             continue
-        inverse = smallest / norms[b]
-        z, _ = nonnegative_qp(cosines[b] + np.outer(inverse, inverse), -inverse, 1.0)
+        inverse = np.ones_like(norms[b])
+        z, _ = nonnegative_qp(cosines[b] + 1.0, -inverse, 1.0)
+        z /= np.sum(z)
+        if np.dot(z, np.dot(cosines[b], z)) > 4 * z.size * EPS:
+            inverse = smallest / norms[b]
+            z, _ = nonnegative_qp(cosines[b] + np.outer(inverse, inverse), -inverse, 1.0)
+        else:
+            # The hull of the unit rows holds 0, and so does that of the rows, whatever their norms.
+            inverse = smallest / norms[b]
         weights[b] = z * inverse
         weights[b] /= np.sum(weights[b])
     return weights

@@ -1,6 +1,5 @@
 """Nash-MTL: the direction of a given length that maximises the product of the improvements ([JD] eq. 41)."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +8,9 @@ import torch
 
 from jdbench.aggregator import GramianAggregator, short_repr
 from jdbench.aggregators.mgda import minimum_norm
+from jdbench.aggregators.numbers import checked_number
 from jdbench.compiled import compiled
 from jdbench.dual_cone.nonnegative_qp import EPS
-from jdbench.errors import InputError
 from jdbench.gramian import checked_gramian, rank_cutoff, unit_rows
 from jdbench.shapes import Gramian, Weights
 
@@ -33,8 +32,8 @@ class NashMTL(GramianAggregator):
     epsilon: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.epsilon < math.inf:
-            raise InputError(f"epsilon={self.epsilon}, required a positive finite number, got another, try 1.0")
+        checked = checked_number("epsilon", self.epsilon, positive=True, hint="1.0")
+        object.__setattr__(self, "epsilon", checked)
 
     def weights(self, G: Gramian, *, generator: torch.Generator | None = None) -> Weights:  # noqa: ARG002
         """Return (ε/√m) α, or 0.

@@ -24,9 +24,12 @@ def checked_preferences(preferences: Sequence[float] | None) -> tuple[float, ...
     """
     if preferences is None:
         return None
-    values = tuple(float(p) for p in preferences)
+    try:
+        values = tuple(float(p) for p in preferences)
+    except (TypeError, ValueError):
+        values = ()
     if not values or not all(0 < p < math.inf for p in values):
-        raise InputError(f"preferences={values}, required positive finite numbers, one a row, got others")
+        raise InputError(f"preferences={preferences}, required positive finite numbers, one a row, got others")
     return values
 
 

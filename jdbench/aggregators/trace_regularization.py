@@ -1,24 +1,8 @@
 """The Gramian that the published implementation projects with: G/tr(G) + ρI instead of G."""
 
-import math
-
 import torch
 
-from jdbench.errors import InputError
 from jdbench.shapes import Gramian
-
-
-def checked_regularization(rho: float) -> None:
-    """Check a regularization.
-
-    Args:
-        rho: Share of the trace added to the diagonal.
-
-    Raises:
-        InputError: It is negative or not finite.
-    """
-    if not 0 <= rho < math.inf:
-        raise InputError(f"trace_regularization={rho}, required a finite number ≥ 0, got another, try 1e-4")
 
 
 def trace_regularized(G: Gramian, rho: float) -> Gramian:

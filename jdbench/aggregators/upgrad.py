@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import torch
 
 from jdbench.aggregator import GramianAggregator, short_repr
+from jdbench.aggregators.numbers import checked_number
 from jdbench.aggregators.preferences import checked_preferences, preference_vector
-from jdbench.aggregators.trace_regularization import checked_regularization, trace_regularized
+from jdbench.aggregators.trace_regularization import trace_regularized
 from jdbench.dual_cone import project_weights
 from jdbench.gramian import checked_gramian
 from jdbench.shapes import Gramian, Weights
@@ -30,7 +31,8 @@ class UPGrad(GramianAggregator):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "preferences", checked_preferences(self.preferences))
-        checked_regularization(self.trace_regularization)
+        rho = checked_number("trace_regularization", self.trace_regularization, positive=False, hint="1e-4")
+        object.__setattr__(self, "trace_regularization", rho)
 
     def weights(self, G: Gramian, *, generator: torch.Generator | None = None) -> Weights:  # noqa: ARG002
         """Return w = Σ wᵢ with wᵢ = argmin of vᵀGv over v ≥ pᵢeᵢ ([JD] eq. 5 and 6).

@@ -1,6 +1,7 @@
 """The program of Proposition 1, min vᵀGv over v ≥ u, by any solver: unit rows in, weights out ([JD] eq. 5)."""
 
 import torch
+from torch import Tensor
 
 from jdbench.dual_cone.solution import Solution, Status
 from jdbench.dual_cone.solvers import qpsolvers_backend
@@ -43,6 +44,8 @@ def solve(G: Gramian, U: WeightRows, solver: str = ACTIVE_SET) -> Solution:
         raise unknown_name("solver", solver, known)
     G = checked_gramian(G)
     m = G.shape[-1]
+    if not isinstance(U, Tensor) or U.is_complex():  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InputError(f"U, required a real torch.Tensor, got {type(U).__name__}, convert it first")
     if U.ndim < 2 or U.shape[-1] != m:
         raise InputError(
             f"U, required shape [..., k, {m}] to fit G, got {tuple(U.shape)}, pass one bound a row"
