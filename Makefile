@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: leaderboard run report test properties check format clean help
+.PHONY: leaderboard run report test test-long properties check format clean help
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -21,6 +21,9 @@ report: $(VENV)/.installed ## Write the page from what was run
 
 test: $(VENV)/.installed-dev ## Run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadgroup
+
+test-long: $(VENV)/.installed-dev ## Run the tests that search for minutes: planted faults
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 -m long
 
 properties: $(VENV)/.installed-dev ## Verify the built-in aggregators against Table 1
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 properties

@@ -126,7 +126,7 @@ def test_table_1_is_the_papers_cell_by_cell() -> None:
 def test_a_refutation_is_shrunk_to_something_small(dtype: torch.dtype) -> None:
     verdict = verify(Mean(), PROPERTIES["non-conflicting"], dtype=dtype)
     assert verdict.outcome is Outcome.REFUTED
-    assert verdict.witness.matrix.J.shape == (2, 1)
+    assert verdict.witness.matrix.J.numel() <= 4
     assert float(verdict.witness.matrix.J.abs().max()) <= 2
     assert verdict.margin < -verdict.tolerance
 

@@ -87,6 +87,7 @@ def verify(
         suppress_health_check=list(HealthCheck),  # pyright: ignore[reportArgumentType]
         verbosity=Verbosity.quiet,
         print_blob=False,
+        report_multiple_bugs=False,
     )
     @given(prop.witnesses(dtype))
     def search(witness: Witness) -> None:
