@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from jdbench.verification import predicates, tolerances
-from jdbench.verification.calls import Call, MisbehaviourError
+from jdbench.verification.calls import Call
 from jdbench.verification.strategies import Matrix, matrices
 
 
@@ -144,5 +144,3 @@ PROPERTIES = {
         ),
     )
 }
-
-__all__ = ["HYGIENE", "PROPERTIES", "TABLE_1", "Finding", "MisbehaviourError", "Property", "Witness"]
