@@ -1,8 +1,9 @@
 """What an aggregator is, A: R^(m×n) → Rⁿ ([JD] Section 2.1), how one is named and how any is called."""
 
+import contextlib
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
@@ -138,20 +139,34 @@ def aggregate(aggregator: AnyAggregator, J: Jacobian, *, generator: torch.Genera
     m, n = J.shape[-2:]
     rows: list[Tensor] = []
     for matrix in J.reshape(-1, m, n):
-        seed = int(torch.randint(2**31, (1,), generator=generator, device=_device(generator)))
-        numpy_state = np.random.get_state()  # noqa: NPY002  third parties draw from the global state
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            np.random.seed(seed)  # noqa: NPY002
-            try:
-                direction = aggregator(matrix.clone())
-            finally:
-                np.random.set_state(numpy_state)  # noqa: NPY002
+        with global_generators(generator):
+            direction = aggregator(matrix.clone())
         if not isinstance(direction, Tensor) or direction.shape != (n,):  # pyright: ignore[reportUnnecessaryIsInstance]
             got = tuple(direction.shape) if isinstance(direction, Tensor) else type(direction).__name__  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InputError(f"A(J), required a tensor of shape ({n},), got {got}, mend the aggregator")
         rows.append(direction.detach().to(J))
     return torch.stack(rows).reshape(*J.shape[:-2], n) if rows else J.new_zeros(*J.shape[:-2], n)
+
+
+@contextlib.contextmanager
+def global_generators(generator: torch.Generator | None) -> Generator[None]:
+    """Seed the global generators of torch and numpy for one call of a third party, and put them back after it.
+
+    Args:
+        generator: Source of the seed, and the only state that changes.
+
+    Yields:
+        Nothing.
+    """
+    seed = int(torch.randint(2**31, (1,), generator=generator, device=_device(generator)))
+    numpy_state = np.random.get_state()  # noqa: NPY002  third parties draw from the global state
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        np.random.seed(seed)  # noqa: NPY002
+        try:
+            yield
+        finally:
+            np.random.set_state(numpy_state)  # noqa: NPY002
 
 
 def short_repr(self: object) -> str:

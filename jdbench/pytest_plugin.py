@@ -1,70 +1,32 @@
-"""The pytest face of verification: ``--aggregator``, ``--claims``, and the tests in properties/."""
+"""The pytest face of verification: its options, the tests in properties/, and those in anybody's own files."""
 
-from dataclasses import dataclass
-from typing import TypeVar, cast
+import secrets
+from pathlib import Path
+from typing import Any
 
 import pytest
-import torch
 
-from jdbench.aggregator import resolve
 from jdbench.errors import InputError
 from jdbench.examination import DTYPES, chosen_properties
-from jdbench.verification.calls import Call
+from jdbench.expected_failures import (
+    ExpectedFailure,
+    StaleExpectedFailureWarning,
+    dtype_name,
+    read_expected_failures,
+)
+from jdbench.parametrization import parametrization, parametrize_with_properties
+from jdbench.subject import Search, Subject, named_subject
 from jdbench.verification.claims import CLAIMS
-from jdbench.verification.properties import HYGIENE, PROPERTIES, TABLE_1, Witness
-from jdbench.verification.verify import Outcome, verify
+from jdbench.verification.profiles import PROFILES
+from jdbench.verification.properties import HYGIENE, PROPERTIES, TABLE_1
 
-T = TypeVar("T")
+__all__ = ["StaleExpectedFailureWarning", "Subject", "parametrize_with_properties"]
 
-PROFILES = {"default": 100, "thorough": 1000, "nightly": 10_000}
-"""Matrices tried for each property and dtype. Where a violation is claimed, ten times as many may be."""
+FRESH = "nightly"
+"""The profile that draws a new seed each time; the others try the same matrices in every run."""
 
-
-@dataclass(frozen=True)
-class Subject:
-    """One test: an aggregator, a property, and what is expected of them.
-
-    Attributes:
-        spec: The aggregator.
-        property: Name of the property.
-        dtype: In which it is called.
-        examples: Matrices tried.
-        counterexample: A violation that must be there; None if the property must survive.
-    """
-
-    spec: str
-    property: str
-    dtype: torch.dtype
-    examples: int
-    counterexample: Witness | None = None
-
-    def __str__(self) -> str:
-        """Return the name under which pytest lists it."""
-        return f"{self.spec}-{str(self.dtype).removeprefix('torch.')}"
-
-    def check(self) -> None:
-        """Fail unless the search comes out as expected.
-
-        Raises:
-            AssertionError: The property was refuted, or the claimed violation is not there.
-        """
-        prop = PROPERTIES[self.property]
-        aggregator = resolve(self.spec).aggregator
-        if self.counterexample is not None:
-            finding = prop.check(Call(aggregator, self.dtype), self.counterexample)
-            assert finding.violated, f"{self.spec}: the fixed counterexample gives {finding}"
-        examples = self.examples if self.counterexample is None else 10 * self.examples
-        verdict = verify(aggregator, prop, dtype=self.dtype, examples=examples)
-        where = f"J = {verdict.witness.matrix.J.tolist()} ({verdict.witness.matrix.kind})"
-        if self.counterexample is not None:
-            assert verdict.outcome is Outcome.REFUTED, f"{self.spec}: {examples} matrices found no violation"
-        elif verdict.outcome is Outcome.BROKEN:
-            raise AssertionError(f"{self.spec} is broken: {verdict.message} at {where}")
-        else:
-            assert verdict.outcome is Outcome.SURVIVED, (
-                f"{self.spec} is not {self.property} ({prop.statement}): margin {verdict.margin:.3g} beyond "
-                f"rounding, {verdict.tolerance:.1g}, at {where}"
-            )
+SEED = "jdbench_verification_seed"
+EXPECTED = pytest.StashKey[tuple[ExpectedFailure, ...]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -85,9 +47,30 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--claims",
         default=",".join(TABLE_1),
         metavar="P,…",
-        help="properties claimed for --aggregator, out of %(default)s; hygiene is always verified",
+        help="properties claimed for --aggregator, out of "
+        + ", ".join(PROPERTIES)
+        + "; default: %(default)s; hygiene is always verified",
     )
-    group.addoption("--profile", default="default", choices=list(PROFILES), help="how long to search")
+    group.addoption(
+        "--profile",
+        default="default",
+        choices=list(PROFILES),
+        help="how long to search: "
+        + ", ".join(f"{name} tries {count} matrices" for name, count in PROFILES.items())
+        + f" for each property and dtype, the same in every run; {FRESH} draws a new seed and says which",
+    )
+    group.addoption(
+        "--verification-seed",
+        type=int,
+        metavar="N",
+        help=f"seed of the search; default: 0, or a new one with --profile {FRESH}",
+    )
+    group.addoption(
+        "--expected-failures",
+        metavar="FILE",
+        help="TOML of [[failure]] tables with aggregator, property, reason and maybe dtype: such failures are "
+        "reported as xfailed; an entry that does not fail is warned of",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -97,18 +80,62 @@ def pytest_configure(config: pytest.Config) -> None:
         config: Pytest's.
 
     Raises:
-        pytest.UsageError: An aggregator or a claim is unknown; pytest exits 4 with the line.
+        pytest.UsageError: A name is unknown or a file unusable; pytest exits 4 with the line.
     """
     try:
-        for spec in _option(config, "--aggregator", list[str]):
-            resolve(spec)
-        chosen_properties(_option(config, "--claims", str))
+        for spec in _option(config, "--aggregator"):
+            named_subject(spec)
+        chosen_properties(_option(config, "--claims"))
+        file = _option(config, "--expected-failures")
+        config.stash[EXPECTED] = () if file is None else read_expected_failures(Path(file))
     except InputError as error:
-        raise pytest.UsageError(str(error)) from error
+        raise pytest.UsageError(" ".join(str(error).split())) from error
+    if _option(config, "--profile") == FRESH and _option(config, "--verification-seed") is None:
+        given: dict[str, Any] = getattr(config, "workerinput", {})
+        config.option.verification_seed = given.get(SEED, secrets.randbelow(2**32))
 
 
-def _option(config: pytest.Config, name: str, kind: type[T]) -> T:  # noqa: ARG001
-    return cast("T", config.getoption(name))
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Hand the seed to a worker of pytest-xdist, which gets the command line but not what was drawn.
+
+    Args:
+        node: The worker, as pytest-xdist sees it.
+    """
+    node.workerinput[SEED] = _option(node.config, "--verification-seed")
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Return what a run must be repeated with, where it is not what every run has.
+
+    Args:
+        config: Pytest's.
+
+    Returns:
+        Lines of the header.
+    """
+    expected = config.stash[EXPECTED]
+    lines = [f"jdbench: {len(expected)} expected failures"] if expected else []
+    return ([f"jdbench:{_replay(config)}"] if _replay(config) else []) + lines
+
+
+def _option(config: pytest.Config, name: str) -> Any:
+    return config.getoption(name)
+
+
+def _replay(config: pytest.Config) -> str:
+    seed = _option(config, "--verification-seed")
+    profile = _option(config, "--profile")
+    return f" replay with --profile {profile} --verification-seed {seed}" if seed is not None else ""
+
+
+def _search(config: pytest.Config) -> Search:
+    replay = _replay(config)
+    return Search(
+        PROFILES[_option(config, "--profile")],
+        _option(config, "--verification-seed") or 0,
+        f"\n{replay.strip()}" if replay else "",
+    )
 
 
 def subjects(config: pytest.Config, name: str) -> list[Subject]:
@@ -119,22 +146,35 @@ def subjects(config: pytest.Config, name: str) -> list[Subject]:
         name: The property.
 
     Returns:
-        The given aggregators if the property is claimed for them; without any, ours against Table 1.
+        The given aggregators if the property is claimed for them; without any, ours against Table 1. What
+        Table 1 denies must be refuted, and is expected to be without any entry in a file.
     """
-    examples = PROFILES[_option(config, "--profile", str)]
-    specs = _option(config, "--aggregator", list[str])
+    search, expected = _search(config), config.stash[EXPECTED]
+    specs = _option(config, "--aggregator")
     if specs:
         return [
-            Subject(spec, name, dtype, examples)
+            Subject(*named_subject(spec), name, dtype, search, expected=expected)
             for spec in dict.fromkeys(specs)
             for dtype in DTYPES
-            if name in chosen_properties(_option(config, "--claims", str))
+            if name in chosen_properties(_option(config, "--claims"))
         ]
     if name == HYGIENE:
         ours = dict.fromkeys(claim.aggregator for claim in CLAIMS)
-        return [Subject(spec, name, dtype, examples) for spec in ours for dtype in DTYPES]
+        return [
+            Subject(*named_subject(spec), name, dtype, search, expected=expected)
+            for spec in ours
+            for dtype in DTYPES
+        ]
     return [
-        Subject(claim.aggregator, name, dtype, examples, claim.counterexample)
+        Subject(
+            *named_subject(claim.aggregator),
+            name,
+            dtype,
+            search,
+            claim.counterexample,
+            searched=not claim.unsearchable,
+            expected=expected,
+        )
         for claim in CLAIMS
         if claim.prop == name
         for dtype in DTYPES
@@ -142,11 +182,16 @@ def subjects(config: pytest.Config, name: str) -> list[Subject]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give every test that takes a ``subject`` those of the property that its module names.
+    """Parametrize the tests in properties/ and those that `parametrize_with_properties` decorates.
 
     Args:
         metafunc: The test function.
     """
-    if "subject" in metafunc.fixturenames:
-        name = str(getattr(metafunc.module, "PROPERTY", ""))
+    decorated = parametrization(metafunc.function)
+    if decorated is not None:
+        found = decorated.subjects(_search(metafunc.config), metafunc.config.stash[EXPECTED])
+        ids = [f"{subject.names[0]}-{subject.property}-{dtype_name(subject.dtype)}" for subject in found]
+        metafunc.parametrize("check", [subject.check for subject in found], ids=ids)
+    name = getattr(metafunc.module, "PROPERTY", None)
+    if name in PROPERTIES and "subject" in metafunc.fixturenames:
         metafunc.parametrize("subject", subjects(metafunc.config, name), ids=str)

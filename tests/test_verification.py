@@ -1,4 +1,4 @@
-"""The search for violations: classes are what they say, verdicts are right, replays run alone."""
+"""The search for violations: verdicts are right, replays run alone."""
 
 import json
 import subprocess
@@ -14,92 +14,15 @@ from torch import Tensor
 
 from jdbench.aggregators import MGDA, Mean, UPGrad
 from jdbench.verification.claims import CLAIMS, table_1
+from jdbench.verification.further_claims import AGGREGATORS
 from jdbench.verification.properties import PROPERTIES
-from jdbench.verification.strategies import Matrix, classes, matrices
 from jdbench.verification.verify import Outcome, verify
 
 VERIFY = (
     "-m jdbench.cli verify Mean UPGrad --examples 60 --claims non-conflicting --json v.json --replays replays"
 )
 PYTEST = "-m pytest -q -p no:cacheprovider --pyargs jdbench.properties"
-QUICK = settings(max_examples=60, derandomize=True, deadline=None, database=None)
-KINDS = list(classes(torch.float64))
 DTYPES = [torch.float64, torch.float32]
-
-
-def rank(J: Tensor) -> int:
-    return int(torch.linalg.matrix_rank(J))
-
-
-def has_multiple(J: Tensor, sign: int) -> bool:
-    """Whether some row is a multiple of another by a number of that sign, judged exactly on integers."""
-    for i, a in enumerate(J):
-        for j, b in enumerate(J):
-            parallel = bool((torch.outer(a, b) == torch.outer(b, a)).all())
-            if i != j and parallel and float(a @ b) * sign > 0:
-                return True
-    return False
-
-
-CHECKS = {
-    "any shape": lambda m: m.J.shape[0] >= 2,
-    "one row": lambda m: m.J.shape[0] == 1,
-    "full rank": lambda m: rank(m.J) == len(m.J),
-    "rank-deficient": lambda m: rank(m.J) < len(m.J),
-    "parallel or duplicate": lambda m: has_multiple(m.J, 1),
-    "opposed": lambda m: has_multiple(m.J, -1),
-    "zero row": lambda m: bool((m.J == 0).all(-1).any()),
-    "strongly stationary": lambda m: bool((m.certificate > 0).all()) and not (m.certificate @ m.J).any(),
-    "weakly stationary": lambda m: (
-        bool((m.certificate >= 0).all()) and bool(m.certificate.any()) and not (m.certificate @ m.J).any()
-    ),
-    "near-stationary": lambda m: len(m.J) >= 2,
-    "uneven row norms": lambda m: len(m.J) >= 2,
-    "tiny or huge": lambda m: not m.J.any() or not 1e-100 < float(m.J.abs().max()) < 1e100,
-}
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_matrix_of_a_class_belongs_to_it(kind: str) -> None:
-    @QUICK
-    @given(classes(torch.float64)[kind])
-    def check(matrix: Matrix) -> None:
-        assert matrix.kind == kind
-        assert CHECKS[kind](matrix)
-
-    check()
-
-
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_every_class_is_reached_and_exact_in_its_dtype_with_finite_squares(dtype: torch.dtype) -> None:
-    seen: set[str] = set()
-
-    @settings(max_examples=400, derandomize=True, deadline=None, database=None)
-    @given(matrices(dtype))
-    def check(matrix: Matrix) -> None:
-        seen.add(matrix.kind)
-        given_ = matrix.J.to(dtype)
-        assert torch.equal(given_.to(torch.float64), matrix.J)
-        squares = given_.square().sum(-1)
-        assert bool(torch.isfinite(squares).all())
-        assert bool(((squares > 0) == (matrix.J != 0).any(-1)).all())
-
-    check()
-    assert seen == set(KINDS)
-
-
-def test_uneven_rows_span_thirteen_decades_in_float64() -> None:
-    spans: list[float] = []
-
-    @settings(max_examples=300, derandomize=True, deadline=None, database=None)
-    @given(classes(torch.float64)["uneven row norms"])
-    def check(matrix: Matrix) -> None:
-        norms = matrix.J.norm(dim=-1)
-        norms = norms[norms > 0]
-        spans.append(float((norms.max() / norms.min()).log10()) if len(norms) else 0.0)
-
-    check()
-    assert max(spans) >= 12
 
 
 def test_table_1_is_the_papers_cell_by_cell() -> None:
@@ -119,7 +42,9 @@ def test_table_1_is_the_papers_cell_by_cell() -> None:
     }
     ours = table_1()
     assert {name: ours[name] for name in paper} == paper
-    assert len(CLAIMS) == 3 * len(ours)
+    assert list(ours) == list(AGGREGATORS)
+    claimed = {(claim.aggregator, claim.prop) for claim in CLAIMS}
+    assert claimed == {(name, prop) for name in ours for prop in PROPERTIES if prop != "hygiene"}
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -164,7 +89,7 @@ def changes(J: Tensor) -> Tensor:
     [
         (raises, "raises: RuntimeError: no"),
         (hangs, "hangs: took more than 0.2 s"),
-        (lambda J: J.sum(1), "raises: InputError"),
+        (lambda J: J.sum(1), "shape: returned torch.float64 of shape"),
         (lambda J: J.mean(0) / 0, "finite: returned NaN or infinity"),
     ],
     ids=["raises", "hangs", "shape", "NaN"],
@@ -242,7 +167,7 @@ def test_the_suite_refuses_unknown_names_with_one_line(
 @settings(max_examples=30, derandomize=True, deadline=None, database=None)
 @given(st.data())
 def test_scalings_and_their_sums_are_exact(data: st.DataObject) -> None:
-    witness = data.draw(PROPERTIES["linear-under-scaling"].witnesses(torch.float32))
+    witness = data.draw(st.one_of(*PROPERTIES["linear-under-scaling"].witnesses(torch.float32).values()))
     c1, c2 = witness.scalings
     total = (c1 + c2).log2()
     assert bool((c1 > 0).all())

@@ -1,12 +1,15 @@
-"""Which aggregator has which property: Table 1 of [JD], each "no" with the counterexample that shows it."""
+"""Which aggregator has which property: Table 1 of [JD] and beyond, each "no" with what shows it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from jdbench.verification.properties import TABLE_1, Witness
+from jdbench.verification.further_claims import AGGREGATORS, FURTHER, Row
+from jdbench.verification.properties import TABLE_1
 from jdbench.verification.strategies import Matrix
+from jdbench.verification.witnesses import Witness
 
 
 @dataclass(frozen=True)
@@ -18,12 +21,14 @@ class Claim:
         prop: Name of a property.
         source: Where it is proved or refuted.
         counterexample: A fixed violation, if the property fails; None if it holds.
+        unsearchable: Why a random search does not come upon a violation, if it does not.
     """
 
     aggregator: str
     prop: str
     source: str
     counterexample: Witness | None = None
+    unsearchable: str = ""
 
     @property
     def holds(self) -> bool:
@@ -46,7 +51,7 @@ def _scaling(rows: list[list[float]], c1: list[float], c2: list[float], seed: in
 NON_CONFLICTING, LINEAR, WEIGHTED = TABLE_1
 
 
-CLAIMS = (
+TABLE_1_CLAIMS = (
     Claim("Mean", NON_CONFLICTING, "[JD] C.1", _conflict([[-2.0], [4.0]])),
     Claim("Mean", LINEAR, "[JD] C.1"),
     Claim("Mean", WEIGHTED, "[JD] C.1"),
@@ -112,8 +117,21 @@ CLAIMS = (
 """Table 1 in its order, then the published variants."""
 
 
+def _further(row: Row) -> Iterator[Claim]:
+    for name in AGGREGATORS:
+        refutation = row.fails.get(name, None if name in row.holds else row.fails.get(""))
+        if refutation is None:
+            yield Claim(name, row.prop, row.holds.get(name, row.holds.get("", "")))
+        else:
+            yield Claim(name, row.prop, refutation.reason, refutation.counterexample, refutation.unsearchable)
+
+
+CLAIMS = (*TABLE_1_CLAIMS, *(claim for row in FURTHER for claim in _further(row)))
+"""Table 1, then what lies beyond it."""
+
+
 def table_1() -> dict[str, tuple[bool, bool, bool]]:
     """Return, for each aggregator, whether it is non-conflicting, linear under scaling and weighted."""
-    names = dict.fromkeys(claim.aggregator for claim in CLAIMS)
-    held = {(claim.aggregator, claim.prop): claim.holds for claim in CLAIMS}
+    names = dict.fromkeys(claim.aggregator for claim in TABLE_1_CLAIMS)
+    held = {(claim.aggregator, claim.prop): claim.holds for claim in TABLE_1_CLAIMS}
     return {n: (held[n, NON_CONFLICTING], held[n, LINEAR], held[n, WEIGHTED]) for n in names}

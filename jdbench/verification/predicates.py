@@ -1,10 +1,12 @@
 """The properties of [JD] Section 2.2 as signed margins, relative to the input's scale: negative is violated."""
 
+import numpy as np
 import torch
+from scipy.optimize import nnls
 from torch import Tensor
 
-from jdbench.gramian import rank_cutoff
 from jdbench.shapes import Jacobian, Vector
+from jdbench.verification.tolerances import gamma
 
 
 def non_conflicting(J: Jacobian, a: Vector) -> Tensor:
@@ -19,12 +21,8 @@ def non_conflicting(J: Jacobian, a: Vector) -> Tensor:
     Returns:
         Margin, shape ``[...]``, float64; 0 where all rows are zero, NaN if an input is.
     """
-    J, a = J.to(torch.float64), a.to(torch.float64)
-    entry = J.abs().amax(-1, keepdim=True)
-    rows = J / torch.where(entry > 0, entry, 1.0)
-    norms = rows.norm(dim=-1, keepdim=True)
-    unit = rows / torch.where(norms > 0, norms, 1.0)
-    return (unit @ (a / _largest(J).unsqueeze(-1)).unsqueeze(-1)).squeeze(-1).amin(-1)
+    a = a.to(torch.float64)
+    return (unit_rows(J) @ (a / _largest(J).unsqueeze(-1)).unsqueeze(-1)).squeeze(-1).amin(-1)
 
 
 def linear_under_scaling(first: Vector, second: Vector, both: Vector, J: Jacobian) -> Tensor:
@@ -42,8 +40,7 @@ def linear_under_scaling(first: Vector, second: Vector, both: Vector, J: Jacobia
     Returns:
         Margin, shape ``[...]``, float64, at most 0.
     """
-    error = (first.to(torch.float64) + second.to(torch.float64) - both.to(torch.float64)).norm(dim=-1)
-    return -error / _largest(J)
+    return -distance(J, first.to(torch.float64) + second.to(torch.float64), both)
 
 
 def weighted(J: Jacobian, a: Vector) -> Tensor:
@@ -58,15 +55,169 @@ def weighted(J: Jacobian, a: Vector) -> Tensor:
     Returns:
         Margin, shape ``[...]``, float64, at most 0.
     """
-    J, a = J.to(torch.float64), a.to(torch.float64)
-    largest = J.abs().amax(-1, keepdim=True)
-    rows = J / torch.where(largest > 0, largest, 1.0)
-    norms = rows.norm(dim=-1, keepdim=True)
-    _, sigma, basis = torch.linalg.svd(rows / torch.where(norms > 0, norms, 1.0), full_matrices=False)
-    counts = sigma > rank_cutoff(J.shape[-2]) ** 0.5
+    a = a.to(torch.float64)
+    m, n = J.shape[-2:]
+    _, sigma, basis = torch.linalg.svd(unit_rows(J), full_matrices=False)
+    counts = sigma > gamma(8 * (m + n)) * m**0.5  # their own rounding
     coordinates = (basis @ a.unsqueeze(-1)).squeeze(-1) * counts
     rest = a - (coordinates.unsqueeze(-2) @ basis).squeeze(-2)
     return -rest.norm(dim=-1) / _largest(J)
+
+
+def equal(first: Vector, second: Vector) -> Tensor:
+    """Return minus ‖a - b‖ / max(‖a‖, ‖b‖), the residual of an equation between aggregations; 0 if both are 0.
+
+    Relative to the results, not to the rows: an aggregation need not be of the size of its gradients.
+
+    Args:
+        first: a, shape ``[..., n]``.
+        second: b, shape ``[..., n]``.
+
+    Returns:
+        Margin, shape ``[...]``, float64, at most 0.
+    """
+    a, b = first.to(torch.float64), second.to(torch.float64)
+    entry = torch.maximum(a.abs().amax(-1), b.abs().amax(-1))
+    entry = torch.where(entry > 0, entry, 1.0).unsqueeze(-1)
+    a, b = a / entry, b / entry
+    size = torch.maximum(a.norm(dim=-1), b.norm(dim=-1))
+    return -(a - b).norm(dim=-1) / torch.where(size > 0, size, 1.0)
+
+
+def equal_in_law(first: Tensor, second: Tensor, error: float) -> Tensor:
+    """Return minus the largest distance of two empirical distribution functions, coordinate by coordinate.
+
+    That is the statistic of Kolmogorov and Smirnov for two samples of equal size, of each coordinate, where
+    points count as ordered only if further apart than their error: atoms of one law are not told apart.
+
+    Args:
+        first: Draws of A(J), shape ``[draws, n]``.
+        second: As many independent draws of what should have the same law.
+        error: Rounding error of a coordinate, at least 0.
+
+    Returns:
+        Margin, a scalar, float64, from -1 to 0.
+    """
+    samples = [sample.to(torch.float64).T.contiguous().sort().values for sample in (first, second)]
+    points = torch.cat(samples, -1)
+    at, beyond = (
+        [torch.searchsorted(sample, points + shift, right=True) for sample in samples] for shift in (0.0, error)
+    )
+    excess = torch.maximum(at[0] - beyond[1], at[1] - beyond[0])
+    return -excess.max().clamp(min=0).to(torch.float64) / len(first)
+
+
+def zero_only_if_weakly_stationary(J: Jacobian, a: Vector) -> float:
+    """Return ‖a‖ / max_j ‖gⱼ‖ if a ≠ 0, and else minus the distance of J from weak stationarity.
+
+    That distance is the least ‖Ĵᵀw‖ over the simplex with Ĵ the unit rows, 0 if and only if some w ≥ 0, w ≠ 0
+    has Jᵀw = 0. Negative where a = 0 stops a descent at a point that all objectives can leave.
+
+    Args:
+        J: Jacobian, shape ``[m, n]``.
+        a: Its aggregation, shape ``[n]``.
+
+    Returns:
+        Margin.
+    """
+    if bool((a != 0).any()):
+        return -float(zero(J, a))
+    return -stationarity(J)
+
+
+def stationarity(J: Jacobian) -> float:
+    """Return the least ‖Ĵᵀw‖ over the simplex, by non-negative least squares.
+
+    z ≥ 0 that minimises ‖Ĵᵀz‖² + (1ᵀz - 1)² is a multiple of w: see `exact.mgda_exactly`.
+
+    Args:
+        J: Jacobian, shape ``[m, n]``. A zero row makes it stationary.
+
+    Returns:
+        0 to 1.
+    """
+    units = unit_rows(J)
+    if not bool((units != 0).any(-1).all()):
+        return 0.0
+    columns = torch.cat([units.T, torch.ones(1, len(J), dtype=torch.float64)])
+    target = np.zeros(len(columns))
+    target[-1] = 1.0
+    z = torch.from_numpy(nnls(columns.numpy(), target)[0])
+    return float((z @ units).norm() / z.sum())
+
+
+def zero(J: Jacobian, a: Vector) -> Tensor:
+    """Return minus ‖a‖ / max_j ‖gⱼ‖, 0 for an aggregation that vanishes.
+
+    Args:
+        J: Jacobian, shape ``[..., m, n]``.
+        a: Its aggregation, shape ``[..., n]``.
+
+    Returns:
+        Margin, shape ``[...]``, float64, at most 0.
+    """
+    return -(a.to(torch.float64) / _largest(J).unsqueeze(-1)).norm(dim=-1)
+
+
+def continuous(J: Jacobian, shifted: Jacobian, first: Vector, second: Vector) -> Tensor:
+    """Return minus the modulus ‖A(J+E) - A(J)‖ / (‖A(J)‖ max_i ‖eᵢ‖/‖gᵢ‖): relative change per shift.
+
+    Args:
+        J: Jacobian without zero rows, shape ``[..., m, n]``.
+        shifted: J + E with E ≠ 0, same shape.
+        first: A(J), shape ``[..., n]``.
+        second: A(J + E), shape ``[..., n]``.
+
+    Returns:
+        Margin, shape ``[...]``, float64, at most 0: minus the modulus that was measured.
+    """
+    return equal(first, second) / shift(J, shifted)
+
+
+def shift(J: Jacobian, shifted: Jacobian) -> Tensor:
+    """Return max_i ‖eᵢ‖/‖gᵢ‖, the relative shift of the rows from J to J + E.
+
+    Args:
+        J: Jacobian without zero rows, shape ``[..., m, n]``.
+        shifted: J + E, same shape.
+
+    Returns:
+        Shape ``[...]``, float64.
+    """
+    J, shifted = J.to(torch.float64), shifted.to(torch.float64)
+    entry = J.abs().amax(-1, keepdim=True)
+    return (((shifted - J) / entry).norm(dim=-1) / (J / entry).norm(dim=-1)).amax(-1)
+
+
+def distance(J: Jacobian, first: Vector, second: Vector) -> Tensor:
+    """Return ‖a - b‖ / max_j ‖gⱼ‖ for two aggregations of J.
+
+    Args:
+        J: Jacobian, shape ``[..., m, n]``.
+        first: a, shape ``[..., n]``.
+        second: b, shape ``[..., n]``.
+
+    Returns:
+        Shape ``[...]``, float64, at least 0.
+    """
+    largest = _largest(J).unsqueeze(-1)
+    return (first.to(torch.float64) / largest - second.to(torch.float64) / largest).norm(dim=-1)
+
+
+def unit_rows(J: Jacobian) -> Tensor:
+    """Return Ĵ, the rows divided by their norms, zero rows left; no square overflows.
+
+    Args:
+        J: Jacobian, shape ``[..., m, n]``.
+
+    Returns:
+        Shape ``[..., m, n]``, float64.
+    """
+    J = J.to(torch.float64)
+    entry = J.abs().amax(-1, keepdim=True)
+    rows = J / torch.where(entry > 0, entry, 1.0)
+    norms = rows.norm(dim=-1, keepdim=True)
+    return rows / torch.where(norms > 0, norms, 1.0)
 
 
 def _largest(J: Jacobian) -> Tensor:

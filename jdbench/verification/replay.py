@@ -1,81 +1,138 @@
-"""A found violation as a script of a few lines that runs alone, and as JSON."""
+"""A found violation as a script of a few lines that runs alone, and as JSON: both hold all of the witness."""
 
+import dataclasses
+import math
+import re
 from typing import Any
 
-from jdbench.verification.properties import Witness
-from jdbench.verification.verify import Outcome, Verdict
+from torch import Tensor
 
-TEMPLATE = '''"""{spec} is not {property}: {statement}"""
+from jdbench.verification.recheck import Recheck
+from jdbench.verification.verify import Verdict
+
+TEMPLATE = '''"""{title}"""
 
 import torch
 
 from jdbench.aggregator import resolve
 from jdbench.verification.calls import Call
-from jdbench.verification.properties import PROPERTIES, Witness
-from jdbench.verification.strategies import Matrix
+from jdbench.verification.properties import PROPERTIES
+{imports}
 
-J = torch.tensor({rows}, dtype=torch.float64)  # {kind}
-scalings = [torch.tensor(c, dtype=torch.float64) for c in {scalings}]
-witness = Witness(Matrix(J, {kind!r}), {seed}, tuple(scalings))
+witness = {witness}
 call = Call(resolve({spec!r}).aggregator, {dtype})
-print("J =", J.tolist(), " A(J) =", call(J, {seed}).tolist())
+J = witness.matrix.J
+print("J =", J.tolist(), " A(J) =", call(J, witness.seed).tolist())
 finding = PROPERTIES[{property!r}].check(call, witness)
 print("margin", finding.margin, "tolerance", finding.tolerance, "violated", finding.violated)
 raise SystemExit(0 if finding.violated else 1)
 '''
 
 
-def replay_script(spec: str, verdict: Verdict, statement: str) -> str:
+def replay_script(spec: str, verdict: Verdict, statement: str, recheck: Recheck | None = None) -> str:
     """Return a script that shows a refutation; it exits 0 if the violation is there.
 
     Args:
-        spec: The aggregator.
+        spec: The aggregator; a module that is not installed must be importable from where the script runs.
         verdict: A refutation of it.
         statement: What the property says.
+        recheck: What rational arithmetic says of the refutation, for the docstring.
 
     Returns:
         Python source.
     """
+    title = f"{spec} is not {verdict.property}: {statement}" + ("" if recheck is None else f"\n\n{recheck}\n")
     return TEMPLATE.format(
+        title=title.replace("\\", "\\\\").replace('"""', r"\"\"\""),
+        imports="\n".join(sorted(f"from {m} import {n}" for m, n in _classes(verdict.witness))),
+        witness=as_source(verdict.witness),
         spec=spec,
         property=verdict.property,
-        statement=statement,
-        rows=verdict.witness.matrix.J.tolist(),
-        kind=verdict.witness.matrix.kind,
-        scalings=[c.tolist() for c in verdict.witness.scalings],
-        seed=verdict.witness.seed,
         dtype=str(verdict.dtype),
     )
 
 
-def as_json(spec: str, verdict: Verdict) -> dict[str, Any]:
+def replay_name(spec: str, prop: str, dtype: str) -> str:
+    """Return the name of the file of a replay script.
+
+    Args:
+        spec: The aggregator.
+        prop: The property that was refuted.
+        dtype: ``float64`` or ``float32``.
+
+    Returns:
+        Letters, digits and underscores, then ``.py``.
+    """
+    return re.sub(r"\W+", "_", f"{spec}_{prop}_{dtype}").strip("_") + ".py"
+
+
+def as_source(value: object) -> str:
+    """Return a Python expression that makes an equal value.
+
+    Args:
+        value: A tensor, number, string, None, sequence of such, or a dataclass of such, whose fields are left
+            out where they are None or empty.
+
+    Returns:
+        Source, with ``torch`` and the names of the dataclasses imported.
+    """
+    if dataclasses.is_dataclass(value):
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        given = {name: held for name, held in fields.items() if held is not None and held != ()}
+        arguments = ", ".join(f"{name}={as_source(held)}" for name, held in given.items())
+        return f"{type(value).__name__}({arguments})"
+    if isinstance(value, Tensor):
+        shape = f".reshape({tuple(value.shape)})" if value.numel() == 0 else ""
+        return f"torch.tensor({as_source(value.tolist())}, dtype={value.dtype}){shape}"
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'float("{value}")'
+    if isinstance(value, list):
+        return f"[{', '.join(map(as_source, value))}]"
+    if isinstance(value, tuple):
+        return f"({''.join(as_source(held) + ', ' for held in value)})"
+    return repr(value)
+
+
+def as_json(spec: str, verdict: Verdict, recheck: Recheck | None = None) -> dict[str, Any]:
     """Return a verdict as plain values.
 
     Args:
         spec: The aggregator.
         verdict: Its verdict.
+        recheck: What rational arithmetic says of it, if anything.
 
     Returns:
-        Values that JSON can hold; the margin is None where no call came back.
+        Values that JSON can hold; numbers that are not finite are None, in a witness strings such as ``"nan"``.
     """
-    broken = verdict.outcome is Outcome.BROKEN
     return {
         "aggregator": spec,
         "property": verdict.property,
         "dtype": str(verdict.dtype).removeprefix("torch."),
         "outcome": str(verdict.outcome),
         "examples": verdict.examples,
-        "margin": None if broken else verdict.margin,
-        "tolerance": None if broken else verdict.tolerance,
+        "margin": verdict.margin if math.isfinite(verdict.margin) else None,
+        "tolerance": verdict.tolerance if math.isfinite(verdict.tolerance) else None,
         "message": verdict.message,
-        "witness": _witness(verdict.witness),
+        "witness": _plain(verdict.witness),
+        "recheck": None if recheck is None else recheck.as_json(),
     }
 
 
-def _witness(witness: Witness) -> dict[str, Any]:
-    return {
-        "kind": witness.matrix.kind,
-        "J": witness.matrix.J.tolist(),
-        "seed": witness.seed,
-        "scalings": [c.tolist() for c in witness.scalings],
-    }
+def _plain(value: object) -> Any:
+    """Return what JSON can hold; the fields of a witness's matrix lie beside its own."""
+    if dataclasses.is_dataclass(value):
+        fields = {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {**fields.pop("matrix", {}), **fields}
+    if isinstance(value, Tensor):
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return [_plain(held) for held in value] if isinstance(value, list | tuple) else value
+
+
+def _classes(value: object) -> set[tuple[str, str]]:
+    """Return module and name of every dataclass within a value."""
+    if dataclasses.is_dataclass(value):
+        held = (getattr(value, field.name) for field in dataclasses.fields(value))
+        return {(type(value).__module__, type(value).__name__)}.union(*map(_classes, held))
+    return set[tuple[str, str]]().union(*map(_classes, value)) if isinstance(value, list | tuple) else set()

@@ -1,17 +1,27 @@
 """Directed random search for a violation: Hypothesis climbs towards small margins and shrinks what it finds."""
 
 import contextlib
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import hypothesis
 import torch
-from hypothesis import HealthCheck, Verbosity, given, settings, target
+from hypothesis import HealthCheck, Phase, Verbosity, given, settings, target
+from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 
 from jdbench.aggregator import AnyAggregator
 from jdbench.verification.calls import Call, MisbehaviourError
+from jdbench.verification.profiles import EXAMPLES
 from jdbench.verification.properties import Finding, Property, Witness
+
+STEPS = 4
+"""Steps of the score in each factor e of margin over tolerance: what is climbed must have an end."""
+
+
+FEWEST_SHARES = 4
+"""No class gets more than a fourth of the examples: where a property has few, there is less to search."""
 
 
 class Outcome(StrEnum):
@@ -56,62 +66,117 @@ def verify(
     prop: Property,
     *,
     dtype: torch.dtype = torch.float64,
-    examples: int = 100,
+    examples: int = EXAMPLES,
     seed: int = 0,
     limit: float = 10.0,
 ) -> Verdict:
-    """Search for a violation of a property and return the verdict.
+    """Search for a violation of a property, class by class of matrices, and return the verdict.
+
+    Every class of the property's domain gets its share of the examples, simple classes first; the first class
+    that holds a violation gives the counterexample.
 
     Args:
         aggregator: What is verified.
         prop: The property.
         dtype: float32 or float64.
-        examples: Number of matrices tried before the property counts as surviving, at least 1.
+        examples: Number of matrices tried before the property counts as surviving, at least 1, shared among
+            the classes, rounded up; half of it where the property concerns two classes alone.
         seed: Seed of the search; the same seed tries the same matrices.
-        limit: Seconds that one call may take.
+        limit: Seconds that one call may take; the first of all may compile and gets a minute more.
 
     Returns:
         The verdict. Surviving is no proof.
     """
     call = Call(aggregator, dtype, limit)
+    call.warm_up()
+    classes = prop.witnesses(dtype)
+    share = math.ceil(examples / max(len(classes), FEWEST_SHARES))
     tried = 0
     lowest: list[tuple[Finding, Witness]] = []
-    violations: list[tuple[Finding, Witness]] = []
-    misbehaviours: list[tuple[str, Witness]] = []
+    for witnesses in classes.values():
+        search = _Search(call, prop)
+        search.run(witnesses, share, seed)
+        tried += search.tried
+        if search.violations:
+            finding, witness = search.violations[-1]
+            return _verdict(prop, dtype, Outcome.REFUTED, tried, finding, witness)
+        if search.misbehaviours:
+            message, witness = search.misbehaviours[-1]
+            nothing = Finding(math.nan, math.nan)
+            return _verdict(prop, dtype, Outcome.BROKEN, tried, nothing, witness, message)
+        lowest += search.lowest
+    finding, witness = min(lowest, key=lambda pair: pair[0].margin)
+    return _verdict(prop, dtype, Outcome.SURVIVED, tried, finding, witness)
 
-    # Not to be run by pytest: the search is our own, its randomness is the seed's, and it stores nothing.
-    @settings(
-        max_examples=examples,
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),  # pyright: ignore[reportArgumentType]
-        verbosity=Verbosity.quiet,
-        print_blob=False,
-        report_multiple_bugs=False,
-    )
-    @given(prop.witnesses(dtype))
-    def search(witness: Witness) -> None:
-        nonlocal tried
-        tried += 1
+
+def _verdict(
+    prop: Property,
+    dtype: torch.dtype,
+    outcome: Outcome,
+    tried: int,
+    finding: Finding,
+    witness: Witness,
+    message: str = "",
+) -> Verdict:
+    return Verdict(prop.name, dtype, outcome, tried, finding.margin, finding.tolerance, witness, message)
+
+
+@dataclass
+class _Search:
+    """The search in one class: what came of its examples, each list's last the one that was shrunk to."""
+
+    call: Call
+    prop: Property
+    tried: int = 0
+    lowest: list[tuple[Finding, Witness]] = field(default_factory=list)
+    violations: list[tuple[Finding, Witness]] = field(default_factory=list)
+    misbehaviours: list[tuple[str, Witness]] = field(default_factory=list)
+    hung: bool = False
+
+    def run(self, witnesses: st.SearchStrategy[Witness], examples: int, seed: int) -> None:
+        """Try examples until one is a violation, then shrink it.
+
+        Args:
+            witnesses: Where they are drawn.
+            examples: How many.
+            seed: Seed of the draws.
+        """
+
+        # Not to be run by pytest: the search is our own, its randomness is the seed's, and it stores nothing.
+        @settings(
+            max_examples=examples,
+            database=None,
+            deadline=None,
+            phases=[Phase.generate, Phase.target, Phase.shrink],
+            suppress_health_check=list(HealthCheck),  # pyright: ignore[reportArgumentType]
+            verbosity=Verbosity.quiet,
+            print_blob=False,
+            report_multiple_bugs=False,
+        )
+        @given(witnesses)
+        def search(witness: Witness) -> None:
+            self.tried += 1
+            score = self._try(witness)
+            if score is not None:
+                target(score)
+
+        with contextlib.suppress(MisbehaviourError, _ViolationError, Flaky):
+            hypothesis.seed(seed)(search)()
+
+    def _try(self, witness: Witness) -> float | None:
+        if self.hung:  # to shrink it would cost the time limit again and again
+            return None
         try:
-            finding = prop.check(call, witness)
+            finding = self.prop.check(self.call, witness)
         except MisbehaviourError as error:
-            misbehaviours.append((f"{error.what}: {error}", witness))
+            self.misbehaviours.append((f"{error.what}: {error}", witness))
+            self.hung = error.what == "hangs"
             raise
         if finding.violated:
-            violations.append((finding, witness))
+            self.violations.append((finding, witness))
             raise _ViolationError
-        if not lowest or finding.margin < lowest[0][0].margin:
-            lowest[:] = [(finding, witness)]
-        target(-finding.margin)
-
-    # What ends the search is kept above, shrunk: the last one that it came upon is the smallest.
-    with contextlib.suppress(MisbehaviourError, _ViolationError, Flaky):
-        hypothesis.seed(seed)(search)()
-    nan = float("nan")
-    if misbehaviours and not violations:
-        message, witness = misbehaviours[-1]
-        return Verdict(prop.name, dtype, Outcome.BROKEN, tried, nan, nan, witness, message)
-    outcome = Outcome.REFUTED if violations else Outcome.SURVIVED
-    finding, witness = (violations or lowest)[-1]
-    return Verdict(prop.name, dtype, outcome, tried, finding.margin, finding.tolerance, witness)
+        if not self.lowest or finding.margin < self.lowest[0][0].margin:
+            self.lowest[:] = [(finding, witness)]
+        if not (0 < finding.tolerance < math.inf and math.isfinite(finding.margin)):
+            return None
+        return -round(STEPS * math.asinh(finding.margin / finding.tolerance)) / STEPS

@@ -1,0 +1,102 @@
+"""Hypothesis strategies for matrices, one for each class that an aggregator may stumble over.
+
+Entries are small integers times powers of two, so that a found matrix shrinks to something readable and is the
+same in float32, in float64 and in rational arithmetic; captured rows alone are of long integers. Every class
+is constructed, never filtered; its function says why its matrices belong to it.
+"""
+
+import torch
+from hypothesis import strategies as st
+
+from jdbench.verification.strategies.angles import nearly_orthogonal, nearly_parallel, opposed, parallel
+from jdbench.verification.strategies.from_training import captured
+from jdbench.verification.strategies.matrix import LARGEST_ENTRY, RANGES, Matrix
+from jdbench.verification.strategies.ranks import (
+    any_shape,
+    full_rank,
+    many_rows,
+    one_row,
+    rank_deficient,
+    zero_rows,
+)
+from jdbench.verification.strategies.regular import regular_rows
+from jdbench.verification.strategies.scales import OUT_OF_RANGE, extreme, uneven
+from jdbench.verification.strategies.stationary import near_stationary, strongly_stationary, weakly_stationary
+
+__all__ = [
+    "LARGEST_ENTRY",
+    "RANGES",
+    "Matrix",
+    "classes",
+    "matrices",
+    "near_stationary",
+    "regular",
+    "strongly_stationary",
+    "weakly_stationary",
+]
+
+
+def matrices(dtype: torch.dtype) -> st.SearchStrategy[Matrix]:
+    """Return the strategy that draws from every class.
+
+    Args:
+        dtype: float32 or float64; sets how far scales may go.
+
+    Returns:
+        A strategy of matrices, exact in that dtype.
+    """
+    return st.one_of(*classes(dtype).values())
+
+
+def classes(dtype: torch.dtype) -> dict[str, st.SearchStrategy[Matrix]]:
+    """Return the strategy of each class by its name, from the simplest class to the most exotic.
+
+    In all but the last, which float32 alone has, the squared norms of rows are finite and those of
+    rows other than zero are not zero.
+
+    Args:
+        dtype: float32 or float64.
+
+    Returns:
+        Strategies by the `kind` of the matrices that they draw.
+    """
+    room = RANGES[dtype]
+    found: dict[str, st.SearchStrategy[Matrix]] = {
+        "one row": one_row(),
+        "any shape": any_shape(),
+        "full rank": full_rank(),
+        "rank-deficient": rank_deficient(),
+        "zero row": zero_rows(),
+        "parallel or duplicate": parallel(),
+        "opposed": opposed(),
+        "strongly stationary": strongly_stationary(),
+        "weakly stationary": weakly_stationary(),
+        "near-stationary": near_stationary(),
+        "nearly orthogonal": nearly_orthogonal(room.conflict),
+        "nearly opposed or parallel": nearly_parallel(),
+        "many rows": many_rows(),
+        "uneven row norms": uneven(room),
+        "captured": captured(dtype),
+        "tiny or huge": extreme(room.extreme),
+    }
+    if dtype == torch.float32:
+        # Gradients so small are real, see `jdbench.verification.captured`; in float64 entries end at 1e±150.
+        found["squares out of range"] = extreme(OUT_OF_RANGE, "squares out of range")
+    return found
+
+
+def regular(dtype: torch.dtype) -> dict[str, st.SearchStrategy[Matrix]]:
+    """Return classes of full rank, far from where an aggregator may be discontinuous, see `regular_rows`.
+
+    Args:
+        dtype: float32 or float64.
+
+    Returns:
+        Strategies by the `kind` of the matrices that they draw: at scale 1, and tiny or huge.
+    """
+    extreme_scales = (-RANGES[dtype].extreme, RANGES[dtype].extreme)
+    tiny_or_huge = "regular, tiny or huge"
+    return {
+        "regular": regular_rows("regular"),
+        tiny_or_huge: regular_rows(tiny_or_huge, extreme_scales),
+    }

@@ -1,0 +1,41 @@
+"""Classes of matrices far from any discontinuity of an aggregator, for equivariance and continuity."""
+
+import torch
+from hypothesis import strategies as st
+
+from jdbench.verification.strategies.matrix import Matrix, exponents, integers, shuffled, size
+
+DIAGONAL = 8
+REST = 4
+"""The most that the other entries of a row or column of the square part add up to."""
+
+EIGENVALUE = 2 / 11
+"""At least so large is the smallest eigenvalue of the unit-row Gramian of a regular matrix."""
+
+
+@st.composite
+def regular_rows(draw: st.DrawFn, kind: str, scales: tuple[int, ...] = (0,)) -> Matrix:
+    """Draw m rows of full rank with well-conditioned unit rows and norms within a factor 8 of each other.
+
+    The first m columns are a square A with ±8 on the diagonal and entries up to 4 / (m - 1) beside it: in
+    each row and column the diagonal exceeds the rest by 4, hence ‖A⁻¹‖∞ ≤ 1/4 and ‖A⁻¹‖₁ ≤ 1/4 (J. M. Varah,
+    *Linear Algebra and its Applications* 11, 1975) and ‖A⁻¹‖₂² ≤ ‖A⁻¹‖₁ ‖A⁻¹‖∞ ≤ 1/16. Up to two further
+    columns of entries up to 2 only add to the Gramian: its smallest eigenvalue is at least 16. Rows have norms
+    between 8 and √(64 + 16 + 8) = √88, thus that of the unit rows is at least 16/88 = 2/11, whatever power of
+    two each row is then scaled by, here ½, 1 or 2, and in whatever order the columns come.
+
+    Args:
+        draw: Given by Hypothesis.
+        kind: Name of the class.
+        scales: All entries are multiplied by two to one of these powers.
+
+    Returns:
+        1 to 5 rows and up to two columns more.
+    """
+    m, extra = size(draw, 1, 5), size(draw, 0, 2)
+    A = integers(draw, m, m, REST // max(m - 1, 1))
+    signs = draw(st.lists(st.sampled_from([1, -1]), min_size=m, max_size=m))
+    A[range(m), range(m)] = DIAGONAL * torch.tensor(signs, dtype=torch.float64)
+    J = torch.cat([A, integers(draw, m, extra, 2)], -1)
+    J = J[:, shuffled(draw, m + extra)] * exponents(draw, m, 1)
+    return Matrix(J * 2.0 ** draw(st.sampled_from(scales)), kind)

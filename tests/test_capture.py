@@ -1,0 +1,68 @@
+"""The capture of gradients: factors are those of the Jacobian, the same every time, and what lacks is said."""
+
+import itertools
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from jdbench import capture
+from jdbench.verification.captured import Snapshot, save, snapshots, triangular
+from jdbench.verification.tolerances import gamma
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    images = np.random.default_rng(0).integers(0, 256, (64, 28, 28, 1), dtype=np.uint8)
+    np.savez(tmp_path / "mnist.npz", images=images, labels=np.arange(64) % 10)
+    return tmp_path
+
+
+def test_a_training_repeats_itself_and_its_factors_are_the_jacobians(folder: Path) -> None:
+    images, labels = capture.mnist(str(folder))
+    assert abs(float(images.mean())) < gamma(images.numel())
+    runs = [list(itertools.islice(capture.train(images, labels, 0.02, 3), 3)) for _ in range(2)]
+    for (step, loss, J), again in zip(*runs, strict=True):
+        assert (step, loss) == again[:2]
+        assert torch.equal(J, again[2])
+        assert J.shape == (32, 130_890)
+        L, norms = triangular(J), J.norm(dim=-1)
+        error = (L @ L.T - J @ J.T).abs() / torch.outer(norms, norms)
+        assert float(error.max()) <= gamma(32 * 130_890)  # Higham (2002), Theorem 19.4
+        assert not L.triu(1).any()
+
+
+def test_a_factor_keeps_rows_that_a_gramian_loses() -> None:
+    J = torch.tensor([[1.0, 0, 0], [3e-13, 4e-13, 0], [0, 3e-140, 4e-140]], dtype=torch.float64)
+    L = triangular(J)
+    scales = torch.tensor([1, 1e13, 1e140], dtype=torch.float64).unsqueeze(-1)
+    expected = torch.tensor([[1.0, 3, 0], [3, 25, 12], [0, 12, 25]], dtype=torch.float64)
+    assert torch.allclose(scales * L @ (scales * L).T, expected, rtol=0, atol=1e-13)
+
+
+def test_what_is_saved_is_read(tmp_path: Path) -> None:
+    taken = [Snapshot(step, torch.eye(2, dtype=torch.float64) * (step + 1)) for step in (0, 7)]
+    save(taken, tmp_path / "file.npz", rate=0.5, seed=1)
+    for one, other in zip(snapshots(tmp_path / "file.npz"), taken, strict=True):
+        assert one.step == other.step
+        assert torch.equal(one.factor, other.factor)
+        assert (one.decades, one.condition, one.conflicting) == (0, 1, 0)
+
+
+@pytest.mark.parametrize("data", [None, "/nowhere"])
+def test_missing_data_is_one_line(data: str | None) -> None:
+    variables = {name: value for name, value in os.environ.items() if name != "JDBENCH_DATA"}
+    run = subprocess.run(
+        [sys.executable, "-m", "jdbench.capture"],
+        env=variables | ({"JDBENCH_DATA": data} if data else {}),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert run.returncode == 2
+    assert run.stderr.startswith(f"JDBENCH_DATA={data!r}, required a folder with mnist.npz")
+    assert len(run.stderr.splitlines()) == 1
