@@ -37,7 +37,8 @@ def exponents(rows: Tensor) -> Tensor:
     flat = rows.flatten(1)
     if flat.shape[1] == 0:
         return torch.zeros(len(flat), dtype=torch.int32, device=flat.device)
-    largest = torch.linalg.vector_norm(flat, torch.inf, dim=1)
+    # Not torch.linalg.vector_norm(…, inf), nor torch.aminmax, which take thirty times as long on a CPU.
+    largest = torch.maximum(flat.amax(1), -flat.amin(1))
     return torch.frexp(largest).exponent.clamp(-LARGEST, LARGEST)
 
 
