@@ -222,7 +222,7 @@ def _sum(parts: list[Part]) -> Part:
         if (
             isinstance(total, OuterProducts)
             and isinstance(part, OuterProducts)
-            and total.parameters == part.parameters
+            and list(map(id, total.parameters)) == list(map(id, part.parameters))
         ):
             total = total.joined(part)
         else:
