@@ -150,7 +150,11 @@ def sequence_layer(draw: st.DrawFn, size: int, exact: bool) -> tuple[nn.Module, 
 
 def image_layer(draw: st.DrawFn, size: int, exact: bool, axes: int) -> tuple[nn.Module, int]:
     """A layer on ``[B, size, *]`` with at least 4 places along each axis, which stay as many or more."""
-    kind = draw(st.sampled_from(["conv", "conv", "relu"] if exact else ["conv", "conv", "smooth", "group", "instance", "batch"]))
+    kind = draw(
+        st.sampled_from(
+            ["conv", "conv", "relu"] if exact else ["conv", "conv", "smooth", "group", "instance", "batch"]
+        )
+    )
     match kind:
         case "conv":
             groups = draw(st.sampled_from([1, 2, size]))

@@ -48,7 +48,7 @@ def test_integer_architectures_have_exactly_the_explicit_gramian_and_gradient(ca
         with Engine(case.model) as engine:
             losses = outputs(case, per_task)
             J = jacobian(losses, case.model)
-            assert float((J.square().sum(1).max())) < 2**53
+            assert float(J.square().sum(1).max()) < 2**53
             assert torch.equal(engine.gramian(losses, check=True), J @ J.mT)
             case.model.zero_grad()
             w = engine.backward(losses, Drawn())

@@ -47,12 +47,8 @@ def check_gradient(losses: Tensor, parts: list[Part], names: dict[Parameter, str
     expected = torch.autograd.grad(
         losses, parameters, w.view_as(losses).to(losses.dtype), retain_graph=True, allow_unused=True
     )
-    ours = {
-        p: g for part in parts for p, g in zip(part.parameters, part.gradient(w), strict=True)
-    }
-    narrowest = max(
-        torch.finfo(t.dtype).eps for t in (losses, *parameters)
-    )
+    ours = {p: g for part in parts for p, g in zip(part.parameters, part.gradient(w), strict=True)}
+    narrowest = max(torch.finfo(t.dtype).eps for t in (losses, *parameters))
     if torch.is_autocast_enabled(losses.device.type):
         narrowest = max(narrowest, torch.finfo(torch.get_autocast_dtype(losses.device.type)).eps)
     size = _norm([g for g in expected if g is not None] + list(ours.values()))

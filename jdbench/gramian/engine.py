@@ -157,9 +157,7 @@ class Engine:
             check_gradient(losses, parts, trained)
         return parts
 
-    def _headed(
-        self, losses: Tensor, heads: Sequence[Head]
-    ) -> tuple[list[Part], dict[Parameter, Tensor]]:
+    def _headed(self, losses: Tensor, heads: Sequence[Head]) -> tuple[list[Part], dict[Parameter, Tensor]]:
         trained = list(self._trained())
         own = checked_heads(heads, len(losses), trained)
         flat = [p for head in own for p in head]
@@ -179,12 +177,18 @@ def _gramian(parts: list[Part], losses: Tensor) -> Gramian:
 def _check_losses(losses: Tensor, separable: bool) -> None:
     shapes = "[B] or [B, T]" if separable else "[T]"
     if losses.ndim not in ((1, 2) if separable else (1,)) or losses.numel() == 0:
-        raise InputError(f"losses, required shape {shapes}, got {tuple(losses.shape)}, do not reduce them to a mean")
+        raise InputError(
+            f"losses, required shape {shapes}, got {tuple(losses.shape)}, do not reduce them to a mean"
+        )
     if losses.grad_fn is None:
-        raise InputError("losses, required a graph, got none, compute them from the model with gradients enabled")
+        raise InputError(
+            "losses, required a graph, got none, compute them from the model with gradients enabled"
+        )
 
 
 def _full_precision(losses: Tensor) -> contextlib.AbstractContextManager[object]:
     """Gramians are not for mixed precision, even if the caller is still within it."""
     device = losses.device.type
-    return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else contextlib.nullcontext()
+    return (
+        torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else contextlib.nullcontext()
+    )

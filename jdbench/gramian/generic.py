@@ -158,9 +158,7 @@ def _input_axes(call: Call, leaves: list[Any], m: int) -> list[int | None]:
             for leaf in pytree.tree_leaves(value):
                 named.setdefault(id(leaf), axes.get(name))
         return [named[id(leaf)] if isinstance(leaf, Tensor) else None for leaf in leaves]
-    return [
-        0 if isinstance(leaf, Tensor) and leaf.ndim > 0 and leaf.shape[0] == m else None for leaf in leaves
-    ]
+    return [0 if isinstance(leaf, Tensor) and leaf.ndim > 0 and leaf.shape[0] == m else None for leaf in leaves]
 
 
 def no_instances(path: str, delta: Tensor, m: int, times: int) -> str:

@@ -137,4 +137,3 @@ def _hand_on(edge: GradientEdge, call: Call, number: int, receive: Receiver) -> 
             receive(call, number, grad)
 
     return hook
-

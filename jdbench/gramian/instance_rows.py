@@ -69,7 +69,7 @@ class _Collected:
         if delta.shape[0] != self.instances * self.tasks or x.shape[:1] != (self.instances,):
             raise InputError(no_instances(call.path, delta, self.instances, self.tasks))
         rule = self._units[call.module].rule
-        assert rule is not None  # noqa: S101  the caller has looked
+        assert rule is not None
         return rule(call, repeated(x, self.tasks), delta)
 
 

@@ -77,8 +77,7 @@ class Rows(Part):
         """
         self._shrink()
         return [
-            (weigh(w, e, r.dtype) @ r).view_as(p)
-            for p, (r, e) in zip(self._rows, self._shrunk, strict=True)
+            (weigh(w, e, r.dtype) @ r).view_as(p) for p, (r, e) in zip(self._rows, self._shrunk, strict=True)
         ]
 
     def _shrink(self) -> None:
@@ -163,7 +162,7 @@ class OuterProducts(Part):
         return products.view(m, T, m, T).sum((1, 3))
 
     def _by_rows(self) -> Tensor:
-        """mTio + m²io multiplications: gᵢ, no more of it at once than the factors hold themselves."""
+        """MTio + m²io multiplications: gᵢ, no more of it at once than the factors hold themselves."""
         m, _, i = self._x.shape
         o = self._delta.shape[2]
         width = max(1, min(o, (self._x.numel() + self._delta.numel()) // (m * i)))

@@ -54,9 +54,10 @@ def headed_rows(
     """
     rows: list[tuple[Tensor | None, ...]] = []
     own: list[Tensor | None] = []
-    for t, (loss, head) in enumerate(zip(losses.unbind(), heads, strict=True)):
+    seeds = torch.eye(len(losses), dtype=losses.dtype, device=losses.device)
+    for t, (seed, head) in enumerate(zip(seeds, heads, strict=True)):
         keep = t + 1 < len(heads)
-        found = torch.autograd.grad(loss, [*shared, *head], retain_graph=keep, allow_unused=True)
+        found = torch.autograd.grad(losses, [*shared, *head], seed, retain_graph=keep, allow_unused=True)
         rows.append(found[: len(shared)])
         own.extend(found[len(shared) :])
     stacked = _stacked(rows, shared)
@@ -88,13 +89,15 @@ def checked_heads(heads: Sequence[Head], tasks: int, trained: list[Parameter]) -
     """
     if len(heads) != tasks:
         raise InputError(f"heads, required one a loss, got {len(heads)} for {tasks} losses, pass [] for none")
-    found = [
-        [p for p in (h.parameters() if isinstance(h, nn.Module) else h) if p.requires_grad] for h in heads
-    ]
+    found = [[p for p in (h.parameters() if isinstance(h, nn.Module) else h) if p.requires_grad] for h in heads]
     everything = [p for head in found for p in head]
     known = set(trained)
     if any(p not in known for p in everything):
-        raise InputError("heads, required parameters of the model, got another one, build the engine on the whole model")
+        raise InputError(
+            "heads, required parameters of the model, got another one, build the engine on the whole model"
+        )
     if len(set(everything)) != len(everything):
-        raise InputError("heads, required that no two share a parameter, got a shared one, leave it out of the heads")
+        raise InputError(
+            "heads, required that no two share a parameter, got a shared one, leave it out of the heads"
+        )
     return found

@@ -47,7 +47,9 @@ def convolution(call: Call, x: Tensor, delta: Tensor) -> Part:
         x = working(_padded(module, x.to(call.autocast[1]) if call.autocast else x))
         if _prefers_outer_products(module, x, delta):
             return OuterProducts(_unfolded(module, x), delta.flatten(2).mT, weight, bias)
-        rows[weight] = _by_products(module, x, delta) if _prefers_products(module, x) else _grouped(module, x, delta)
+        rows[weight] = (
+            _by_products(module, x, delta) if _prefers_products(module, x) else _grouped(module, x, delta)
+        )
     if bias is not None:
         rows[bias] = delta.flatten(2).sum(2)
     return Rows(rows)
