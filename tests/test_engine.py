@@ -5,7 +5,7 @@ import torch
 from test_engine_architectures import Drawn, gradient, jacobian
 from torch import Tensor, nn
 from torch.autograd.graph import Node
-from torch.nn import functional as F
+from torch.nn import functional
 
 from jdbench.aggregators import GradDrop, Mean, UPGrad
 from jdbench.errors import InputError
@@ -29,7 +29,7 @@ def batch(m: int = 5, *, dtype: torch.dtype = DOUBLE) -> Tensor:
 
 
 def losses_of(model: nn.Module, x: Tensor) -> Tensor:
-    return F.cross_entropy(model(x), torch.arange(len(x)) % 3, reduction="none")
+    return functional.cross_entropy(model(x), torch.arange(len(x)) % 3, reduction="none")
 
 
 def test_one_forward_and_one_backward() -> None:

@@ -76,7 +76,7 @@ def test_an_input_changed_in_place() -> None:
     model = Function(nn.PReLU(), change)
     with Engine(model) as engine:
         losses = model(torch.randn(4, 3)).sum(1)
-        with pytest.raises((InputError, RuntimeError), match="in.?place"):
+        with pytest.raises((InputError, RuntimeError), match=r"in.?place"):
             engine.gramian(losses)
 
 

@@ -60,6 +60,6 @@ def check_weighting(aggregator: object) -> None:
     """
     if not isinstance(aggregator, Weighting):
         raise InputError(
-            f"aggregator={aggregator!r}, required one whose weights depend on the Gramian alone, got one without "
+            f"aggregator={aggregator!r}, required weights that depend on the Gramian alone, got one without "
             "`weights(G)`, form the Jacobian row by row with torch.autograd.grad and call aggregator(J)"
         )

@@ -1,4 +1,4 @@
-"""Gramian of a sequence of layers by reverse accumulation, literally as printed: [JD] Algorithm 3, (11) and (12).
+"""Gramian of a sequence of layers by reverse accumulation, as printed: [JD] Algorithm 3, (11) and (12).
 
 The readable reference. It forms whole Jacobians of one layer at a time; `Engine` computes the same for any
 model at the price of a gradient.

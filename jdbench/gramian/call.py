@@ -1,4 +1,4 @@
-"""One call of a module in a forward pass: what its rule needs to know once the gradient of the output arrives."""
+"""One call of a module in a forward pass: what its rule needs once the gradient of the output arrives."""
 
 from dataclasses import dataclass
 from typing import Any, final
@@ -57,7 +57,7 @@ class Call:
         Returns:
             The parameter, or None where it is absent or frozen.
         """
-        p = self.module._parameters.get(name)
+        p = dict(self.module.named_parameters(recurse=False)).get(name)
         return p if p is not None and p.requires_grad else None
 
     def check_unchanged(self) -> None:

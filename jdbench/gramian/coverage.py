@@ -7,6 +7,7 @@ from torch.nn import Parameter
 from jdbench.errors import InputError
 from jdbench.gramian.graph import Found
 from jdbench.gramian.parts import Part
+from jdbench.gramian.vjp import vjp
 
 
 def check_owners(found: Found, names: dict[Parameter, str]) -> None:
@@ -22,8 +23,8 @@ def check_owners(found: Found, names: dict[Parameter, str]) -> None:
     for leaf in found.outside:
         if isinstance(leaf, Parameter) and leaf in names:
             raise InputError(
-                f"parameter={names[leaf]!r}, required that only modules that own it use it, got another use or one "
-                "before the engine was built, call a module that holds it (several may hold the same Parameter)"
+                f"parameter={names[leaf]!r}, required a use by the modules that own it, got another, or one "
+                "before the engine was built, call a module that holds it (several may hold the same one)"
             )
 
 
@@ -44,9 +45,7 @@ def check_gradient(losses: Tensor, parts: list[Part], names: dict[Parameter, str
     drawn = torch.randn(losses.numel(), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     w = drawn.to(losses.device)
     parameters = list(names)
-    expected = torch.autograd.grad(
-        losses, parameters, w.view_as(losses).to(losses.dtype), retain_graph=True, allow_unused=True
-    )
+    expected = vjp(losses, parameters, w.view_as(losses).to(losses.dtype), retain_graph=True)
     ours = {p: g for part in parts for p, g in zip(part.parameters, part.gradient(w), strict=True)}
     narrowest = max(torch.finfo(t.dtype).eps for t in (losses, *parameters))
     if torch.is_autocast_enabled(losses.device.type):
@@ -56,8 +55,8 @@ def check_gradient(losses: Tensor, parts: list[Part], names: dict[Parameter, str
         difference = _norm([ours.get(p, torch.zeros_like(p)) - (torch.zeros_like(p) if g is None else g)])
         if not difference <= narrowest**0.5 * size:
             raise InputError(
-                f"parameter={names[p]!r}, required losses that depend on one instance each, got gradients that say "
-                "otherwise, find the operation that mixes instances, or pass separable=False"
+                f"parameter={names[p]!r}, required losses that depend on one instance each, got gradients that "
+                "say otherwise, find the operation that mixes instances, or pass separable=False"
             )
 
 

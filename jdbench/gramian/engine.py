@@ -1,4 +1,4 @@
-"""Gramian-based Jacobian descent for any graph of modules: one forward pass, one backward pass ([JD] Section 6).
+"""Gramian-based Jacobian descent for any graph of modules: one forward and one backward pass ([JD] Section 6).
 
 For losses that are separable over instances, the gradients of all losses with respect to all parameters follow
 from the input x of every layer and the gradient δ of its output, and one backward pass gives the δ of all
@@ -38,8 +38,8 @@ class Engine:
 
     Build it before the forward pass. Losses come in three kinds; row k of J is the gradient of the k-th.
 
-    - ``[B]``, one an instance: 1 backward pass. That loss i depends on instance i alone is the caller's promise;
-      ``check=True`` tests it, for one pass more. Instances are counted by the first axis of every module's output.
+    - ``[B]``, one an instance: 1 backward pass. That loss i depends on instance i alone is the caller's
+      promise; ``check=True`` tests it, for one pass more. Every module's output counts instances first.
     - ``[B, T]``, one an instance and task: T passes; the rows are (0, 0), (0, 1), …, (B-1, T-1).
     - ``[T]`` with ``separable=False``: T passes, and the Jacobian is held in memory.
 
@@ -113,8 +113,8 @@ class Engine:
             aggregator: With ``weights(G, generator=…)``, such as any `GramianAggregator`.
             generator: Source of the aggregator's randomness; the global one if None.
             separable: Whether each loss depends on one instance alone.
-            heads: Parameters of each of T tasks, as modules or iterables: J covers the others, which are shared,
-                and head t gets the gradient of loss t alone. T passes.
+            heads: Parameters of each of T tasks, as modules or iterables: J covers the others, which are
+                shared, and head t gets the gradient of loss t alone. T passes.
             check: Whether to test that losses are separable.
 
         Returns:
@@ -181,14 +181,12 @@ def _check_losses(losses: Tensor, separable: bool) -> None:
             f"losses, required shape {shapes}, got {tuple(losses.shape)}, do not reduce them to a mean"
         )
     if losses.grad_fn is None:
-        raise InputError(
-            "losses, required a graph, got none, compute them from the model with gradients enabled"
-        )
+        raise InputError("losses, required a graph, got none, compute them with gradients enabled")
 
 
 def _full_precision(losses: Tensor) -> contextlib.AbstractContextManager[object]:
     """Gramians are not for mixed precision, even if the caller is still within it."""
     device = losses.device.type
-    return (
-        torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else contextlib.nullcontext()
-    )
+    if torch.is_autocast_enabled(device):
+        return torch.autocast(device, enabled=False)
+    return contextlib.nullcontext()

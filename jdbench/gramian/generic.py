@@ -6,7 +6,7 @@ whole batch, with the random numbers of the first call, and its graph is gone th
 
 import contextlib
 import inspect
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ from jdbench.errors import InputError
 from jdbench.gramian.call import Call
 from jdbench.gramian.parts import Part, Rows
 from jdbench.gramian.units import output_axis
+from jdbench.gramian.vjp import vjp
 
 
 def generic(call: Call, deltas: dict[int, Tensor], m: int, times: int) -> Part:
@@ -103,7 +104,7 @@ def _one_by_one(
             seed = torch.zeros_like(y)
             seed.select(axis, row // times).copy_(delta.select(axis, row))
             seeds.append(seed)
-        found = torch.autograd.grad(ys, list(again.values()), seeds, retain_graph=True, allow_unused=True)
+        found = vjp(ys, list(again.values()), seeds, retain_graph=True)
         for name, g in zip(again, found, strict=True):
             if g is not None:
                 rows[name][row] = g
@@ -136,7 +137,7 @@ def _cuda(call: Call) -> list[torch.device]:
 
 
 @contextlib.contextmanager
-def _as_it_was(call: Call) -> Iterator[None]:
+def _as_it_was(call: Call) -> Generator[None]:
     if call.autocast is None:
         yield
     else:

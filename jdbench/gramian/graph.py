@@ -7,7 +7,7 @@ passes that are never differentiated leave nothing behind.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, final
+from typing import Any, cast, final
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from torch.autograd.graph import GradientEdge, Node
 from torch.utils import _pytree as pytree  # pyright: ignore[reportPrivateUsage]
 
 from jdbench.gramian.call import Call
+from jdbench.gramian.vjp import vjp
 
 Receiver = Callable[[Call, int, Tensor], None]
 """Takes a call, the number of one of its outputs, and the gradient of the losses with respect to it."""
@@ -41,7 +42,7 @@ def tag(call: Call, output: Any, key: str) -> Any:
                 y = torch.ops.aten._unsafe_view(y, y.shape) if y.is_contiguous() else y.clone()
                 leaves[number], changed = y, True
             edge = torch.autograd.graph.get_gradient_edge(y)
-            edge.node.metadata.setdefault(key, {})[edge.output_nr] = (call, number)
+            _metadata(edge.node).setdefault(key, {})[edge.output_nr] = (call, number)
     return pytree.tree_unflatten(leaves, spec) if changed else output
 
 
@@ -83,7 +84,7 @@ def walk(losses: Tensor, key: str) -> Found:
 
     while pending:
         node = pending.pop()
-        tags = node.metadata.get(key)
+        tags = _metadata(node).get(key)
         if tags:
             for output_nr, (call, number) in tags.items():
                 edge = GradientEdge(node, output_nr)
@@ -118,9 +119,7 @@ def sweep(found: Found, losses: Tensor, seed: Tensor, receive: Receiver, *, reta
         if edge[:2] not in ends
     ]
     try:
-        grads = torch.autograd.grad(
-            losses, found.ends, seed, retain_graph=retain_graph, allow_unused=True, materialize_grads=False
-        )
+        grads = vjp(losses, found.ends, seed, retain_graph=retain_graph)
     finally:
         for handle in handles:
             handle.remove()
@@ -137,3 +136,7 @@ def _hand_on(edge: GradientEdge, call: Call, number: int, receive: Receiver) -> 
             receive(call, number, grad)
 
     return hook
+
+
+def _metadata(node: Node) -> dict[str, Any]:
+    return cast("dict[str, Any]", node.metadata)  # a property, declared as a method

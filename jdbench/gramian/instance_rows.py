@@ -74,7 +74,7 @@ class _Collected:
 
 
 def _by_instance(deltas: list[Tensor | None], axis: int) -> Tensor:
-    """Interleave the gradients of T tasks along the axis of instances: rows (0, 0), (0, 1), …"""
+    """Interleave the gradients of T tasks along the axis of instances: (0, 0), (0, 1) and so on."""
     if len(deltas) == 1 and deltas[0] is not None:
         return deltas[0]
     like = next(d for d in deltas if d is not None)

@@ -126,12 +126,12 @@ class OuterProducts(Part):
             Their sum.
         """
         x = torch.cat([self._x, other._x], 1)
-        delta = torch.cat([_grown(self), _grown(other)], 1)
+        delta = torch.cat([self._grown(), other._grown()], 1)
         return OuterProducts(x, delta, self.weight, self.bias)
 
     def rows(self) -> list[Tensor]:
         """Return gᵢ, one tensor ``[m, *shape]`` a parameter."""
-        delta = _grown(self)
+        delta = self._grown()
         found: list[Tensor] = []
         if self.weight is not None:
             found.append((delta.mT @ self._x).view(-1, *self.weight.shape))
@@ -140,7 +140,7 @@ class OuterProducts(Part):
         return found
 
     def gramian(self) -> Gramian:
-        """Return Σ_ts (x_itᵀx_js + [bias]) (δ_itᵀδ_js), shape ``[m, m]``, float64, by the cheaper of two ways."""
+        """Return Σ_ts (x_itᵀx_js + [bias]) (δ_itᵀδ_js), shape ``[m, m]``, float64, the cheaper of two ways."""
         m, T, i = self._x.shape
         o = self._delta.shape[2]
         if self.weight is None:
@@ -151,6 +151,9 @@ class OuterProducts(Part):
         if self.bias is not None:
             G = G + inner_products(self._delta.sum(1))
         return grow(G, self._e)
+
+    def _grown(self) -> Tensor:
+        return shrink(self._delta, -self._e)
 
     def _by_positions(self) -> Tensor:
         """m²T²(i + o) multiplications: the inner products of all pairs of positions."""
@@ -187,10 +190,6 @@ class OuterProducts(Part):
         if self.bias is not None:
             found.append(delta.sum(0))
         return found
-
-
-def _grown(part: OuterProducts) -> Tensor:
-    return shrink(part._delta, -part._e)
 
 
 def merged(parts: list[Part]) -> list[Part]:

@@ -1,7 +1,7 @@
 """Forward hooks on the units of a model, which tag the graph with the calls that made it."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from functools import partial
 from typing import Any, final
 
@@ -48,7 +48,7 @@ class Recorder:
         self._handles.clear()
 
     @contextlib.contextmanager
-    def paused(self) -> Iterator[None]:
+    def paused(self) -> Generator[None]:
         """Record nothing meanwhile: modules are called again to differentiate them.
 
         Yields:

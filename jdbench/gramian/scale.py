@@ -43,7 +43,7 @@ def exponents(rows: Tensor) -> Tensor:
 
 
 def shrink(rows: Tensor, e: Tensor) -> Tensor:
-    """Return row i times 2^(-eᵢ): exact, but for entries that are below the largest of the row by 2¹²⁵ and more.
+    """Return row i times 2^(-eᵢ): exact, but for entries 2¹²⁵ times below the largest of the row.
 
     Args:
         rows: Shape ``[m, ...]``.
@@ -97,7 +97,7 @@ def inner_products(rows: Tensor) -> Tensor:
     Returns:
         Shape ``[m, m]``, float64.
     """
-    m, n = rows.shape
+    n = rows.shape[1]
     if rows.dtype == torch.float64 or rows.numel() <= ACCURATE:
         rows = rows.to(torch.float64)
         return rows @ rows.mT

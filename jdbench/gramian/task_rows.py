@@ -1,4 +1,4 @@
-"""Objectives that are not separable over instances: the rows of the Jacobian themselves, one backward pass each."""
+"""Objectives that are not separable over instances: the rows of the Jacobian, one backward pass each."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,6 +8,7 @@ from torch.nn import Parameter
 
 from jdbench.errors import InputError
 from jdbench.gramian.parts import Part, Rows
+from jdbench.gramian.vjp import vjp
 
 Head = nn.Module | Iterable[Parameter]
 """The parameters of one task."""
@@ -27,14 +28,10 @@ def task_rows(losses: Tensor, parameters: list[Parameter]) -> list[Part]:
     """
     eye = torch.eye(len(losses), dtype=losses.dtype, device=losses.device)
     try:
-        found = torch.autograd.grad(
-            losses, parameters, eye, retain_graph=True, allow_unused=True, is_grads_batched=True
-        )
+        found = vjp(losses, parameters, eye, retain_graph=True, batched=True)
         rows = {p: g for p, g in zip(parameters, found, strict=True) if g is not None}
     except RuntimeError:  # an operation in the graph that cannot be batched
-        each = [
-            torch.autograd.grad(losses, parameters, seed, retain_graph=True, allow_unused=True) for seed in eye
-        ]
+        each = [vjp(losses, parameters, seed, retain_graph=True) for seed in eye]
         rows = _stacked(each, parameters)
     return [Rows(rows)] if rows else []
 
@@ -57,7 +54,7 @@ def headed_rows(
     seeds = torch.eye(len(losses), dtype=losses.dtype, device=losses.device)
     for t, (seed, head) in enumerate(zip(seeds, heads, strict=True)):
         keep = t + 1 < len(heads)
-        found = torch.autograd.grad(losses, [*shared, *head], seed, retain_graph=keep, allow_unused=True)
+        found = vjp(losses, [*shared, *head], seed, retain_graph=keep)
         rows.append(found[: len(shared)])
         own.extend(found[len(shared) :])
     stacked = _stacked(rows, shared)
@@ -93,11 +90,7 @@ def checked_heads(heads: Sequence[Head], tasks: int, trained: list[Parameter]) -
     everything = [p for head in found for p in head]
     known = set(trained)
     if any(p not in known for p in everything):
-        raise InputError(
-            "heads, required parameters of the model, got another one, build the engine on the whole model"
-        )
+        raise InputError("heads, required parameters of the model, got another one, hook the whole model")
     if len(set(everything)) != len(everything):
-        raise InputError(
-            "heads, required that no two share a parameter, got a shared one, leave it out of the heads"
-        )
+        raise InputError("heads, required that no two share a parameter, got a shared one, leave it out")
     return found

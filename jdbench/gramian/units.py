@@ -3,11 +3,10 @@
 from typing import final
 
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
 
 from jdbench.errors import InputError
 from jdbench.gramian.rules import Rule, rule_of
-
-BATCH_NORM = nn.modules.batchnorm._BatchNorm
 
 
 @final
@@ -76,7 +75,7 @@ def units(model: nn.Module) -> list[Unit]:
         if module in seen:
             return
         seen.add(module)
-        if any(p is not None for p in module._parameters.values()) or hasattr(module, "parametrizations"):
+        if next(module.parameters(recurse=False), None) is not None or hasattr(module, "parametrizations"):
             found.append(Unit(module, path))
             return
         for name, child in module.named_children():
@@ -97,11 +96,11 @@ def check_instances_apart(model: nn.Module) -> None:
             divided by the frequencies in the batch.
     """
     for path, module in model.named_modules():
-        if isinstance(module, BATCH_NORM) and (module.training or module.running_mean is None):
+        if isinstance(module, _BatchNorm) and (module.training or module.running_mean is None):
             raise InputError(
-                f"module={path!r}, required one that treats every instance apart, got {type(module).__name__} with "
-                "batch statistics, call its eval(), replace it by GroupNorm, or pass separable=False for a "
-                "Jacobian row by row"
+                f"module={path!r}, required one that treats every instance apart, got {type(module).__name__} "
+                "with batch statistics, call its eval(), replace it by GroupNorm, or pass separable=False "
+                "for a Jacobian row by row"
             )
         if isinstance(module, nn.Embedding) and module.scale_grad_by_freq:
             raise InputError(

@@ -1,4 +1,4 @@
-"""Closed forms: the per-instance gradients of a layer's parameters from its input x and its output's gradient δ."""
+"""Closed forms: per-instance gradients of a layer's parameters from its input x and its output's gradient δ."""
 
 from collections.abc import Callable
 
@@ -42,6 +42,7 @@ def rule_of(module: nn.Module) -> Rule | None:
         The rule; None for a subclass, which may compute anything, and for a reparametrised module.
     """
     rule = RULES.get(type(module))
-    if rule is None or set(module._parameters) - {"weight", "bias"} or module._modules:
+    own = {name for name, _ in module.named_parameters(recurse=False)}
+    if own - {"weight", "bias"} or next(module.children(), None) is not None:
         return None
     return rule

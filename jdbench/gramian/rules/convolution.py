@@ -12,8 +12,7 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import Parameter
-from torch.nn import functional as F
+from torch.nn import Parameter, functional
 from torch.nn import grad as weight_gradients
 
 from jdbench.gramian.call import Call
@@ -56,11 +55,11 @@ def convolution(call: Call, x: Tensor, delta: Tensor) -> Part:
 
 
 def _padded(module: nn.Conv2d, x: Tensor) -> Tensor:
-    both_sides = module._reversed_padding_repeated_twice
+    both_sides = module._reversed_padding_repeated_twice  # pyright: ignore[reportPrivateUsage]
     if not any(both_sides):
         return x
     mode = "constant" if module.padding_mode == "zeros" else module.padding_mode
-    return F.pad(x, both_sides, mode=mode)
+    return functional.pad(x, both_sides, mode=mode)
 
 
 def _prefers_outer_products(module: nn.Conv2d, x: Tensor, delta: Tensor) -> bool:
@@ -93,8 +92,8 @@ def _grouped(module: nn.Conv2d, x: Tensor, delta: Tensor) -> Tensor:
         x.reshape(1, -1, *x.shape[2:]),
         (m * o, *one_instance[1:]),
         delta.reshape(1, -1, *delta.shape[2:]),
-        stride=module.stride,
-        dilation=module.dilation,
+        stride=module.stride,  # pyright: ignore[reportArgumentType]
+        dilation=module.dilation,  # pyright: ignore[reportArgumentType]
         groups=m * module.groups,
     )
     return rows.view(m, *one_instance)

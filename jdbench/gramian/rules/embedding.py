@@ -31,7 +31,7 @@ def embedding(call: Call, x: Tensor, delta: Tensor) -> Part:
     identifiers, delta = x.reshape(m, -1), delta.reshape(m, -1, d)
     if module.padding_idx is not None:
         delta = delta.masked_fill((identifiers == module.padding_idx).unsqueeze(-1), 0.0)
-    return Lookups(identifiers, delta, module.weight)
+    return Lookups(identifiers, delta, cast("Parameter", module.weight))
 
 
 @final

@@ -7,8 +7,7 @@ one of them while it uses running statistics; otherwise instances mix.
 from typing import cast
 
 from torch import Tensor, nn
-from torch.nn import Parameter
-from torch.nn import functional as F
+from torch.nn import Parameter, functional
 
 from jdbench.gramian.call import Call
 from jdbench.gramian.parts import Part, Rows
@@ -38,18 +37,18 @@ def normalization(call: Call, x: Tensor, delta: Tensor) -> Part:
 
 def _normalized(module: nn.Module, x: Tensor) -> Tensor:
     if isinstance(module, nn.LayerNorm):
-        return F.layer_norm(x, module.normalized_shape, eps=module.eps)
+        return functional.layer_norm(x, module.normalized_shape, eps=module.eps)
     if isinstance(module, nn.RMSNorm):
-        return F.rms_norm(x, list(module.normalized_shape), eps=module.eps)
+        return functional.rms_norm(x, list(module.normalized_shape), eps=module.eps)
     if isinstance(module, nn.GroupNorm):
-        return F.group_norm(x, module.num_groups, eps=module.eps)
+        return functional.group_norm(x, module.num_groups, eps=module.eps)
     norm = cast("nn.BatchNorm2d", module)
-    if isinstance(module, nn.modules.batchnorm._BatchNorm):
-        return F.batch_norm(x, _as(norm.running_mean, x), _as(norm.running_var, x), eps=norm.eps)
+    if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
+        return functional.batch_norm(x, _as(norm.running_mean, x), _as(norm.running_var, x), eps=norm.eps)
     if norm.training or not norm.track_running_stats:
-        return F.instance_norm(x, eps=norm.eps)
+        return functional.instance_norm(x, eps=norm.eps)
     mean, variance = _as(norm.running_mean, x), _as(norm.running_var, x)
-    return F.instance_norm(x, mean, variance, use_input_stats=False, eps=norm.eps)
+    return functional.instance_norm(x, mean, variance, use_input_stats=False, eps=norm.eps)
 
 
 def _as(statistic: Tensor | None, x: Tensor) -> Tensor | None:
