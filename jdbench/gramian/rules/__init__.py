@@ -6,29 +6,29 @@ from torch import Tensor, nn
 
 from jdbench.gramian.call import Call
 from jdbench.gramian.parts import Part
-from jdbench.gramian.rules.convolution import convolution
-from jdbench.gramian.rules.embedding import embedding
-from jdbench.gramian.rules.linear import linear
-from jdbench.gramian.rules.normalization import normalization
+from jdbench.gramian.rules.convolution import convolution_part
+from jdbench.gramian.rules.embedding import embedding_part
+from jdbench.gramian.rules.linear import linear_part
+from jdbench.gramian.rules.normalization import normalization_part
 
 Rule = Callable[[Call, Tensor, Tensor], Part]
 """Takes a call, its input ``[m, ...]`` and the gradient of its output ``[m, ...]``."""
 
 RULES: dict[type[nn.Module], Rule] = {
-    nn.Linear: linear,
-    nn.Conv1d: convolution,
-    nn.Conv2d: convolution,
-    nn.Conv3d: convolution,
-    nn.Embedding: embedding,
-    nn.LayerNorm: normalization,
-    nn.RMSNorm: normalization,
-    nn.GroupNorm: normalization,
-    nn.InstanceNorm1d: normalization,
-    nn.InstanceNorm2d: normalization,
-    nn.InstanceNorm3d: normalization,
-    nn.BatchNorm1d: normalization,
-    nn.BatchNorm2d: normalization,
-    nn.BatchNorm3d: normalization,
+    nn.Linear: linear_part,
+    nn.Conv1d: convolution_part,
+    nn.Conv2d: convolution_part,
+    nn.Conv3d: convolution_part,
+    nn.Embedding: embedding_part,
+    nn.LayerNorm: normalization_part,
+    nn.RMSNorm: normalization_part,
+    nn.GroupNorm: normalization_part,
+    nn.InstanceNorm1d: normalization_part,
+    nn.InstanceNorm2d: normalization_part,
+    nn.InstanceNorm3d: normalization_part,
+    nn.BatchNorm1d: normalization_part,
+    nn.BatchNorm2d: normalization_part,
+    nn.BatchNorm3d: normalization_part,
 }
 
 

@@ -26,7 +26,7 @@ CHUNK = 2**21
 """Entries of the unfolded input in memory at once."""
 
 
-def convolution(call: Call, x: Tensor, delta: Tensor) -> Part:
+def convolution_part(call: Call, x: Tensor, delta: Tensor) -> Part:
     """Return the gradients of weight and bias.
 
     Args:

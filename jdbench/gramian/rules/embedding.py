@@ -15,7 +15,7 @@ CHUNK = 2**22
 """Entries of the rows, or of the products of positions, in memory at once."""
 
 
-def embedding(call: Call, x: Tensor, delta: Tensor) -> Part:
+def embedding_part(call: Call, x: Tensor, delta: Tensor) -> Part:
     """Return the gradient of the table.
 
     Args:

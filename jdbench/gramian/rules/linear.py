@@ -9,7 +9,7 @@ from jdbench.gramian.call import Call
 from jdbench.gramian.parts import OuterProducts, Part
 
 
-def linear(call: Call, x: Tensor, delta: Tensor) -> Part:
+def linear_part(call: Call, x: Tensor, delta: Tensor) -> Part:
     """Return the gradients of weight and bias.
 
     Args:

@@ -14,7 +14,7 @@ from jdbench.gramian.parts import Part, Rows
 from jdbench.gramian.scale import working
 
 
-def normalization(call: Call, x: Tensor, delta: Tensor) -> Part:
+def normalization_part(call: Call, x: Tensor, delta: Tensor) -> Part:
     """Return the gradients of γ and β.
 
     Args:
