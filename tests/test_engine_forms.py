@@ -104,7 +104,8 @@ def test_parts_that_share_one_of_two_parameters_add_their_rows() -> None:
     second.weight, third.bias = first.weight, second.bias
     parts = [
         linear_part(call_of(module, x), x, integers(5, 2, 4, seed=k))
-        for k, (module, x) in enumerate((m, integers(5, 2, 3, seed=7 + j)) for j, m in enumerate((first, second, third)))
+        for k, module in enumerate((first, second, third))
+        for x in [integers(5, 2, 3, seed=7 + k)]
     ]  # fmt: skip
     (a, ab), (b, bb), (c, cb) = (part.rows() for part in parts)
     J = torch.cat([r.flatten(1) for r in (a + b, ab, bb + cb, c)], 1)
