@@ -48,8 +48,15 @@ class Part(ABC):
 class Rows(Part):
     """Per-instance gradients, one after the other."""
 
-    def __init__(self, rows: dict[Parameter, Tensor]) -> None:
+    def __init__(self, rows: dict[Parameter, Tensor], *, own: bool = False) -> None:
+        """Keep the gradients.
+
+        Args:
+            rows: Shape ``[m, *shape]`` for each parameter.
+            own: Whether nobody else holds their memory.
+        """
         self._rows = {p: working(r) for p, r in rows.items()}
+        self._own = own
         self._shrunk: list[tuple[Tensor, Tensor]] = []
 
     @property
@@ -84,7 +91,7 @@ class Rows(Part):
         if not self._shrunk:
             for p, r in self._rows.items():
                 e = exponents(r)
-                self._shrunk.append((shrink(r, e).flatten(1), e))
+                self._shrunk.append((shrink(r, e, own=self._own).flatten(1), e))
                 self._rows[p] = r.new_empty(0)  # the shrunk ones stand for them
 
 

@@ -42,18 +42,20 @@ def exponents(rows: Tensor) -> Tensor:
     return torch.frexp(largest).exponent.clamp(-LARGEST, LARGEST)
 
 
-def shrink(rows: Tensor, e: Tensor) -> Tensor:
+def shrink(rows: Tensor, e: Tensor, *, own: bool = False) -> Tensor:
     """Return row i times 2^(-eᵢ): exact, but for entries 2¹²⁵ times below the largest of the row.
 
     Args:
         rows: Shape ``[m, ...]``.
         e: Exponents, shape ``[m]``.
+        own: Whether the rows may be overwritten.
 
     Returns:
         Shape of the rows.
     """
     factor = torch.ldexp(torch.ones_like(e, dtype=rows.dtype), -e)
-    return rows * factor.view(-1, *[1] * (rows.ndim - 1))
+    factor = factor.view(-1, *[1] * (rows.ndim - 1))
+    return rows.mul_(factor) if own else rows * factor
 
 
 def grow(G: Tensor, e: Tensor) -> Tensor:

@@ -22,6 +22,10 @@ from jdbench.gramian.scale import working
 LARGEST = 4
 """Per-instance gradients are kept if they take at most so many times the memory of x and δ."""
 
+AT_ONCE = 300_000
+"""Entries that one grouped weight gradient returns: twice as fast on a CPU than several times as many, whose
+memory is new to the process each time."""
+
 CHUNK = 2**21
 """Entries of the unfolded input in memory at once."""
 
@@ -51,7 +55,7 @@ def convolution_part(call: Call, x: Tensor, delta: Tensor) -> Part:
         )
     if bias is not None:
         rows[bias] = delta.flatten(2).sum(2)
-    return Rows(rows)
+    return Rows(rows, own=True)
 
 
 def _padded(module: nn.Conv2d, x: Tensor) -> Tensor:
@@ -88,15 +92,22 @@ def _grouped(module: nn.Conv2d, x: Tensor, delta: Tensor) -> Tensor:
         )
     ]
     x = x[(slice(None), slice(None), *map(slice, reached))]
-    rows = gradient[x.ndim - 3](
-        x.reshape(1, -1, *x.shape[2:]),
-        (m * o, *one_instance[1:]),
-        delta.reshape(1, -1, *delta.shape[2:]),
-        stride=module.stride,  # pyright: ignore[reportArgumentType]
-        dilation=module.dilation,  # pyright: ignore[reportArgumentType]
-        groups=m * module.groups,
-    )
-    return rows.view(m, *one_instance)
+    rows = x.new_empty(m, *one_instance)
+    step = max(1, AT_ONCE // module.weight.numel())
+    for low in range(0, m, step):
+        size = min(step, m - low)
+        found = gradient[x.ndim - 3](
+            x[low : low + size].reshape(1, -1, *x.shape[2:]),
+            (size * o, *one_instance[1:]),
+            delta[low : low + size].reshape(1, -1, *delta.shape[2:]),
+            stride=module.stride,  # pyright: ignore[reportArgumentType]
+            dilation=module.dilation,  # pyright: ignore[reportArgumentType]
+            groups=size * module.groups,
+        )
+        if size == m:
+            return found.view(m, *one_instance)
+        rows[low : low + size] = found.view(size, *one_instance)
+    return rows
 
 
 def _by_products(module: nn.Conv2d, x: Tensor, delta: Tensor) -> Tensor:
