@@ -12,6 +12,7 @@ from jdbench.gramian.rules.convolution import _by_products, _grouped, _padded, _
 from jdbench.gramian.rules.embedding import Lookups, embedding_part
 from jdbench.gramian.rules.linear import linear_part
 from jdbench.gramian.scale import LARGEST, exponents, grow, inner_products, shrink, weigh
+from jdbench.gramian.workspace import Workspace
 from jdbench.verification.tolerances import gamma
 
 DOUBLE = torch.float64
@@ -46,8 +47,8 @@ def test_the_three_forms_of_a_convolution(axes: int, groups: int, stride: int, d
         for i in range(3)
     ])  # fmt: skip
     padded = _padded(module, x)
-    assert torch.equal(_by_products(module, padded, delta), expected)
-    assert torch.equal(_grouped(module, padded, delta), expected)
+    assert torch.equal(_by_products(module, padded, delta, Workspace()), expected)
+    assert torch.equal(_grouped(module, padded, delta, Workspace()), expected)
     if groups == 1:
         part = OuterProducts(_unfolded(module, padded), delta.flatten(2).mT, module.weight, module.bias)
         assert torch.equal(part.rows()[0], expected)
@@ -149,3 +150,13 @@ def test_a_convolution_with_few_positions_keeps_no_rows() -> None:
     norms = J.norm(dim=1)
     room = gamma(1024 + 4, torch.float32) * norms.outer(norms) * 4
     assert ((part.gramian() - J @ J.mT).abs() <= room).all()
+
+
+def test_memory_is_lent_again_once_it_is_given_back() -> None:
+    workspace, like = Workspace(), torch.zeros(1)
+    first, second = workspace.take((3, 4), like), workspace.take((12,), like)
+    assert first.data_ptr() != second.data_ptr()
+    workspace.give_back()
+    again = {workspace.take((2, 6), like).data_ptr(), workspace.take((12,), like).data_ptr()}
+    assert again == {first.data_ptr(), second.data_ptr()}
+    assert workspace.take((12,), like.double()).dtype == DOUBLE

@@ -94,7 +94,9 @@ class Engine:
         """
         _check_losses(losses, separable)
         with _full_precision(losses), torch.no_grad():
-            return _gramian(self._parts(losses, separable, check, retain_graph=True), losses)
+            G = _gramian(self._parts(losses, separable, check, retain_graph=True), losses)
+            self._recorder.workspace.give_back()
+            return G
 
     def backward(
         self,
@@ -136,6 +138,7 @@ class Engine:
             while parts:  # popped one by one, so that each can be let go
                 part = parts.pop()
                 gradients.update(zip(part.parameters, part.gradient(w), strict=True))
+            self._recorder.workspace.give_back()
         found = [g.to(p.dtype) for p, g in gradients.items()]
         # Torch itself adds them, with all that is hooked onto the accumulation.
         torch.autograd.backward(list(gradients), found)

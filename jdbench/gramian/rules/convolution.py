@@ -18,6 +18,7 @@ from torch.nn import grad as weight_gradients
 from jdbench.gramian.call import Call
 from jdbench.gramian.parts import OuterProducts, Part, Rows
 from jdbench.gramian.scale import working
+from jdbench.gramian.workspace import Workspace
 
 LARGEST = 4
 """Per-instance gradients are kept if they take at most so many times the memory of x and δ."""
@@ -50,9 +51,8 @@ def convolution_part(call: Call, x: Tensor, delta: Tensor) -> Part:
         x = working(_padded(module, x.to(call.autocast[1]) if call.autocast else x))
         if _prefers_outer_products(module, x, delta):
             return OuterProducts(_unfolded(module, x), delta.flatten(2).mT, weight, bias)
-        rows[weight] = (
-            _by_products(module, x, delta) if _prefers_products(module, x) else _grouped(module, x, delta)
-        )
+        form = _by_products if _prefers_products(module, x) else _grouped
+        rows[weight] = form(module, x, delta, call.workspace)
     if bias is not None:
         rows[bias] = delta.flatten(2).sum(2)
     return Rows(rows, own=True)
@@ -80,7 +80,7 @@ def _prefers_products(module: nn.Conv2d, x: Tensor) -> bool:
     return x.dtype == torch.float64 or (module.groups > 1 and not depthwise)
 
 
-def _grouped(module: nn.Conv2d, x: Tensor, delta: Tensor) -> Tensor:
+def _grouped(module: nn.Conv2d, x: Tensor, delta: Tensor, workspace: Workspace) -> Tensor:
     m, o = delta.shape[:2]
     one_instance = module.weight.shape
     gradient = (weight_gradients.conv1d_weight, weight_gradients.conv2d_weight, weight_gradients.conv3d_weight)
@@ -92,7 +92,7 @@ def _grouped(module: nn.Conv2d, x: Tensor, delta: Tensor) -> Tensor:
         )
     ]
     x = x[(slice(None), slice(None), *map(slice, reached))]
-    rows = x.new_empty(m, *one_instance)
+    rows = workspace.take((m, *one_instance), x)
     step = max(1, AT_ONCE // module.weight.numel())
     for low in range(0, m, step):
         size = min(step, m - low)
@@ -104,17 +104,15 @@ def _grouped(module: nn.Conv2d, x: Tensor, delta: Tensor) -> Tensor:
             dilation=module.dilation,  # pyright: ignore[reportArgumentType]
             groups=size * module.groups,
         )
-        if size == m:
-            return found.view(m, *one_instance)
         rows[low : low + size] = found.view(size, *one_instance)
     return rows
 
 
-def _by_products(module: nn.Conv2d, x: Tensor, delta: Tensor) -> Tensor:
+def _by_products(module: nn.Conv2d, x: Tensor, delta: Tensor, workspace: Workspace) -> Tensor:
     groups, taps, last = module.groups, module.kernel_size[:-1], module.kernel_size[-1]
     out, (o, i) = delta.shape[2:], module.weight.shape[:2]
     step = max(1, CHUNK // (x[0].numel() * last))
-    rows = x.new_empty(len(x), groups, o // groups, i, *taps, last)
+    rows = workspace.take((len(x), groups, o // groups, i, *taps, last), x)
     for low in range(0, len(x), step):
         chunk = slice(low, low + step)
         reach, stride, dilation = (out[-1] - 1) * module.stride[-1] + 1, module.stride[-1], module.dilation[-1]
