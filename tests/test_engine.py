@@ -161,10 +161,10 @@ def test_mixed_precision(inside: bool) -> None:
             losses = losses_of(model, x)
             J = jacobian(losses, model)
             if inside:
-                G = engine.gramian(losses)
+                G = engine.gramian(losses, check=True)
                 w = engine.backward(losses, Mean())
         if not inside:
-            G = engine.gramian(losses)
+            G = engine.gramian(losses, check=True)
             w = engine.backward(losses, Mean())
     assert G.dtype == DOUBLE
     norms = J.norm(dim=1)
@@ -234,3 +234,29 @@ def test_an_aggregator_without_weights_is_refused() -> None:
     model, x = network(), batch()
     with Engine(model) as engine, pytest.raises(InputError, match="form the Jacobian row by row"):
         engine.backward(losses_of(model, x), GradDrop())  # pyright: ignore[reportArgumentType]
+
+
+def test_what_comes_before_and_after_the_model_is_left_alone() -> None:
+    """An encoder in front that trains by itself, an input that requires a gradient, a head behind."""
+    torch.manual_seed(0)
+    encoder, model, head = nn.Conv2d(1, 1, 1).double(), network(), nn.Linear(3, 1).double()
+    x = batch().requires_grad_()
+    with Engine(model) as engine:
+        for inputs in (x, encoder(x), encoder(x.detach())):
+            losses = head(model(inputs)).flatten()
+            J = jacobian(losses, model)
+            norms = J.norm(dim=1)
+            G = engine.gramian(losses, check=True)
+            assert ((G - J @ J.mT).abs() <= gamma(10_000) * norms.outer(norms)).all()
+            engine.backward(losses, Mean())
+    assert x.grad is None
+    assert all(p.grad is None for module in (encoder, head) for p in module.parameters())
+
+
+def test_a_model_that_is_called_twice() -> None:
+    model, x = network(), batch()
+    with Engine(model) as engine:
+        losses = (model(x) * model(-x)).sum(1)
+        J = jacobian(losses, model)
+        norms = J.norm(dim=1)
+        assert ((engine.gramian(losses) - J @ J.mT).abs() <= gamma(10_000) * norms.outer(norms)).all()

@@ -28,7 +28,7 @@ def check_owners(found: Found, names: dict[Parameter, str]) -> None:
             )
 
 
-def check_gradient(losses: Tensor, parts: list[Part], names: dict[Parameter, str]) -> None:
+def check_gradient(losses: Tensor, found: Found, parts: list[Part], names: dict[Parameter, str]) -> None:
     """Raise unless Jᵀw from the parts is ∇(wᵀf) from one more backward pass, for a w drawn at random.
 
     With instances that mix, the parts hold Σᵢ ∂fᵢ by instance j's share of the layers, not ∂fⱼ. The sums over
@@ -36,6 +36,7 @@ def check_gradient(losses: Tensor, parts: list[Part], names: dict[Parameter, str
 
     Args:
         losses: Shape ``[B]`` or ``[B, T]``; its graph is kept.
+        found: What that graph holds.
         parts: What stands for their Jacobian.
         names: The trained parameters of the model.
 
@@ -47,9 +48,8 @@ def check_gradient(losses: Tensor, parts: list[Part], names: dict[Parameter, str
     parameters = list(names)
     expected = vjp(losses, parameters, w.view_as(losses).to(losses.dtype), retain_graph=True)
     ours = {p: g for part in parts for p, g in zip(part.parameters, part.gradient(w), strict=True)}
-    narrowest = max(torch.finfo(t.dtype).eps for t in (losses, *parameters))
-    if torch.is_autocast_enabled(losses.device.type):
-        narrowest = max(narrowest, torch.finfo(torch.get_autocast_dtype(losses.device.type)).eps)
+    mixed = [call.autocast[1] for _, call, _ in found.outputs if call.autocast is not None]
+    narrowest = max(torch.finfo(dtype).eps for dtype in {losses.dtype, *(p.dtype for p in parameters), *mixed})
     size = _norm([g for g in expected if g is not None] + list(ours.values()))
     for p, g in zip(parameters, expected, strict=True):
         difference = _norm([ours.get(p, torch.zeros_like(p)) - (torch.zeros_like(p) if g is None else g)])

@@ -157,7 +157,7 @@ class Engine:
         with self._recorder.paused():
             parts = instance_parts(losses, found, self._recorder.units, retain_graph=retain_graph or check)
         if check:
-            check_gradient(losses, parts, trained)
+            check_gradient(losses, found, parts, trained)
         return parts
 
     def _headed(self, losses: Tensor, heads: Sequence[Head]) -> tuple[list[Part], dict[Parameter, Tensor]]:
