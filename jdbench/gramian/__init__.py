@@ -1,17 +1,23 @@
 """The Gramian of a Jacobian: all that a weighted aggregator needs to know of it ([JD] Section 6)."""
 
+from jdbench.gramian.algorithm3 import chain_rule, reverse_accumulation, sum_rule
+from jdbench.gramian.engine import Engine
 from jdbench.gramian.explicit import check_jacobian, combine, gramian
 from jdbench.gramian.rank import Eigen, eigen, rank_cutoff
 from jdbench.gramian.unit_rows import UnitRows, checked_gramian, unit_rows
 
 __all__ = [
     "Eigen",
+    "Engine",
     "UnitRows",
+    "chain_rule",
     "check_jacobian",
     "checked_gramian",
     "combine",
     "eigen",
     "gramian",
     "rank_cutoff",
+    "reverse_accumulation",
+    "sum_rule",
     "unit_rows",
 ]

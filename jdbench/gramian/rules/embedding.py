@@ -1,0 +1,107 @@
+"""nn.Embedding, y_it = W[id_it]: row v of gᵢ is the sum of δ_it over the positions t with id_it = v."""
+
+from typing import cast, final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import Parameter
+
+from jdbench.gramian.call import Call
+from jdbench.gramian.parts import Part
+from jdbench.gramian.scale import exponents, grow, inner_products, shrink, weigh, working
+from jdbench.shapes import Gramian, Weights
+
+CHUNK = 2**22
+"""Entries of the rows, or of the products of positions, in memory at once."""
+
+
+def embedding_part(call: Call, x: Tensor, delta: Tensor) -> Part:
+    """Return the gradient of the table.
+
+    Args:
+        call: Of an `nn.Embedding`.
+        x: Identifiers, shape ``[m, *]``, integer.
+        delta: Gradient of the output, shape ``[m, *, d]``.
+
+    Returns:
+        The gradients, still as positions.
+    """
+    module = cast("nn.Embedding", call.module)
+    m, d = len(delta), delta.shape[-1]
+    identifiers, delta = x.reshape(m, -1), delta.reshape(m, -1, d)
+    if module.padding_idx is not None:
+        delta = delta.masked_fill((identifiers == module.padding_idx).unsqueeze(-1), 0.0)
+    return Lookups(identifiers, delta, cast("Parameter", module.weight))
+
+
+@final
+class Lookups(Part):
+    """Gradients of a table at the entries that were looked up."""
+
+    def __init__(self, identifiers: Tensor, delta: Tensor, weight: Parameter) -> None:
+        """Keep the positions.
+
+        Args:
+            identifiers: Shape ``[m, T]``.
+            delta: Shape ``[m, T, d]``.
+            weight: Shape ``[v, d]``.
+        """
+        self._identifiers, self._weight = identifiers, weight
+        delta = working(delta)
+        self._e = exponents(delta)
+        self._delta = shrink(delta, self._e)
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The table."""
+        return (self._weight,)
+
+    def gramian(self) -> Gramian:
+        """Return Σ_ts [id_it = id_js] δ_itᵀδ_js, shape ``[m, m]``, float64.
+
+        By positions that takes m²T²d multiplications, by the rows of the table m²vd: the cheaper is done.
+        """
+        v, T = len(self._weight), self._identifiers.shape[1]
+        return grow(self._by_table() if v < T * T else self._by_positions(), self._e)
+
+    def _by_positions(self) -> Tensor:
+        m, T, d = self._delta.shape
+        step = max(1, CHUNK // (m * T * T))
+        flat, G = self._delta.reshape(m * T, d), []
+        for i in range(0, m, step):
+            products = self._delta[i : i + step].reshape(-1, d) @ flat.mT
+            equal = self._identifiers[i : i + step].reshape(-1, 1) == self._identifiers.reshape(1, -1)
+            G.append((products * equal).view(-1, T, m, T).sum((1, 3), dtype=torch.float64))
+        return torch.cat(G)
+
+    def _by_table(self) -> Tensor:
+        m, _, d = self._delta.shape
+        step = max(1, CHUNK // (m * d))
+        G = torch.zeros(m, m, dtype=torch.float64, device=self._delta.device)
+        for low in range(0, len(self._weight), step):
+            G += inner_products(self._table(self._delta, low, min(step, len(self._weight) - low)).flatten(1))
+        return G
+
+    def _table(self, delta: Tensor, low: int, size: int) -> Tensor:
+        m, T, d = delta.shape
+        local = self._identifiers - low
+        local = torch.where((local >= 0) & (local < size), local, size)
+        table = delta.new_zeros(m, size + 1, d)
+        return table.scatter_add_(1, local.unsqueeze(-1).expand(m, T, d), delta)[:, :size]
+
+    def rows(self) -> list[Tensor]:
+        """Return gᵢ, shape ``[m, v, d]``."""
+        return [self._table(shrink(self._delta, -self._e), 0, len(self._weight))]
+
+    def gradient(self, w: Weights) -> list[Tensor]:
+        """Return Σᵢ wᵢgᵢ.
+
+        Args:
+            w: Shape ``[m]``, float64.
+
+        Returns:
+            One tensor, of the shape of the table.
+        """
+        delta = self._delta * weigh(w, self._e, self._delta.dtype).view(-1, 1, 1)
+        table = delta.new_zeros(self._weight.shape)
+        return [table.index_add_(0, self._identifiers.flatten(), delta.flatten(0, 1))]

@@ -1,0 +1,96 @@
+"""Objectives that are not separable over instances: the rows of the Jacobian, one backward pass each."""
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import Parameter
+
+from jdbench.errors import InputError
+from jdbench.gramian.parts import Part, Rows
+from jdbench.gramian.vjp import vjp
+
+Head = nn.Module | Iterable[Parameter]
+"""The parameters of one task."""
+
+
+def task_rows(losses: Tensor, parameters: list[Parameter]) -> list[Part]:
+    """Return the gradient of every loss: T backward passes, done as one batched pass where torch can.
+
+    The graph is kept.
+
+    Args:
+        losses: Shape ``[T]``.
+        parameters: Of which the gradients are taken, trained.
+
+    Returns:
+        One part, or none if the losses depend on none of the parameters.
+    """
+    eye = torch.eye(len(losses), dtype=losses.dtype, device=losses.device)
+    try:
+        found = vjp(losses, parameters, eye, retain_graph=True, batched=True)
+        rows = {p: g for p, g in zip(parameters, found, strict=True) if g is not None}
+    except RuntimeError:  # an operation in the graph that cannot be batched
+        each = [vjp(losses, parameters, seed, retain_graph=True) for seed in eye]
+        rows = _stacked(each, parameters)
+    return [Rows(rows)] if rows else []
+
+
+def headed_rows(
+    losses: Tensor, shared: list[Parameter], heads: list[list[Parameter]]
+) -> tuple[list[Part], list[Tensor | None]]:
+    """Return the gradients of the losses, with respect to the shared parameters and each to its own head.
+
+    Args:
+        losses: Shape ``[T]``.
+        shared: Shared parameters.
+        heads: The parameters of each task.
+
+    Returns:
+        The rows of the shared parameters, and the gradients of all heads in their order: T backward passes.
+    """
+    rows: list[tuple[Tensor | None, ...]] = []
+    own: list[Tensor | None] = []
+    seeds = torch.eye(len(losses), dtype=losses.dtype, device=losses.device)
+    for t, (seed, head) in enumerate(zip(seeds, heads, strict=True)):
+        keep = t + 1 < len(heads)
+        found = vjp(losses, [*shared, *head], seed, retain_graph=keep)
+        rows.append(found[: len(shared)])
+        own.extend(found[len(shared) :])
+    stacked = _stacked(rows, shared)
+    return ([Rows(stacked)] if stacked else []), own
+
+
+def _stacked(rows: Sequence[tuple[Tensor | None, ...]], parameters: list[Parameter]) -> dict[Parameter, Tensor]:
+    return {
+        p: torch.stack([torch.zeros_like(p) if row[k] is None else row[k] for row in rows])  # pyright: ignore[reportArgumentType]
+        for k, p in enumerate(parameters)
+        if any(row[k] is not None for row in rows)
+    }
+
+
+def checked_heads(heads: Sequence[Head], tasks: int, trained: list[Parameter]) -> list[list[Parameter]]:
+    """Return the trained parameters of each head.
+
+    Args:
+        heads: One a task.
+        tasks: Number of losses.
+        trained: Trained parameters of the model.
+
+    Returns:
+        One list a task.
+
+    Raises:
+        InputError: There are not as many heads as losses, a head holds a parameter that is not in the model, or
+            two heads share one.
+    """
+    if len(heads) != tasks:
+        raise InputError(f"heads, required one a loss, got {len(heads)} for {tasks} losses, pass [] for none")
+    found = [[p for p in (h.parameters() if isinstance(h, nn.Module) else h) if p.requires_grad] for h in heads]
+    everything = [p for head in found for p in head]
+    known = set(trained)
+    if any(p not in known for p in everything):
+        raise InputError("heads, required parameters of the model, got another one, hook the whole model")
+    if len(set(everything)) != len(everything):
+        raise InputError("heads, required that no two share a parameter, got a shared one, leave it out")
+    return found

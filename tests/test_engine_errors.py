@@ -1,0 +1,132 @@
+"""What the engine refuses, with the way out."""
+
+import pytest
+import torch
+from test_engine import batch, losses_of, network
+from torch import Tensor, nn
+
+from jdbench.aggregators import Mean
+from jdbench.errors import InputError
+from jdbench.gramian import Engine
+
+
+class Function(nn.Module):
+    """A module around a function of the input and an inner module."""
+
+    def __init__(self, inner: nn.Module, f) -> None:
+        super().__init__()
+        self.inner, self.f = inner, f
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.f(self.inner, x)
+
+
+def refused(model: nn.Module, x: Tensor, match: str, *, check: bool = False) -> None:
+    with Engine(model) as engine:
+        losses = model(x).flatten(1).sum(1)
+        with pytest.raises(InputError, match=match):
+            engine.gramian(losses, check=check)
+
+
+def test_batch_statistics() -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.Sequential(nn.BatchNorm1d(4)))
+    refused(model, torch.randn(5, 3), r"module='1.0'.*eval\(\).*GroupNorm")
+    refused(
+        nn.Sequential(nn.BatchNorm1d(3, track_running_stats=False), nn.Linear(3, 1)).eval(),
+        torch.randn(5, 3),
+        "'0'",
+    )
+
+
+def test_frequencies_over_the_batch() -> None:
+    refused(nn.Embedding(4, 2, scale_grad_by_freq=True), torch.tensor([0, 1]), "scale_grad_by_freq=False")
+
+
+def test_a_module_that_does_not_see_instances_first() -> None:
+    model = Function(nn.Linear(3, 2), lambda inner, x: inner(x.flatten(0, 1)).view(len(x), -1))
+    refused(model, torch.randn(4, 5, 3), "module='inner'.*keep instances first")
+
+
+def test_a_module_that_does_not_see_instances_at_all() -> None:
+    model = Function(nn.Embedding(5, 3), lambda inner, x: x + inner(torch.arange(5)))
+    refused(model, torch.randn(4, 5, 3), "module='inner'.*keep instances first")
+
+
+def test_a_parameter_used_past_its_module() -> None:
+    model = Function(nn.Linear(3, 3), lambda inner, x: inner(x) @ inner.weight)
+    refused(model, torch.randn(4, 3), "parameter='inner.weight'.*call a module that holds it")
+
+
+def test_an_engine_built_after_the_forward_pass() -> None:
+    model, x = network(), batch()
+    losses = losses_of(model, x)
+    with Engine(model) as engine, pytest.raises(InputError, match="before the engine was built"):
+        engine.gramian(losses)
+
+
+def test_an_input_changed_in_place() -> None:
+    """Autograd does not mind where the weight is frozen."""
+
+    def change(inner: nn.Module, x: Tensor) -> Tensor:
+        x = x * 1
+        y = inner(x)
+        x.add_(1.0)
+        return y
+
+    model = Function(nn.PReLU(), change)
+    with Engine(model) as engine:
+        losses = model(torch.randn(4, 3)).sum(1)
+        with pytest.raises((InputError, RuntimeError), match=r"in.?place"):
+            engine.gramian(losses)
+
+
+@pytest.mark.parametrize("mix", [
+    lambda inner, x: inner(x) - inner(x).mean(0),
+    lambda inner, x: inner(x).softmax(0),
+    lambda inner, x: inner(x) * inner(x).flip(0),
+], ids=["mean", "softmax", "neighbour"])  # fmt: skip
+def test_a_check_finds_instances_that_mix(mix) -> None:
+    refused(Function(nn.Linear(3, 2), mix), torch.randn(4, 3), "depend on one instance", check=True)
+
+
+def test_a_check_finds_rows_of_a_matrix_that_are_no_instances() -> None:
+    """Five positions, five instances: the shapes agree, the values do not."""
+    model = Function(nn.Embedding(5, 3), lambda inner, x: (x * inner(torch.arange(5))).square())
+    refused(model, torch.randn(5, 5, 3), "depend on one instance", check=True)
+
+
+def test_a_check_lets_separable_losses_pass() -> None:
+    model, x = network(), batch()
+    with Engine(model) as engine:
+        engine.backward(losses_of(model, x), Mean(), check=True)
+
+
+@pytest.mark.parametrize("shape", ["mean", "cube", "detached"])
+def test_losses_of_another_shape(shape: str) -> None:
+    model, x = network(), batch()
+    with Engine(model) as engine:
+        y = model(x)
+        losses = {"mean": y.mean(), "cube": y[None], "detached": y.detach().sum(1)}[shape]
+        with pytest.raises(InputError, match="losses, required"):
+            engine.gramian(losses)
+
+
+def test_losses_per_task_passed_as_separable() -> None:
+    model, x = network(), batch()
+    with Engine(model) as engine:
+        losses = model(x).mean(0)
+        with pytest.raises(InputError, match="separable=False"):
+            engine.gramian(losses)
+
+
+class Wrong:
+    """Weights of the wrong number."""
+
+    def weights(self, G: Tensor, *, generator: torch.Generator | None = None) -> Tensor:  # noqa: ARG002
+        return G[0, 1:]
+
+
+def test_weights_of_another_shape() -> None:
+    model, x = network(), batch()
+    with Engine(model) as engine, pytest.raises(InputError, match=r"weights of shape \(5,\)"):
+        engine.backward(losses_of(model, x), Wrong())

@@ -1,0 +1,162 @@
+"""The forms that a rule chooses from agree, exactly on integers; and powers of two are exact."""
+
+from itertools import product
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from jdbench.gramian.call import Call, record
+from jdbench.gramian.parts import OuterProducts, Rows, merged
+from jdbench.gramian.rules.convolution import _by_products, _grouped, _padded, _unfolded, convolution_part
+from jdbench.gramian.rules.embedding import Lookups, embedding_part
+from jdbench.gramian.rules.linear import linear_part
+from jdbench.gramian.scale import LARGEST, exponents, grow, inner_products, shrink, weigh
+from jdbench.gramian.workspace import Workspace
+from jdbench.verification.tolerances import gamma
+
+DOUBLE = torch.float64
+
+
+def integers(*shape: int, seed: int, dtype: torch.dtype = DOUBLE) -> Tensor:
+    return torch.randint(-2, 3, shape, generator=torch.Generator().manual_seed(seed)).to(dtype)
+
+
+def call_of(module: nn.Module, x: Tensor) -> Call:
+    return record(module, "module", (x,), {}, [])
+
+
+CONVOLUTIONS = [
+    (axes, groups, stride, dilation, padding)
+    for axes, (groups, stride, dilation, padding) in product(
+        (1, 2, 3), [(1, 1, 1, 0), (2, 1, 2, 1), (1, 2, 1, 0), (4, 3, 1, 2), (2, 2, 2, "valid")]
+    )
+]
+
+
+@pytest.mark.parametrize("axes, groups, stride, dilation, padding", CONVOLUTIONS)  # noqa: PT006
+def test_the_three_forms_of_a_convolution(axes: int, groups: int, stride: int, dilation: int, padding) -> None:
+    convolutions = [nn.Conv1d, nn.Conv2d, nn.Conv3d]
+    module = convolutions[axes - 1](4, 8, [3, 2, 1][:axes], stride, padding, dilation, groups).double()
+    x = integers(3, 4, *[8, 7, 6][:axes], seed=0)
+    y = module(x)
+    delta = integers(*y.shape, seed=1)
+    expected = torch.stack([
+        torch.autograd.grad(y, module.weight, delta * (torch.arange(3) == i).view(-1, *[1] * (y.ndim - 1)),
+                            retain_graph=True)[0]
+        for i in range(3)
+    ])  # fmt: skip
+    padded = _padded(module, x)
+    assert torch.equal(_by_products(module, padded, delta, Workspace()), expected)
+    assert torch.equal(_grouped(module, padded, delta, Workspace()), expected)
+    if groups == 1:
+        part = OuterProducts(_unfolded(module, padded), delta.flatten(2).mT, module.weight, module.bias)
+        assert torch.equal(part.rows()[0], expected)
+
+
+@pytest.mark.parametrize("positions, channels", [(2, 6), (6, 2), (40, 3)])  # noqa: PT006
+@pytest.mark.parametrize("trained", ["both", "weight", "bias"])
+def test_the_two_forms_of_outer_products(positions: int, channels: int, trained: str) -> None:
+    module = nn.Linear(channels, 5).double()
+    x, delta = integers(4, positions, channels, seed=0), integers(4, positions, 5, seed=1)
+    module.weight.requires_grad_(trained != "bias")
+    module.bias.requires_grad_(trained != "weight")
+    part = linear_part(call_of(module, x), x, delta)
+    assert isinstance(part, OuterProducts)
+    J = torch.cat([r.flatten(1) for r in part.rows()], 1)
+    assert torch.equal(part.gramian(), J @ J.mT)
+    if trained != "bias":
+        bias = inner_products(part._delta.sum(1)) * (trained == "both")
+        assert torch.equal(part._by_positions(), part._by_rows() + bias)
+    w = integers(4, seed=3)
+    assert torch.equal(torch.cat([g.flatten() for g in part.gradient(w)]), J.mT @ w)
+
+
+@pytest.mark.parametrize("padding", [None, 1])
+@pytest.mark.parametrize("chunk", [1, 100, 2**22])
+def test_the_two_forms_of_lookups(monkeypatch: pytest.MonkeyPatch, chunk: int, padding: int | None) -> None:
+    monkeypatch.setattr("jdbench.gramian.rules.embedding.CHUNK", chunk)
+    module = nn.Embedding(7, 3, padding_idx=padding).double()
+    x = torch.randint(0, 7, (4, 5), generator=torch.Generator().manual_seed(0))
+    part = embedding_part(call_of(module, x), x, integers(4, 5, 3, seed=1))
+    assert isinstance(part, Lookups)
+    J = part.rows()[0].flatten(1)
+    assert float(J.abs().sum()) > 0
+    assert torch.equal(grow(part._by_positions(), part._e), J @ J.mT)
+    assert torch.equal(grow(part._by_table(), part._e), J @ J.mT)
+    w = integers(4, seed=2)
+    assert torch.equal(part.gradient(w)[0].flatten(), J.mT @ w)
+
+
+def test_outer_products_of_one_weight_join() -> None:
+    module = nn.Linear(3, 4).double()
+    parts = [
+        linear_part(call_of(module, x), x, integers(5, T, 4, seed=T))
+        for T, x in ((T, integers(5, T, 3, seed=9 + T)) for T in (1, 2))
+    ]
+    J = sum(torch.cat([r.flatten(1) for r in part.rows()], 1) for part in parts)
+    (joined,) = merged(parts)
+    assert isinstance(joined, OuterProducts)
+    assert torch.equal(joined.gramian(), J @ J.mT)
+
+
+def test_parts_that_share_one_of_two_parameters_add_their_rows() -> None:
+    first, second, third = nn.Linear(3, 4).double(), nn.Linear(3, 4).double(), nn.Linear(3, 4).double()
+    second.weight, third.bias = first.weight, second.bias
+    parts = [
+        linear_part(call_of(module, x), x, integers(5, 2, 4, seed=k))
+        for k, module in enumerate((first, second, third))
+        for x in [integers(5, 2, 3, seed=7 + k)]
+    ]  # fmt: skip
+    (a, ab), (b, bb), (c, cb) = (part.rows() for part in parts)
+    J = torch.cat([r.flatten(1) for r in (a + b, ab, bb + cb, c)], 1)
+    (one,) = merged(parts)
+    assert isinstance(one, Rows)
+    assert torch.equal(one.gramian(), J @ J.mT)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, DOUBLE])
+def test_powers_of_two_are_exact(dtype: torch.dtype) -> None:
+    e = torch.arange(-LARGEST, LARGEST + 1, dtype=torch.int32)
+    ones = torch.ones(len(e), 1, dtype=dtype)
+    assert shrink(ones, e).flatten().tolist() == [2.0**-k for k in e.tolist()]
+    assert weigh(torch.ones(len(e), dtype=DOUBLE), e, dtype).tolist() == [2.0**k for k in e.tolist()]
+    assert grow(torch.ones(len(e), len(e)), e)[0].tolist() == [2.0 ** (int(k) - LARGEST) for k in e]
+
+
+def test_exponents_bring_the_largest_entry_between_a_half_and_one() -> None:
+    rows = torch.tensor([[1.0, -3.0], [1e-30, 0.0], [-1e30, 5.0], [0.0, 0.0]])
+    largest = shrink(rows, exponents(rows)).abs().amax(1)
+    assert ((largest >= 0.5) & (largest < 1))[:3].all()
+    assert float(largest[3]) == 0.0
+    assert exponents(rows[:, :0]).tolist() == [0] * 4
+
+
+@pytest.mark.parametrize("n", [5, 2**15 + 3, 2**17 + 1])
+def test_inner_products_of_float32_rows(n: int) -> None:
+    rows = torch.randn(4, n, generator=torch.Generator().manual_seed(0))
+    exact = rows.double() @ rows.double().mT
+    norms = exact.diagonal().sqrt()
+    assert ((inner_products(rows) - exact).abs() <= gamma(1024, torch.float32) * norms.outer(norms)).all()
+
+
+def test_a_convolution_with_few_positions_keeps_no_rows() -> None:
+    """Rows would take 36864 numbers an instance, the factors 2560."""
+    module = nn.Conv2d(64, 64, 3)
+    x, delta = torch.randn(8, 64, 4, 4), torch.randn(8, 64, 2, 2)
+    part = convolution_part(call_of(module, x), x, delta)
+    assert isinstance(part, OuterProducts)
+    J = torch.cat([r.flatten(1) for r in part.rows()], 1).double()
+    norms = J.norm(dim=1)
+    room = gamma(1024 + 4, torch.float32) * norms.outer(norms) * 4
+    assert ((part.gramian() - J @ J.mT).abs() <= room).all()
+
+
+def test_memory_is_lent_again_once_it_is_given_back() -> None:
+    workspace, like = Workspace(), torch.zeros(1)
+    first, second = workspace.take((3, 4), like), workspace.take((12,), like)
+    assert first.data_ptr() != second.data_ptr()
+    workspace.give_back()
+    again = {workspace.take((2, 6), like).data_ptr(), workspace.take((12,), like).data_ptr()}
+    assert again == {first.data_ptr(), second.data_ptr()}
+    assert workspace.take((12,), like.double()).dtype == DOUBLE
