@@ -6,7 +6,7 @@ from scipy.optimize import nnls
 from torch import Tensor
 
 from jdbench.shapes import Jacobian, Vector
-from jdbench.verification.tolerances import gamma
+from jdbench.verification.tolerances import gamma, unit_rows
 
 
 def non_conflicting(J: Jacobian, a: Vector) -> Tensor:
@@ -202,22 +202,6 @@ def distance(J: Jacobian, first: Vector, second: Vector) -> Tensor:
     """
     largest = _largest(J).unsqueeze(-1)
     return (first.to(torch.float64) / largest - second.to(torch.float64) / largest).norm(dim=-1)
-
-
-def unit_rows(J: Jacobian) -> Tensor:
-    """Return Ĵ, the rows divided by their norms, zero rows left; no square overflows.
-
-    Args:
-        J: Jacobian, shape ``[..., m, n]``.
-
-    Returns:
-        Shape ``[..., m, n]``, float64.
-    """
-    J = J.to(torch.float64)
-    entry = J.abs().amax(-1, keepdim=True)
-    rows = J / torch.where(entry > 0, entry, 1.0)
-    norms = rows.norm(dim=-1, keepdim=True)
-    return rows / torch.where(norms > 0, norms, 1.0)
 
 
 def _largest(J: Jacobian) -> Tensor:

@@ -33,6 +33,7 @@ from jdbench.verification.tolerances.rounding import (
     largest_entry,
     row_norms,
     size,
+    unit_rows,
 )
 from jdbench.verification.tolerances.sampling import (
     FALSE_ALARM,
@@ -71,5 +72,6 @@ __all__ = [
     "span",
     "stationarity",
     "strong_convexity",
+    "unit_rows",
     "vanishing",
 ]

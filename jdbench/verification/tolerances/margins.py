@@ -5,13 +5,15 @@ solution of m equations with errors of the same kind, in the dtype of the aggreg
 """
 
 import torch
+from scipy.optimize import nnls
 from torch import Tensor
 
-from jdbench.dual_cone import project_weights
-from jdbench.gramian import gramian
 from jdbench.shapes import Jacobian
 from jdbench.verification.tolerances.programs import smallest_eigenvalue
-from jdbench.verification.tolerances.rounding import DOUBLE, gamma, largest_entry, row_norms
+from jdbench.verification.tolerances.rounding import DOUBLE, gamma, largest_entry, row_norms, unit_rows
+
+MOST_CHANGES = 1000
+"""Changes of the active set, for each row, after which a fit is given up."""
 
 
 def operations(J: Jacobian, dtype: torch.dtype) -> float:
@@ -31,7 +33,9 @@ def operations(J: Jacobian, dtype: torch.dtype) -> float:
 def conditioning(J: Jacobian) -> float:
     """Return S = Σ |wᵢ| ‖gᵢ‖ / max_j ‖gⱼ‖ of UPGrad's weights: how much the dual cone of J amplifies rounding.
 
-    Whoever projects onto the cone combines rows of that size, whatever the combination comes to.
+    Whoever projects onto the cone combines rows of that size, whatever the combination comes to. The projection
+    of ĝ is ĝ + Ĵᵀz with z ≥ 0 the least-squares fit of -ĝ, from the rows and not from their Gramian, which
+    near dependent rows leave undecided.
 
     Args:
         J: Matrix, shape ``[m, n]``, float64.
@@ -39,10 +43,12 @@ def conditioning(J: Jacobian) -> float:
     Returns:
         At least 1.
     """
-    scaled = J / largest_entry(J)
-    norms = row_norms(scaled)
-    w = project_weights(gramian(scaled), torch.diag(torch.full_like(norms, 1 / len(J)))).sum(-2)
-    return max(1.0, float((w.abs() * norms).sum() / norms.max().clamp(min=torch.finfo(DOUBLE).tiny)))
+    norms = row_norms(J / largest_entry(J))
+    units = unit_rows(J).numpy()
+    y = torch.ones(len(J), dtype=DOUBLE) * norms
+    for k, length in enumerate(norms.tolist()):
+        y += length * torch.from_numpy(nnls(units.T, -units[k], maxiter=MOST_CHANGES * len(J))[0])
+    return max(1.0, float(y.sum() / len(J) / norms.max().clamp(min=torch.finfo(DOUBLE).tiny)))
 
 
 def relative_size(J: Jacobian, a: Tensor) -> float:

@@ -120,3 +120,19 @@ def combination(J: Jacobian, w: Weights) -> Tensor:
     absolute = (w.to(DOUBLE).abs().unsqueeze(-2) @ J.to(DOUBLE).abs()).squeeze(-2)
     rounded = 0.0 if J.dtype == DOUBLE else gamma(1, J.dtype)
     return (gamma(2 * m) + 2 * rounded) * absolute + torch.finfo(J.dtype).smallest_normal * gamma(1, J.dtype)
+
+
+def unit_rows(J: Jacobian) -> Tensor:
+    """Return Ĵ, the rows divided by their norms, zero rows left; no square overflows.
+
+    Args:
+        J: Jacobian, shape ``[..., m, n]``.
+
+    Returns:
+        Shape ``[..., m, n]``, float64.
+    """
+    J = J.to(torch.float64)
+    entry = J.abs().amax(-1, keepdim=True)
+    rows = J / torch.where(entry > 0, entry, 1.0)
+    norms = rows.norm(dim=-1, keepdim=True)
+    return rows / torch.where(norms > 0, norms, 1.0)
