@@ -109,7 +109,9 @@ class Subject:
         if not self.searched:
             return
         examples = 10 * self.search.examples
-        verdict = verify(aggregator, prop, dtype=self.dtype, examples=examples, seed=self.search.seed)
+        verdict = verify(
+            aggregator, prop, dtype=self.dtype, examples=examples, seed=self.search.seed, shrink=False
+        )
         assert verdict.outcome is Outcome.REFUTED, (
             f"{name}: {examples} matrices found no violation{self.search.replay}"
         )

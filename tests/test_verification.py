@@ -56,6 +56,17 @@ def test_a_refutation_is_shrunk_to_something_small(dtype: torch.dtype) -> None:
     assert verdict.margin < -verdict.tolerance
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("prop", ["non-conflicting", "linear-under-scaling"])
+def test_the_trace_regularised_variant_is_refuted_by_a_small_matrix(prop: str, dtype: torch.dtype) -> None:
+    verdict = verify(UPGrad(trace_regularization=1e-4), PROPERTIES[prop], dtype=dtype)
+    J = verdict.witness.J
+    assert verdict.outcome is Outcome.REFUTED
+    assert J.numel() <= 6
+    assert torch.equal(J, J.round())
+    assert float(J.abs().max()) <= 8
+
+
 def test_the_same_seed_gives_the_same_verdict() -> None:
     first, second = (verify(MGDA(), PROPERTIES["linear-under-scaling"], examples=200, seed=3) for _ in range(2))
     assert (first.outcome, first.margin, first.examples) == (second.outcome, second.margin, second.examples)

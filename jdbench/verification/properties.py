@@ -70,6 +70,11 @@ class Property:
     witnesses: Callable[[torch.dtype], Mapping[str, st.SearchStrategy[Witness]]]
     check: Check
 
+    @property
+    def everywhere(self) -> bool:
+        """Whether the property is claimed of every matrix."""
+        return self.witnesses in (anywhere, with_scalings)
+
 
 def _non_conflicting(call: Call, witness: Witness) -> Finding:
     J = witness.J

@@ -15,6 +15,7 @@ from jdbench.aggregator import AnyAggregator
 from jdbench.verification.calls import Call, MisbehaviourError
 from jdbench.verification.profiles import EXAMPLES
 from jdbench.verification.properties import Finding, Property, Witness
+from jdbench.verification.spare_lines import without_spare_lines
 
 STEPS = 4
 """Steps of the score in each factor e of margin over tolerance: what is climbed must have an end."""
@@ -69,6 +70,7 @@ def verify(
     examples: int = EXAMPLES,
     seed: int = 0,
     limit: float = 10.0,
+    shrink: bool = True,
 ) -> Verdict:
     """Search for a violation of a property, class by class of matrices, and return the verdict.
 
@@ -83,6 +85,7 @@ def verify(
             the classes, rounded up; half of it where the property concerns two classes alone.
         seed: Seed of the search; the same seed tries the same matrices.
         limit: Seconds that one call may take; the first of all may compile and gets a minute more.
+        shrink: Whether to make a found violation small, which takes longer than to find it.
 
     Returns:
         The verdict. Surviving is no proof.
@@ -95,9 +98,11 @@ def verify(
     lowest: list[tuple[Finding, Witness]] = []
     for witnesses in classes.values():
         search = _Search(call, prop)
-        search.run(witnesses, share, seed)
+        search.run(witnesses, share, seed, shrink=shrink)
         tried += search.tried
         if search.violations:
+            if shrink and prop.everywhere:
+                search.leave_out_spare_lines()
             finding, witness = search.violations[-1]
             return _verdict(prop, dtype, Outcome.REFUTED, tried, finding, witness)
         if search.misbehaviours:
@@ -133,21 +138,23 @@ class _Search:
     misbehaviours: list[tuple[str, Witness]] = field(default_factory=list)
     hung: bool = False
 
-    def run(self, witnesses: st.SearchStrategy[Witness], examples: int, seed: int) -> None:
-        """Try examples until one is a violation, then shrink it.
+    def run(self, witnesses: st.SearchStrategy[Witness], examples: int, seed: int, *, shrink: bool) -> None:
+        """Try examples until one is a violation.
 
         Args:
             witnesses: Where they are drawn.
             examples: How many.
             seed: Seed of the draws.
+            shrink: Whether to shrink the violation.
         """
+        phases = [Phase.generate, Phase.target, *([Phase.shrink] if shrink else [])]
 
         # Not to be run by pytest: the search is our own, its randomness is the seed's, and it stores nothing.
         @settings(
             max_examples=examples,
             database=None,
             deadline=None,
-            phases=[Phase.generate, Phase.target, Phase.shrink],
+            phases=phases,
             suppress_health_check=list(HealthCheck),  # pyright: ignore[reportArgumentType]
             verbosity=Verbosity.quiet,
             print_blob=False,
@@ -162,6 +169,17 @@ class _Search:
 
         with contextlib.suppress(MisbehaviourError, _ViolationError, Flaky):
             hypothesis.seed(seed)(search)()
+
+    def leave_out_spare_lines(self) -> None:
+        """Make the violation smaller by rows and columns."""
+
+        def violates(witness: Witness) -> bool:
+            with contextlib.suppress(MisbehaviourError, _ViolationError):
+                self._try(witness)
+                return False
+            return bool(self.violations) and self.violations[-1][1] is witness
+
+        without_spare_lines(violates, self.violations[-1][1])
 
     def _try(self, witness: Witness) -> float | None:
         if self.hung:  # to shrink it would cost the time limit again and again
