@@ -1,6 +1,7 @@
 """The command line: parse, call one library function, print, return a code (0 fine, 1 no, 2 bad input)."""
 
 import os
+import shlex
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +12,7 @@ from rich.console import Console
 from typer.exceptions import TyperException
 
 from jdbench.errors import JDBenchError
+from jdbench.verification.profiles import EXAMPLES
 
 app = typer.Typer(
     name="jdbench",
@@ -103,11 +105,22 @@ def report(
     out: Annotated[
         Path, typer.Option(help="Folder for index.html, the figures (SVG) and the tables (CSV).")
     ] = Path("reports"),
+    verification: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder of `jdbench verify --report`: write the page of its verdicts again instead."
+        ),
+    ] = None,
 ) -> None:
     """Write the leaderboard of a store as one page that needs no network, with its figures and tables."""
-    from jdbench.report import write_report
+    if verification is None:
+        from jdbench.report import write_report
 
-    page = write_report(store, out)
+        page = write_report(store, out)
+    else:
+        from jdbench.report.verdict_page import write_verdict_page
+
+        page = write_verdict_page(verification)
     typer.echo(f"wrote {page}")
 
 
@@ -117,19 +130,35 @@ def verify(
         list[str], typer.Argument(metavar="SPEC…", help="Aggregators: UPGrad, package.module:Name, …")
     ],
     claims: Annotated[
-        str, typer.Option(help="Properties to search for violations of, separated by commas; hygiene is added.")
+        str,
+        typer.Option(
+            help="Properties to search for violations of, separated by commas, or all; hygiene is added."
+        ),
     ] = "non-conflicting,linear-under-scaling,weighted",
-    examples: Annotated[int, typer.Option(help="Matrices tried for each property and dtype.")] = 100,
+    examples: Annotated[int, typer.Option(help="Matrices tried for each property and dtype.")] = EXAMPLES,
     seed: Annotated[int, typer.Option(help="Seed of the search.")] = 0,
     limit: Annotated[float, typer.Option(help="Seconds that one call may take.")] = 10.0,
     json: Annotated[Path | None, typer.Option(help="File for the verdicts.")] = None,
     replays: Annotated[
         Path | None, typer.Option(help="Folder for a script that replays each refutation.")
     ] = None,
+    expected_failures: Annotated[
+        Path | None, typer.Option(help="TOML file of failures that have a reason and do not count.")
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for a page of the verdicts (index.html, no network needed) with verdicts.json, "
+            "replays/, and violation curves: worst margins against decades of row norms, condition, rank and "
+            "the steps of a real training."
+        ),
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes at a time. [default: the cores]")] = None,
 ) -> None:
-    """Search for violations of what aggregators claim; exit 1 if one is found.
+    """Search for violations of what aggregators claim; exit 1 if one is found that is not expected.
 
-    A property that survives is not proved. Each refutation comes with a shrunk matrix.
+    A property that survives is not proved. Each refutation comes with a shrunk matrix, checked again in
+    rational arithmetic.
     """
     from jdbench.examination import examine
 
@@ -142,6 +171,10 @@ def verify(
         json_path=json,
         replays=replays,
         console=Console(),
+        report=report,
+        command=shlex.join(["jdbench", *sys.argv[1:]]),
+        expected_failures=expected_failures,
+        workers=_cores() if workers is None else workers,
     )
     raise typer.Exit(1 if refuted else 0)
 

@@ -25,22 +25,25 @@ BAR = 0.72
 """Width of a colour bar with its labels."""
 
 
-def panels_size(count: int, bars: int = 0) -> tuple[float, float]:
+def panels_size(count: int, bars: int = 0, head: float = 0.0) -> tuple[float, float]:
     """Return the size of a figure of panels.
 
     Args:
         count: Number of panels, at least 1.
         bars: Number of colour bars.
+        head: Room above them, in inches.
 
     Returns:
         Width and height in inches.
     """
     columns, rows = _shape(count)
     width = LEFT + columns * SIDE + (columns - 1) * GAP[0] + RIGHT + bars * BAR
-    return width, BOTTOM + rows * SIDE + (rows - 1) * GAP[1] + TOP
+    return width, BOTTOM + rows * SIDE + (rows - 1) * GAP[1] + TOP + head
 
 
-def small_multiples(figure: Figure, looks: Sequence[Style], x: str, y: str, bars: int = 0) -> list[Axes]:
+def small_multiples(
+    figure: Figure, looks: Sequence[Style], x: str, y: str, bars: int = 0, head: float = 0.0
+) -> list[Axes]:
     """Return the panels of a figure, titled by aggregator, with tick labels at the edges only.
 
     Args:
@@ -49,14 +52,20 @@ def small_multiples(figure: Figure, looks: Sequence[Style], x: str, y: str, bars
         x: What all abscissae are.
         y: What all ordinates are.
         bars: Number of colour bars to leave room for.
+        head: Room to leave above the panels, in inches.
 
     Returns:
         One axes a style.
     """
     columns, rows = _shape(len(looks))
-    width, height = panels_size(len(looks), bars)
+    width, height = panels_size(len(looks), bars, head)
     figure.set_layout_engine("none")
-    left, right, bottom, top = LEFT / width, 1 - (RIGHT + bars * BAR) / width, BOTTOM / height, 1 - TOP / height
+    left, right, bottom, top = (
+        LEFT / width,
+        1 - (RIGHT + bars * BAR) / width,
+        BOTTOM / height,
+        1 - (TOP + head) / height,
+    )
     grid = figure.subplots(
         rows,
         columns,
