@@ -1,0 +1,78 @@
+"""What the benchmarks time: every method takes the same step and finds the same Gramian, every solver the same weights."""
+
+import pytest
+import torch
+
+from benchmarks.gramians import RANKS, gramian
+from benchmarks.methods import GRAMIAN_METHODS, METHODS, Training, gramian_step, possible, step
+from benchmarks.peers import peer, peer_weights
+from benchmarks.solvers import SOLVERS, projection, residual, upgrad_weights
+from jdbench.aggregators import __all__ as AGGREGATORS
+from jdbench.problems.networks import NETWORKS
+
+pytest.importorskip("torchjd", reason='needs the extra "bench": pip install "jdbench[bench]"')
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_methods_find_one_gramian(network: str) -> None:
+    J = Training(network, 4).jacobian().double()
+    expected = J @ J.T
+    scale = expected.diagonal().sqrt()
+    rounding = J.shape[1] * torch.finfo(torch.float32).eps  # of inner products of n terms, and of the rows' own
+    for method in GRAMIAN_METHODS:
+        error = (gramian_step(method, network, 4)().double() - expected).abs() / scale.outer(scale)
+        assert float(error.max()) <= rounding, method
+
+
+def test_methods_take_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Training] = []
+    monkeypatch.setattr("benchmarks.methods.Training", lambda *a: made.append(Training(*a)) or made[-1])
+    for method in METHODS:
+        step(method, "SVHN", 4, "Mean")()
+    directions = [torch.cat([p.grad.flatten() for p in one.model.parameters()]) for one in made]
+    assert len(directions) == len(METHODS)
+    rounding = len(directions[0]) * torch.finfo(torch.float32).eps
+    for method, direction in zip(METHODS, directions, strict=True):
+        assert float((direction - directions[0]).norm() / directions[0].norm()) <= rounding, method
+
+
+def test_every_aggregator_has_a_method_of_ours_and_of_torchjds() -> None:
+    for name in AGGREGATORS:
+        assert possible("explicit", name)
+        assert possible("autojac", name)
+        J = torch.randn(4, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+        assert peer(name, 4)(J).shape == (9,)
+        if name != "GradDrop":
+            assert peer_weights(name, 4)(J if name == "NashMTL" else J @ J.T).shape == (4,)
+
+
+@pytest.mark.parametrize("method", ["engine", "autogram"])
+def test_a_method_without_the_jacobian_refuses_graddrop(method: str) -> None:
+    with pytest.raises(ValueError, match="use autojac for TorchJD's and explicit for ours"):
+        step(method, "SVHN", 4, "GradDrop")
+
+
+@pytest.mark.parametrize("rank", RANKS)
+def test_solvers_find_one_projection(rank: str) -> None:
+    G = gramian(rank, 8)
+    norms = G.diagonal().sqrt()
+    ours = norms * upgrad_weights("ours")(G), norms * projection("ours")(G)
+    for solver in SOLVERS:
+        if rank == "half" and solver == "quadprog":
+            continue  # it is for strictly convex programs
+        # TorchJD adds 1e-4 of the trace to the diagonal: with norms that span decades it solves something else.
+        if solver == "torchjd" and rank != "full":
+            continue
+        close = 1e-3 if solver == "torchjd" else 1e-8
+        for mine, theirs in zip(ours, (upgrad_weights(solver)(G), projection(solver)(G)), strict=True):
+            differing = G @ ((norms * theirs - mine) / norms)
+            assert float((differing / norms).abs().max()) <= close * float(mine.abs().max()), solver
+        assert residual(solver, G) < close
+
+
+def test_a_batch_is_solved_by_all() -> None:
+    G = gramian("full", 4, 3)
+    for solver in SOLVERS:
+        assert upgrad_weights(solver)(G).shape == (3, 4)
+        assert projection(solver)(G).shape == (3, 4)
+        assert residual(solver, G) < 1e-3
