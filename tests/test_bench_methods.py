@@ -13,6 +13,10 @@ from jdbench.problems.networks import NETWORKS
 pytest.importorskip("torchjd", reason='needs the extra "bench": pip install "jdbench[bench]"')
 
 
+RIGHT = 1e-3
+"""Says which program was solved, not how well: TorchJD adds 1e-4 of the trace, other programs differ by order 1."""
+
+
 @pytest.mark.parametrize("network", NETWORKS)
 def test_methods_find_one_gramian(network: str) -> None:
     J = Training(network, 4).jacobian().double()
@@ -60,14 +64,12 @@ def test_solvers_find_one_projection(rank: str) -> None:
     for solver in SOLVERS:
         if rank == "half" and solver == "quadprog":
             continue  # it is for strictly convex programs
-        # TorchJD adds 1e-4 of the trace to the diagonal: with norms that span decades it solves something else.
         if solver == "torchjd" and rank != "full":
-            continue
-        close = 1e-3 if solver == "torchjd" else 1e-8
+            continue  # it adds 1e-4 of the trace to the diagonal: with norms that span decades it is something else
         for mine, theirs in zip(ours, (upgrad_weights(solver)(G), projection(solver)(G)), strict=True):
             differing = G @ ((norms * theirs - mine) / norms)
-            assert float((differing / norms).abs().max()) <= close * float(mine.abs().max()), solver
-        assert residual(solver, G) < close
+            assert float((differing / norms).abs().max()) <= RIGHT * float(mine.abs().max()), solver
+        assert residual(solver, G) < RIGHT
 
 
 def test_a_batch_is_solved_by_all() -> None:
@@ -75,4 +77,4 @@ def test_a_batch_is_solved_by_all() -> None:
     for solver in SOLVERS:
         assert upgrad_weights(solver)(G).shape == (3, 4)
         assert projection(solver)(G).shape == (3, 4)
-        assert residual(solver, G) < 1e-3
+        assert residual(solver, G) < RIGHT
