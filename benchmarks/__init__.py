@@ -1,1 +1,1 @@
-"""What the kernels cost, by asv (`asv.conf.json`) and by hand (`python -m benchmarks.step`), from the repository's root."""
+"""What the kernels cost: by asv (`asv.conf.json`), and as tables and figures (`python -m benchmarks.table7`)."""

@@ -1,4 +1,4 @@
-"""Every aggregator by m, ours and TorchJD's: weights of a Gaussian Gramian, of GradDrop the call ([JD] Table 1)."""
+"""Every aggregator of [JD] Table 1 by m, ours and TorchJD's: weights of a Gaussian Gramian, GradDrop's call."""
 
 from collections.abc import Callable
 

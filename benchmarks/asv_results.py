@@ -1,4 +1,4 @@
-"""What asv wrote about a commit: one number with its interval for each benchmark and combination of parameters."""
+"""What asv wrote about a commit: a number with its interval for each benchmark and combination of parameters."""
 
 import itertools
 import json
@@ -41,8 +41,8 @@ def measurements(folder: Path, commit: str) -> dict[str, Measurement]:
         commit: Its full hash.
 
     Returns:
-        Measurements by name, parameters in parentheses; where there is more than one machine or environment, each
-        is a prefix. What asv shows as n/a is left out.
+        Measurements by name, parameters in parentheses; where there is more than one machine or environment,
+        each is a prefix. What asv shows as n/a is left out.
 
     Raises:
         ResultsError: There is no result of the commit, or its format is another.
@@ -76,13 +76,11 @@ def _read(file: Path, units: dict[str, str]) -> Iterator[tuple[str, Measurement]
         for k, (combination, value) in enumerate(zip(combinations, values, strict=True)):
             if value is not None and math.isnan(value):
                 continue  # n/a: left out by the benchmark itself
+            number = 0.0 if value is None else value
             ends = [_entry(columns, f"stats_ci_99_{end}", k) for end in "ab"]
-            low, high = (value if end is None else end for end in ends)
+            low, high = (number if end is None else end for end in ends)
             label = f"{name}({', '.join(combination)})" if combination else name
-            yield (
-                label,
-                Measurement(value, low or 0.0, high or 0.0, columns.get("version", ""), units.get(name, "")),
-            )
+            yield label, Measurement(value, low, high, columns.get("version", ""), units.get(name, ""))
 
 
 def _entry(columns: dict[str, Any], name: str, k: int) -> float | None:

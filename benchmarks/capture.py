@@ -1,8 +1,8 @@
 """Gradients of a real network, captured for the verification: ``python -m benchmarks.capture``.
 
 Trains the network of [JD] Table 5 on 1024 images of MNIST by stochastic sub-Jacobian descent on the instance
-losses ([JD] Section 3) with the exact UPGrad, and stores the factors of some batches' Gramians. It needs both the
-library and the zoo, which the library never names: hence it stands here, and runs from the repository's root.
+losses ([JD] Section 3) with the exact UPGrad, and stores the factors of some batches' Gramians. It needs both
+the library and the zoo, which the library never names: hence it stands here, run from the repository's root.
 """
 
 import argparse

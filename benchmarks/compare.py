@@ -3,8 +3,8 @@
     make bench-compare BASE=main
     python -m benchmarks.compare main HEAD --factor 1.1
 
-asv's own ``compare`` shows every number and always exits 0, whatever was found or missing. This exits 1 if and only
-if something regressed, and 2 if there is nothing to compare.
+asv's own ``compare`` shows every number and always exits 0, whatever was found or missing. This exits 1 if and
+only if something regressed, and 2 if there is nothing to compare.
 """
 
 import argparse
@@ -21,7 +21,7 @@ FACTOR = 1.1
 """Ratio from which a difference counts, as in asv."""
 
 FLOORS = {"largest KKT residual in unit rows": 1e-10}
-"""By unit, what is as good as nothing: residuals below are rounding, and any two are alike (`solution.ACCURACY`)."""
+"""By unit, what is as good as nothing: residuals below it count as solved, and any two of them as alike."""
 
 
 class Verdict(StrEnum):
@@ -51,10 +51,10 @@ class Judgement(NamedTuple):
 def judge(base: Measurement | None, new: Measurement | None, factor: float = FACTOR) -> tuple[Verdict, str]:
     """Return what a pair of measurements says.
 
-    The interval of the ratio comes from both 99 % intervals: regressed is a ratio above the factor whose interval
-    lies above 1, improved the reverse; the same, an interval within the factor. Anything else is too few samples:
-    the interval is wider than what is to be seen. What has no interval (``track_``, ``peakmem_``) is judged by the
-    ratio alone. Smaller is better.
+    The interval of the ratio comes from both 99 % intervals: regressed is a ratio above the factor whose
+    interval lies above 1, improved the reverse; the same, an interval within the factor. Anything else is too
+    few samples: the interval is wider than what is to be seen. What has no interval (``track_``,
+    ``peakmem_``) is judged by the ratio alone. Smaller is better.
 
     Args:
         base: Of the older commit; None if there is none.
@@ -64,12 +64,13 @@ def judge(base: Measurement | None, new: Measurement | None, factor: float = FAC
     Returns:
         Verdict and reason.
     """
-    for side, one in (("base", base), ("new", new)):
-        if one is None or one.value is None:
-            return Verdict.NOT_MEASURED, f"{side}: {'no result' if one is None else 'failed'}"
+    if base is None or new is None:
+        return Verdict.NOT_MEASURED, f"no result of the {'base' if base is None else 'new'} commit"
+    if base.value is None or new.value is None:
+        return Verdict.NOT_MEASURED, f"failed on the {'base' if base.value is None else 'new'} commit"
     if base.version != new.version:
         return Verdict.NOT_MEASURED, "the benchmark itself differs, run both commits again"
-    floor = max(FLOORS.get(base.unit, 0.0), 0.0)
+    floor = FLOORS.get(base.unit, 0.0)
     (old, *olds), (now, *nows) = (
         [max(v, floor) for v in (one.value, one.low, one.high)] for one in (base, new)
     )
@@ -87,7 +88,7 @@ def judge(base: Measurement | None, new: Measurement | None, factor: float = FAC
 def compare(
     base: dict[str, Measurement], new: dict[str, Measurement], factor: float = FACTOR
 ) -> list[Judgement]:
-    """Return the judgement of each benchmark that either commit has, without those that both leave out as n/a.
+    """Return the judgement of each benchmark that either commit has.
 
     Args:
         base: Measurements of the older commit by name.
@@ -104,6 +105,27 @@ def compare(
     return sorted(judged, key=lambda one: (order.index(one.verdict), one.name))
 
 
+def full_hash(commit: str) -> str:
+    """Return the hash of a commit.
+
+    Args:
+        commit: Any name that git knows for it.
+
+    Returns:
+        Forty digits.
+
+    Raises:
+        ResultsError: Git knows no such commit.
+    """
+    command = ["git", "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}"]
+    run = subprocess.run(command, capture_output=True, text=True)
+    if run.returncode:
+        raise ResultsError(
+            f"commit={commit!r}, required a commit of this repository, got none, look at git log"
+        )
+    return run.stdout.strip()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the judgements; return 1 if and only if something regressed, 2 if there is nothing to compare."""
     parser = argparse.ArgumentParser(
@@ -111,7 +133,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("base", help="older commit")
     parser.add_argument("new", nargs="?", default="HEAD", help="newer commit, HEAD by default")
-    parser.add_argument("--factor", type=float, default=FACTOR, help="ratio that counts, %(default)s by default")
+    parser.add_argument(
+        "--factor", type=float, default=FACTOR, help="ratio that counts, %(default)s by default"
+    )
     parser.add_argument("--results", type=Path, default=Path(".asv/results"), help="folder of asv's results")
     parser.add_argument("--all", action="store_true", help="list what is the same as well")
     given = parser.parse_args(arguments)
@@ -119,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"factor={given.factor}, required at least 1, got less, pass for example 1.1", file=sys.stderr)
         return 2
     try:
-        base, new = (measurements(given.results, _hash(commit)) for commit in (given.base, given.new))
+        base, new = (measurements(given.results, full_hash(commit)) for commit in (given.base, given.new))
     except ResultsError as error:
         print(error, file=sys.stderr)
         return 2
@@ -134,15 +158,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _ratio(a: float, b: float) -> float:
     return 1.0 if a == b else a / b if b > 0 else float("inf")
-
-
-def _hash(commit: str) -> str:
-    run = subprocess.run(["git", "rev-parse", "--verify", "-q", f"{commit}^{{commit}}"], capture_output=True, text=True)
-    if run.returncode:
-        raise ResultsError(
-            f"commit={commit!r}, required a commit of this repository, got none, look at git log"
-        )
-    return run.stdout.strip()
 
 
 if __name__ == "__main__":

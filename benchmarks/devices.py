@@ -5,7 +5,7 @@ import os
 # Asked through the driver's library: initialising CUDA here would break the processes that asv forks.
 os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
 
-import torch  # noqa: E402
+import torch
 
 DEVICES = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
 """Values of the parameter ``device``."""

@@ -10,8 +10,8 @@ from jdbench.verification.captured import snapshots
 RANKS = ["full", "half", "captured"]
 """Values of the parameter ``rank``.
 
-Gaussian J of n = 2m columns; of n = m/2 columns; and the first m of 32 gradients after 160 steps of training the
-network of [JD] Table 5, whose norms span thirteen decades (m ≤ 32).
+Gaussian J of n = 2m columns; of n = m/2 columns; and the first m of 32 gradients after 160 steps of training
+the network of [JD] Table 5, whose norms span thirteen decades (m ≤ 32).
 """
 
 CAPTURED_STEP = 160

@@ -14,7 +14,7 @@ from jdbench.gramian import Engine
 from jdbench.problems.networks import CLASSES, NETWORKS
 
 METHODS = ["SGD", "engine", "autogram", "autojac", "explicit"]
-"""Values of the parameter ``method``: SGD on the mean loss, our `Engine`, TorchJD's two, and JJᵀ from all of J."""
+"""Values of the parameter ``method``: SGD on the mean loss, our `Engine`, TorchJD's two, and all of J."""
 
 GRAMIAN_METHODS = METHODS[1:]
 
@@ -89,8 +89,8 @@ def step(method: str, network: str, batch: int, aggregator: str = "UPGrad", devi
     """
     if not possible(method, aggregator):
         raise ValueError(
-            f"aggregator={aggregator!r}, required one whose weights depend on the Gramian alone, got method={method!r}, "
-            "use autojac for TorchJD's and explicit for ours"
+            f"aggregator={aggregator!r}, required one whose weights depend on the Gramian alone, got "
+            f"method={method!r}, use autojac for TorchJD's and explicit for ours"
         )
     training = Training(network, batch, device)
     backward = _BACKWARD[method](training, batch, aggregator)

@@ -1,5 +1,4 @@
-"""UPGrad's weights and one bare projection by m, rank, batch, solver and device, and their residuals ([JD] eq. 5)."""
-
+"""UPGrad's weights and one projection by m, rank, batch, solver and device; their residuals ([JD] eq. 5)."""
 
 from benchmarks.devices import DEVICES, finish
 from benchmarks.gramians import RANKS, gramian

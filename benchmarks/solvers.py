@@ -1,4 +1,4 @@
-"""UPGrad's weights and one projection by any solver: ours, those of qpsolvers and TorchJD ([JD] eq. 5 and 6)."""
+"""UPGrad's weights and one projection by any solver: ours, of qpsolvers, and TorchJD's ([JD] eq. 5 and 6)."""
 
 from collections.abc import Callable
 

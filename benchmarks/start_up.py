@@ -4,13 +4,15 @@ import os
 import subprocess
 import sys
 
-CODE = "import torch; from jdbench.aggregators import UPGrad; UPGrad().weights(torch.eye(4, dtype=torch.float64))"
+CODE = (
+    "import torch; from jdbench.aggregators import UPGrad; UPGrad().weights(torch.eye(4, dtype=torch.float64))"
+)
 
 
 class StartUp:
     """Import and first call, and the import of torch alone beside it."""
 
-    params = ["import torch", "jdbench"]
+    params = ("import torch", "jdbench")
     param_names = ("what",)
     number, rounds, repeat, warmup_time, timeout = 1, 2, 4, 0, 300
 

@@ -45,7 +45,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, int, int]]] = {
 class Mean:
     """Weights that cost nothing: the price of the engine alone."""
 
-    def weights(self, G: Tensor, *, generator: torch.Generator | None = None) -> Tensor:  # noqa: ARG002
+    def weights(self, G: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """Return 1/m for each row."""
         return torch.full((len(G),), 1 / len(G), dtype=torch.float64)
 

@@ -5,7 +5,7 @@ import os
 import torch
 
 THREADS = int(os.environ.get("OMP_NUM_THREADS", "2"))
-"""Threads of torch's operations: OMP_NUM_THREADS, which `asv.conf.json` sets to 2; numba's and BLAS's follow it there."""
+"""Threads of torch's operations; `asv.conf.json` sets 2, and as many for numba and BLAS."""
 
 
 def set_threads() -> None:

@@ -1,4 +1,4 @@
-"""The Gramian and the full step by network of [JD] Tables 2 to 5, batch size, method and device: time and memory."""
+"""Gramian and step by network of [JD] Tables 2 to 5, batch size, method and device: time and memory."""
 
 from benchmarks.devices import DEVICES, finish
 from benchmarks.memory import peak
