@@ -1,4 +1,4 @@
-"""What asv wrote about a commit: a number with its interval for each benchmark and combination of parameters."""
+"""What asv wrote about a commit: a number with its interval for each benchmark and choice of parameters."""
 
 import itertools
 import json

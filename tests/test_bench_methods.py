@@ -1,4 +1,4 @@
-"""What the benchmarks time: methods that take one step and find one Gramian, solvers that find one projection."""
+"""What the benchmarks time: methods that take one step and have one Gramian, solvers of one projection."""
 
 import pytest
 import torch
