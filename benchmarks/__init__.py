@@ -1,1 +1,1 @@
-"""What the kernels cost: by asv (`asv.conf.json`), and in tables and figures (`python -m benchmarks.table7`)."""
+"""What the kernels cost: by asv (`asv.conf.json`), and as tables and figures (`make kernels`)."""

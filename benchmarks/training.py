@@ -45,6 +45,7 @@ class Gramian(_Trainings):
 
     def setup(self, network: str, batch: int, method: str, device: str) -> None:
         """Build it."""
+        _skip(batch, method)
         set_threads()
         self.compute = gramian_step(method, network, batch, device)
 
@@ -80,6 +81,20 @@ class Memory(_Trainings):
             self.take()
 
 
+def worthwhile(batch: int, method: str) -> bool:
+    """Return whether a step takes a few seconds or less on two cores.
+
+    Args:
+        batch: Number of images.
+        method: Out of `METHODS`.
+
+    Returns:
+        False for autojac beyond batch 32, where it takes 0.6 to 2.7 s and grows with the square of the batch,
+        and for autogram beyond 128: TorchJD's UPGrad takes 13.8 s for 256 rows.
+    """
+    return batch <= {"autojac": 32, "autogram": 128}.get(method, batch)
+
+
 def _skip(batch: int, method: str) -> None:
-    if batch > 128 and method in {"autogram", "autojac"}:
-        raise NotImplementedError  # TorchJD's UPGrad: 256 programs of 256 unknowns take 13.8 s a step
+    if not worthwhile(batch, method):
+        raise NotImplementedError  # asv shows n/a
