@@ -10,8 +10,8 @@ from jdbench.verification.captured import snapshots
 RANKS = ["full", "half", "captured"]
 """Values of the parameter ``rank``.
 
-Gaussian J of n = 2m columns; of n = m/2 columns; and the first m of 32 gradients after 160 steps of training
-the network of [JD] Table 5, whose norms span thirteen decades (m ≤ 32).
+Gaussian J of n = m columns, the worst conditioned of full rank; of n = m/2 columns; and the first m of 32
+gradients after 160 steps of training the network of [JD] Table 5, whose norms span decades (m ≤ 32).
 """
 
 CAPTURED_STEP = 160
@@ -49,5 +49,5 @@ def jacobian(rank: str, m: int, batch: int = 1) -> Tensor:
     if rank == "captured":
         factor = next(one.factor for one in snapshots() if one.step == CAPTURED_STEP)
         return factor[:m].expand(batch, -1, -1)
-    n = 2 * m if rank == "full" else m // 2
+    n = m if rank == "full" else m // 2
     return torch.randn(batch, m, n, dtype=torch.float64, generator=torch.Generator().manual_seed(m))

@@ -38,7 +38,7 @@ LOOKS = {
 }
 """How each solver and method is drawn, and what the legend calls it."""
 
-TITLES = {"full": "full rank, n = 2m", "half": "rank m/2", "captured": "captured in training"}
+TITLES = {"full": "full rank, n = m", "half": "rank m/2", "captured": "captured in training"}
 
 SMALLEST = 1e-17
 """A residual below is drawn here: zero among them."""

@@ -3,7 +3,7 @@
 from benchmarks.devices import DEVICES, finish
 from benchmarks.gramians import RANKS, gramian
 from benchmarks.sampling import REPEAT, ROUNDS, TIMEOUT, WARMUP_TIME
-from benchmarks.solvers import SOLVERS, projection, residual, upgrad_weights
+from benchmarks.solvers import SOLVERS, projection, residual, sensible, upgrad_weights
 from benchmarks.threads import set_threads
 from jdbench.verification.captured import snapshots
 
@@ -84,9 +84,7 @@ def _skip(m: int, rank: str, solver: str, device: str) -> None:
     """Raise NotImplementedError, which asv shows as n/a, for combinations that make no sense."""
     if rank == "captured" and m > len(snapshots()[0].factor):
         raise NotImplementedError  # the batch of the training had 32 instances
-    if rank == "half" and solver == "quadprog":
-        raise NotImplementedError  # for strictly convex programs only: it finds no solution
-    if rank == "half" and solver == "proxqp" and m > SLOW[solver]:
-        raise NotImplementedError  # a single program of 256 unknowns takes it more than two minutes
+    if not sensible(solver, rank, m):
+        raise NotImplementedError  # it finds no solution, or not within minutes
     if device != "cpu" and solver in ONE_BY_ONE:
         raise NotImplementedError  # they copy to the CPU: the same time again

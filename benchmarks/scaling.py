@@ -13,7 +13,7 @@ from benchmarks.gramians import RANKS, gramian
 from benchmarks.memory import peak
 from benchmarks.methods import METHODS, gramian_step, step
 from benchmarks.projection import SIZES
-from benchmarks.solvers import SOLVERS, residual, upgrad_weights
+from benchmarks.solvers import SOLVERS, residual, sensible, upgrad_weights
 from benchmarks.threads import set_threads
 from benchmarks.training import BATCHES, STEPS_OF_PEAK, worthwhile
 from jdbench.problems.networks import NETWORKS
@@ -80,11 +80,11 @@ def solved(
     """
     upgrad_weights("ours")(gramian("full", 2))  # compiles
     for rank in RANKS:
-        left = [solver for solver in SOLVERS if not (rank == "half" and solver == "quadprog")]
+        left = list(SOLVERS)
         for m in [m for m in SIZES if rank != "captured" or m <= CAPTURED]:
             G = gramian(rank, m)
             calls: dict[str, Callable[[], object]] = {
-                solver: partial(upgrad_weights(solver), G) for solver in left
+                solver: partial(upgrad_weights(solver), G) for solver in left if sensible(solver, rank, m)
             }
             for solver, times in alternate(calls, turns, seconds, patience=patience).items():
                 yield Solved(rank, m, solver, median(times), len(times), residual(solver, G))

@@ -13,6 +13,21 @@ SOLVERS = ["ours", "proxqp", "daqp", "quadprog", "torchjd"]
 """Values of the parameter ``solver``: proxqp, daqp and quadprog are called through qpsolvers by `solve`."""
 
 
+def sensible(solver: str, rank: str, m: int) -> bool:
+    """Return whether a solver solves such programs at all.
+
+    Args:
+        solver: Out of `SOLVERS`.
+        rank: Out of `benchmarks.gramians.RANKS`.
+        m: Number of rows.
+
+    Returns:
+        False for quadprog at half rank, since it is for strictly convex programs, and for proxqp there beyond
+        m = 64: one program of 256 unknowns takes it more than two minutes.
+    """
+    return rank != "half" or not (solver == "quadprog" or (solver == "proxqp" and m > 64))
+
+
 def upgrad_weights(solver: str) -> Callable[[Tensor], Tensor]:
     """Return what gives UPGrad's weights: m programs with one Gramian, summed.
 

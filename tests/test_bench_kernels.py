@@ -1,4 +1,4 @@
-"""The page of the kernels: it says what the tables hold, needs no network, and the paper's numbers are the paper's."""
+"""The page of the kernels: it says what the tables hold, needs no network, and cites the paper rightly."""
 
 import json
 from itertools import product
