@@ -3,8 +3,8 @@
 ROUNDS = 2
 """Processes, one after the other: what differs from process to process shows in the interval."""
 
-REPEAT = (4, 8, 0.4)
-"""Samples a round: at least four and at most eight, no more than four after 0.4 s.
+REPEAT = (4, 8, 0.2)
+"""Samples a round: at least four and at most eight, no more than four once 0.2 s are over.
 
 Eight a commit, and as many on the other side, can be told apart at asv's level (six could not).
 """

@@ -65,7 +65,7 @@ class Trained(NamedTuple):
 
 
 def solved(
-    turns: int = 9, seconds: float = 1.0, limit: float = 15.0, patience: float = 3.0
+    turns: int = 9, seconds: float = 1.0, limit: float = 15.0, patience: float = 2.0
 ) -> Iterator[Solved]:
     """Yield times and residuals by rank, m and solver.
 
@@ -93,12 +93,13 @@ def solved(
                     left.remove(solver)
 
 
-def trained(turns: int = 9, seconds: float = 0.5) -> Iterator[Trained]:
+def trained(turns: int = 9, seconds: float = 0.3, patience: float = 1.0) -> Iterator[Trained]:
     """Yield times of the step and of the Gramian, and peaks of the step, by network, batch and method.
 
     Args:
         turns: Calls of each, at most.
         seconds: What the calls of each may take, beyond the first three.
+        patience: A call that takes longer, in seconds, is the only one.
 
     Yields:
         Two for each combination, for SGD one.
@@ -107,11 +108,11 @@ def trained(turns: int = 9, seconds: float = 0.5) -> Iterator[Trained]:
         for batch in BATCHES:
             methods = [method for method in METHODS if worthwhile(batch, method)]
             peaks = {method: _peak_of(method, network, batch) for method in methods}
-            steps = alternate({method: step(method, network, batch) for method in methods}, turns, seconds)
-            for method, times in steps.items():
+            steps = {method: step(method, network, batch) for method in methods}
+            for method, times in alternate(steps, turns, seconds, patience=patience).items():
                 yield Trained(network, batch, method, "step", median(times), len(times), peaks[method])
             grams = {method: gramian_step(method, network, batch) for method in methods if method != "SGD"}
-            for method, times in alternate(grams, turns, seconds).items():
+            for method, times in alternate(grams, turns, seconds, patience=patience).items():
                 yield Trained(network, batch, method, "gramian", median(times), len(times), math.nan)
 
 

@@ -64,7 +64,7 @@ class Entry(NamedTuple):
     paper_ratio: float
 
 
-def measure(turns: int = 30, seconds: float = 1.5) -> Iterator[Entry]:
+def measure(turns: int = 30, seconds: float = 1.0) -> Iterator[Entry]:
     """Yield the table, network by network.
 
     Args:
