@@ -33,7 +33,7 @@ bench-compare: $(VENV)/.installed-dev $(HOME)/.asv-machine.json ## Time BASE=com
 	@test -n "$(BASE)" || { echo "BASE=, required a commit to compare with, got none, say make bench-compare BASE=main"; exit 2; }
 	git rev-parse "$(BASE)^{commit}" HEAD | \
 		$(ASV) run --launch-method $(LAUNCH) --record-samples --interleave-rounds --bench "$(BENCH)" HASHFILE:-
-	$(ASV) compare --factor $(FACTOR) --split "$$(git rev-parse "$(BASE)^{commit}")" "$$(git rev-parse HEAD)"
+	$(ASV) compare --factor $(FACTOR) --only-changed "$$(git rev-parse "$(BASE)^{commit}")" "$$(git rev-parse HEAD)"
 	$(BIN)/python -m benchmarks.compare --factor $(FACTOR) "$(BASE)" HEAD
 
 kernels: $(VENV)/.installed-dev ## Measure reports/kernels/: Table 7 today, scaling; on an idle machine
