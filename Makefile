@@ -3,8 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+ASV := $(BIN)/asv
+# What other libraries take does not change with our commits: BENCH=. measures them as well.
+BENCH ?= 'ours'|'engine'|'SGD'|start_up
+# Forks a process that has imported torch and used nothing of it; with CUDA, LAUNCH=spawn.
+LAUNCH ?= forkserver
+FACTOR ?= 1.1
 
-.PHONY: leaderboard run report verification test test-long properties check format clean help
+.PHONY: leaderboard run report bench bench-compare kernels test test-long verification properties check format clean help
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -18,6 +24,19 @@ run: $(VENV)/.installed ## Run the quick preset, or go on with it
 
 report: $(VENV)/.installed ## Write the page from what was run
 	$(BIN)/jdbench report
+
+bench: $(VENV)/.installed-dev $(HOME)/.asv-machine.json ## Time the kernels of the current commit by asv; BENCH=regex, . for all
+	$(ASV) run --launch-method $(LAUNCH) --record-samples --bench "$(BENCH)" 'HEAD^!'
+
+bench-compare: $(VENV)/.installed-dev $(HOME)/.asv-machine.json ## Time BASE=commit and HEAD, and tell what regressed
+	@test -n "$(BASE)" || { echo "BASE=, required a commit to compare with, got none, say make bench-compare BASE=main"; exit 2; }
+	git rev-parse "$(BASE)^{commit}" HEAD | \
+		$(ASV) run --launch-method $(LAUNCH) --record-samples --interleave-rounds --bench "$(BENCH)" HASHFILE:-
+	$(ASV) compare --factor $(FACTOR) --only-changed "$$(git rev-parse "$(BASE)^{commit}")" "$$(git rev-parse HEAD)"
+	$(BIN)/python -m benchmarks.compare --factor $(FACTOR) "$(BASE)" HEAD
+
+kernels: $(VENV)/.installed-dev ## Measure reports/kernels/: Table 7 today, scaling; on an idle machine
+	OMP_NUM_THREADS=2 NUMBA_NUM_THREADS=2 $(BIN)/python -m benchmarks.kernels
 
 test: $(VENV)/.installed-dev ## Run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadgroup
@@ -51,6 +70,10 @@ format: $(VENV)/.installed-dev ## Apply the format and the fixes that are safe
 clean: ## Remove the environment and the caches; stores and reports stay
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# asv asks for the machine's name otherwise.
+$(HOME)/.asv-machine.json: | $(VENV)/.installed-dev
+	$(ASV) machine --yes
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from jdbench import capture
+from benchmarks import capture
 from jdbench.verification.captured import Snapshot, save, snapshots, triangular
 from jdbench.verification.tolerances import gamma
 
@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_training_repeats_itself_and_its_factors_are_the_jacobians(folder: Path) -> None:
-    images, labels = capture.mnist(str(folder))
+    images, labels = capture.images_of_mnist(str(folder))
     assert abs(float(images.mean())) < gamma(images.numel())
     runs = [list(itertools.islice(capture.train(images, labels, 0.02, 3), 3)) for _ in range(2)]
     for (step, loss, J), again in zip(*runs, strict=True):
@@ -57,10 +57,11 @@ def test_what_is_saved_is_read(tmp_path: Path) -> None:
 def test_missing_data_is_one_line(data: str | None) -> None:
     variables = {name: value for name, value in os.environ.items() if name != "JDBENCH_DATA"}
     run = subprocess.run(
-        [sys.executable, "-m", "jdbench.capture"],
+        [sys.executable, "-m", "benchmarks.capture"],
         env=variables | ({"JDBENCH_DATA": data} if data else {}),
         capture_output=True,
         text=True,
+        cwd=Path(__file__).parent.parent,
         timeout=300,
     )
     assert run.returncode == 2

@@ -1,6 +1,6 @@
 """Gradients of a real network in training: what the packaged file holds, and how it is read.
 
-`captured.npz` was made by ``python -m jdbench.capture``: instance-wise risk minimisation ([JD] Section 3) of
+`captured.npz` was made by ``python -m benchmarks.capture``: instance-wise risk minimisation ([JD] Section 3) of
 the network of [JD] Table 5 on MNIST (Y. LeCun, C. Cortes and C. J. C. Burges, CC BY-SA 3.0). It holds no image
 and no label, only inner products of gradients: for a batch of 32 instances J = LQᵀ with orthonormal columns in
 Q, hence JJᵀ = LLᵀ, and every aggregation Jᵀw = QLᵀw keeps its norm and its products with the rows.

@@ -1,7 +1,8 @@
-"""Gradients of a real network, captured for the verification: ``python -m jdbench.capture``.
+"""Gradients of a real network, captured for the verification: ``python -m benchmarks.capture``.
 
 Trains the network of [JD] Table 5 on 1024 images of MNIST by stochastic sub-Jacobian descent on the instance
-losses ([JD] Section 3) with the exact UPGrad, and stores the factors of some batches' Gramians.
+losses ([JD] Section 3) with the exact UPGrad, and stores the factors of some batches' Gramians. It needs both
+the library and the zoo, which the library never names: hence it stands here, run from the repository's root.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from torch.func import functional_call, grad_and_value, vmap
 
 from jdbench.aggregators import UPGrad
 from jdbench.errors import InputError
+from jdbench.problems import networks
 from jdbench.verification.captured import FILE, Snapshot, save, triangular
 
 SUBSET, BATCH = 1024, 32
@@ -31,25 +33,7 @@ STEPS = (0, 10, 40, 80, 160, 320)
 SEED = 0
 
 
-def network() -> nn.Module:
-    """Return the network of [JD] Table 5 in PyTorch's default initialisation: 130,890 parameters, float64."""
-    return nn.Sequential(
-        nn.Conv2d(1, 32, 3),
-        nn.ELU(),
-        nn.Conv2d(32, 64, 3),
-        nn.MaxPool2d(2),
-        nn.ELU(),
-        nn.Conv2d(64, 64, 3),
-        nn.MaxPool2d(3),
-        nn.ELU(),
-        nn.Flatten(),
-        nn.Linear(576, 128),
-        nn.ELU(),
-        nn.Linear(128, 10),
-    ).to(torch.float64)
-
-
-def mnist(folder: str | None) -> tuple[Tensor, Tensor]:
+def images_of_mnist(folder: str | None) -> tuple[Tensor, Tensor]:
     """Return the images, normalised by mean and standard deviation of the whole file ([JD] D.6), and labels.
 
     Args:
@@ -92,7 +76,7 @@ def train(images: Tensor, labels: Tensor, rate: float, seed: int) -> Iterator[tu
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = network()
+        model = networks.mnist().to(torch.float64)
     x: dict[str, Tensor] = {name: p.detach().clone() for name, p in model.named_parameters()}
     sizes = [p.numel() for p in x.values()]
 
@@ -130,14 +114,14 @@ def capture(images: Tensor, labels: Tensor, rate: float, seed: int) -> Iterator[
 
 def main(arguments: list[str] | None = None) -> int:
     """Capture, and write the file; return 0, or 2 if there is no data."""
-    parser = argparse.ArgumentParser(prog="python -m jdbench.capture", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.capture", description=__doc__)
     parser.add_argument("--out", type=Path, default=FILE, help="file to write, the packaged one by default")
     parser.add_argument("--rate", type=float, default=RATE, help="learning rate, %(default)s by default")
     parser.add_argument("--seed", type=int, default=SEED, help="seed of everything, %(default)s by default")
     options: Any = parser.parse_args(arguments)
     torch.set_num_threads(1)  # the order of sums depends on it, and a training on the order of sums
     try:
-        images, labels = mnist(os.environ.get("JDBENCH_DATA"))
+        images, labels = images_of_mnist(os.environ.get("JDBENCH_DATA"))
     except InputError as error:
         print(error, file=sys.stderr)
         return 2

@@ -1,0 +1,142 @@
+"""The figures of `reports/kernels/`: a line for each solver or method, both axes logarithmic."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from benchmarks.gramians import RANKS
+from jdbench.problems.networks import NETWORKS
+from jdbench.report.drawing import Drawing, render
+from jdbench.report.palette import SOLID, Style, slug
+
+COLOURS = {
+    "ours": "#d1121f",
+    "torchjd": "#1f5fd0",
+    "daqp": "#2e8b37",
+    "proxqp": "#8e44c9",
+    "quadprog": "#f08c00",
+    "SGD": "#1a1a1a",
+    "engine": "#d1121f",
+    "autogram": "#1f5fd0",
+    "autojac": "#12a5b5",
+    "explicit": "#8a5a3b",
+}
+
+NAMES = {
+    "torchjd": "TorchJD",
+    "engine": "ours (engine)",
+    "autogram": "TorchJD autogram",
+    "autojac": "TorchJD autojac",
+    "explicit": "explicit Jacobian",
+}
+
+LOOKS = {
+    name: Style(NAMES.get(name, name), NAMES.get(name, name), slug(name), c, SOLID)
+    for name, c in COLOURS.items()
+}
+"""How each solver and method is drawn, and what the legend calls it."""
+
+TITLES = {"full": "full rank, n = m", "half": "rank m/2", "captured": "captured in training"}
+
+SMALLEST = 1e-17
+"""A residual below is drawn here: zero among them."""
+
+HEIGHT, WIDTH = 2.5, 2.75
+"""Of a panel, in inches."""
+
+
+def projection_figure(frame: pd.DataFrame) -> Drawing:
+    """Return time above residual by m, a column for each kind of Gramian.
+
+    Args:
+        frame: As `scaling.solved` yields it.
+
+    Returns:
+        The drawing.
+    """
+
+    def paint(figure: Figure) -> None:
+        panels = figure.subplots(2, len(RANKS), sharex="col", sharey="row", squeeze=False)
+        for column, rank in enumerate(RANKS):
+            times, residuals = panels[0][column], panels[1][column]
+            times.set_title(TITLES[rank])
+            for solver, lines in frame[frame["rank"] == rank].groupby("solver", sort=False):
+                _line(times, str(solver), lines["m"], lines["seconds"])
+                _line(residuals, str(solver), lines["m"], lines["residual"].clip(lower=SMALLEST))
+            residuals.set_xlabel("m, number of rows")
+            _powers(residuals, sorted(set(frame[frame["rank"] == rank]["m"])))
+        panels[0][0].set_ylabel("seconds, UPGrad's weights")
+        panels[1][0].set_ylabel("largest KKT residual")
+        _finish(panels.flat)
+
+    description = "Time of UPGrad's weights and the largest residual of their programs by m, one line a solver."
+    return render("projection", description, (WIDTH * len(RANKS), 2 * HEIGHT), paint)
+
+
+def training_figure(frame: pd.DataFrame, what: str) -> Drawing:
+    """Return the time of a step or of a Gramian by batch, a panel for each network.
+
+    Args:
+        frame: As `scaling.trained` yields it.
+        what: ``step`` or ``gramian``.
+
+    Returns:
+        The drawing.
+    """
+    label = "seconds, a step with UPGrad" if what == "step" else "seconds, forward and Gramian"
+    description = f"{label.capitalize()} by batch size, one line a method, one panel a network."
+    return render(what, description, (WIDTH * len(NETWORKS), HEIGHT), _by_batch(frame, what, "seconds", label))
+
+
+def memory_figure(frame: pd.DataFrame) -> Drawing:
+    """Return the peak memory of a step by batch, a panel for each network.
+
+    Args:
+        frame: As `scaling.trained` yields it.
+
+    Returns:
+        The drawing.
+    """
+    label = "bytes above those before the steps"
+    description = (
+        "Peak memory of three steps with UPGrad by batch size, one line a method, one panel a network."
+    )
+    return render(
+        "memory", description, (WIDTH * len(NETWORKS), HEIGHT), _by_batch(frame, "step", "bytes", label)
+    )
+
+
+def _by_batch(frame: pd.DataFrame, what: str, quantity: str, label: str) -> Callable[[Figure], None]:
+    def paint(figure: Figure) -> None:
+        panels = figure.subplots(1, len(NETWORKS), sharey=True)
+        for axes, network in zip(panels, NETWORKS, strict=True):
+            axes.set_title(f"{network} ([JD] Table {NETWORKS[network].table})")
+            chosen = frame[(frame["network"] == network) & (frame["what"] == what)]
+            for method, lines in chosen.groupby("method", sort=False):
+                _line(axes, str(method), lines["batch"], lines[quantity])
+            axes.set_xlabel("batch")
+            _powers(axes, sorted(set(chosen["batch"])))
+        panels[0].set_ylabel(label)
+        _finish(panels)
+
+    return paint
+
+
+def _line(axes: Axes, name: str, x: "pd.Series[float]", y: "pd.Series[float]") -> None:
+    look = LOOKS[name]
+    axes.plot(x, y, "o-", color=look.colour, linewidth=1.5, markersize=3.5, gid=look.gid())
+
+
+def _powers(axes: Axes, ticks: Sequence[int]) -> None:
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+
+
+def _finish(panels: Iterable[Axes]) -> None:
+    for axes in panels:
+        axes.set_yscale("log")
+        axes.grid()
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
