@@ -1,0 +1,17 @@
+"""torchjd.aggregation:IMTLG is not identity-for-one-row: A(g) = g for a single row"""
+
+import torch
+
+from jdbench.aggregator import resolve
+from jdbench.verification.calls import Call
+from jdbench.verification.properties import PROPERTIES
+from jdbench.verification.strategies.matrix import Matrix
+from jdbench.verification.witnesses import Witness
+
+witness = Witness(matrix=Matrix(J=torch.tensor([[3.602879701896397e+16]], dtype=torch.float64), kind='tiny or huge row'), seed=0)
+call = Call(resolve('torchjd.aggregation:IMTLG').aggregator, torch.float32)
+J = witness.matrix.J
+print("J =", J.tolist(), " A(J) =", call(J, witness.seed).tolist())
+finding = PROPERTIES['identity-for-one-row'].check(call, witness)
+print("margin", finding.margin, "tolerance", finding.tolerance, "violated", finding.violated)
+raise SystemExit(0 if finding.violated else 1)

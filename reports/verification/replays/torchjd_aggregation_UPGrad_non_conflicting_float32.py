@@ -1,0 +1,20 @@
+"""torchjd.aggregation:UPGrad is not non-conflicting: 0 ≤ J·A(J) for every J ([JD] Definition 1)
+
+confirmed in rational arithmetic, margin -0.000219; [JD]'s UPGrad keeps it here: a fault of this implementation, or another definition under the name, 1.8e+03 ulps off
+"""
+
+import torch
+
+from jdbench.aggregator import resolve
+from jdbench.verification.calls import Call
+from jdbench.verification.properties import PROPERTIES
+from jdbench.verification.strategies.matrix import Matrix
+from jdbench.verification.witnesses import Witness
+
+witness = Witness(matrix=Matrix(J=torch.tensor([[-1.0], [2.0]], dtype=torch.float64), kind='any shape'), seed=0)
+call = Call(resolve('torchjd.aggregation:UPGrad').aggregator, torch.float32)
+J = witness.matrix.J
+print("J =", J.tolist(), " A(J) =", call(J, witness.seed).tolist())
+finding = PROPERTIES['non-conflicting'].check(call, witness)
+print("margin", finding.margin, "tolerance", finding.tolerance, "violated", finding.violated)
+raise SystemExit(0 if finding.violated else 1)
