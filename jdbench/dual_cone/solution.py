@@ -7,7 +7,7 @@ from enum import StrEnum
 import torch
 from torch import Tensor
 
-from jdbench.gramian import unit_rows
+from jdbench.gramian import eigen, unit_rows
 from jdbench.shapes import Gramian, WeightRows
 
 ACCURACY = 1e-10
@@ -63,15 +63,20 @@ class Solution:
         """Return the largest residual that the rounding of the Gramian explains, shape ``[..., k]``.
 
         Entries of Ĝ err by ε ≈ 4·m·2⁻⁵². An active set with weights y errs by ε(Σ|yᵢ|)². A row at the distance
-        δ from the span of others can be left out, at the price of a violation δ‖Jᵀu‖, or brought in with
-        weights of 1/δ, at the price ε/δ²: the better of the two is at worst ε^(1/3)‖Jᵀu‖, and ‖Jᵀu‖ ≤ m
-        in unit rows.
+        δ from the span of others violates by at most δ‖Jᵀu‖ if it is left out. Brought in, it gets a weight of
+        1/δ and the others κ times that, with κ its coefficients in their span: the price is εκ²/δ². The better of
+        the two is at worst (εκ²)^(1/3)‖Jᵀu‖, where ‖Jᵀu‖ ≤ m in unit rows, and κ ≤ 1 + √(m/λ) with λ the
+        smallest eigenvalue of Ĝ that is not rounding.
         """
         m = self.gramian.shape[-1]
         eps = torch.finfo(torch.float64).eps
+        _, cosines = unit_rows(self.gramian)
+        values, _, _ = eigen(cosines)
+        smallest = torch.where(values > 0, values, torch.inf).amin(-1)
+        coefficients = 1 + (m / smallest).sqrt()
         _, weights, _ = self._in_unit_rows()
         size = 1 + weights.abs().sum(-1)
-        return m * (4 * m * eps) ** (1 / 3) + 4 * m * eps * size.square()
+        return m * (4 * m * eps * coefficients.square()).pow(1 / 3).unsqueeze(-1) + 4 * m * eps * size.square()
 
     def primal_residual(self) -> Tensor:
         """Return the largest violation of u ≤ w (19a), shape ``[..., k]``."""
