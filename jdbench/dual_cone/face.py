@@ -81,6 +81,7 @@ def minimize(M: npt.NDArray[np.float64], q: npt.NDArray[np.float64], scale: floa
     active, right = face.factor.active, face.factor.right
     face.trial[:] = 0.0
     face.gradient[:] = q
+    m = q.shape[0]
     size = 0.0
     for _ in range(3):  # refined while the residual is more than rounding
         for k in range(p):
@@ -94,7 +95,7 @@ def minimize(M: npt.NDArray[np.float64], q: npt.NDArray[np.float64], scale: floa
         worst = 0.0
         for k in range(p):
             worst = max(worst, abs(face.gradient[active[k]]))
-        if worst <= 4 * EPS * (scale + size):
+        if worst <= 0.5 * m * EPS * (scale + size):
             break
     return size
 

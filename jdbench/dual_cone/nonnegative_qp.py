@@ -1,11 +1,12 @@
-"""The program min ½zᵀMz + qᵀz over z ≥ 0, M positive semi-definite, by a chain of two methods.
+"""The program min ½zᵀMz + qᵀz over z ≥ 0, M positive semi-definite, by a chain of methods.
 
 The dual cone's program (5) is of this form, and so are the minimum-norm point of MGDA and the
 constrained projections of CAGrad: one kernel serves them all.
 
-Each link takes over where the one before gives up or ends with weights so large that their rounding
-could exceed `DOUBT`: `PIVOTING`, the fastest; `WARM`, the method of Lawson & Hanson from the active set of
-the program before; `COLD`, the same from zero, whose guards weigh every column before it enters.
+Each link takes over where the one before gives up or ends with weights so large that their rounding could
+exceed `DOUBT`: `TABLEAU`, for linear terms that are columns of M; `PIVOTING`; `DESCENT`, the method of Lawson
+& Hanson from where pivoting left off; `COLD`, the same from zero, whose guards weigh every column before it
+enters.
 """
 
 import numpy as np
@@ -13,14 +14,18 @@ import numpy.typing as npt
 
 from jdbench.compiled import compiled
 from jdbench.dual_cone.face import Face, empty_face
-from jdbench.dual_cone.factor import EPS
+from jdbench.dual_cone.factor import EPS, factorize
 from jdbench.dual_cone.lawson_hanson import lawson_hanson
 from jdbench.dual_cone.principal_pivoting import principal_pivoting
+from jdbench.dual_cone.tableau import Tableau, fresh_tableau, solve_column
 
-PIVOTING, WARM, COLD = 0, 1, 2
+TABLEAU, PIVOTING, DESCENT, COLD = 0, 1, 2, 3
 
 DOUBT = 1e-10
 """Largest rounding, in units of the square of the scale, with which the quick links are trusted."""
+
+SMALL = 32
+"""Up to this size a tableau beats pivoting where coordinate descent is slow to settle."""
 
 
 @compiled
@@ -39,41 +44,98 @@ def nonnegative_qp(
         The minimiser z ``[m]``, and the number of changes of the active set.
     """
     face = empty_face(q.shape[0])
-    _, changes, _ = continued(M, q, scale, face, 0, PIVOTING)
+    changes, _ = chain(M, q, scale, face, 0, PIVOTING)
     return face.trial, changes
 
 
 @compiled
-def continued(
+def chain(
     M: npt.NDArray[np.float64], q: npt.NDArray[np.float64], scale: float, face: Face, p: int, link: int
-) -> tuple[int, int, int]:
-    """Set ``face.trial`` to the argmin of ½zᵀMz + qᵀz over z ≥ 0, after another program with the same M.
+) -> tuple[int, int]:
+    """Set ``face.trial`` to the argmin of ½zᵀMz + qᵀz over z ≥ 0.
 
     Args:
         M: Positive semi-definite, shape ``[m, m]``.
         q: Linear term, shape ``[m]``.
         scale: Size of the numbers from which q was summed.
-        face: Memory, and the active set of the program before.
+        face: Memory; for `DESCENT` an active set to start from, factorized.
         p: Number of columns active there.
-        link: First link of the chain to try.
+        link: First link to try, `PIVOTING` or later.
 
     Returns:
-        The number of active columns, that of changes of the active set, and the link that solved it.
+        The number of changes of the active set and the link that made the answer.
     """
+    total = 0
     if link == PIVOTING:
         p, changes = principal_pivoting(M, q, scale, face)
-        if changes >= 0 and not _doubtful(face, scale):
-            return p, changes, PIVOTING
-    if link <= WARM:
-        p, changes = lawson_hanson(M, q, scale, face, p)
-        if not _doubtful(face, scale):
-            return p, changes, WARM
-    p, changes = lawson_hanson(M, q, scale, face, 0)
-    return p, changes, COLD
+        if changes >= 0 and not doubtful(face, scale):
+            return changes, PIVOTING
+        total += abs(changes)
+    if link <= DESCENT:
+        _, changes = lawson_hanson(M, q, scale, face, p)
+        total += changes
+        if not doubtful(face, scale):
+            return total, DESCENT
+    _, changes = lawson_hanson(M, q, scale, face, 0)
+    return total + changes, COLD
 
 
 @compiled
-def _doubtful(face: Face, scale: float) -> bool:
-    """Return whether the rounding of M's entries, weighed by the answer, could exceed `DOUBT`."""
+def column_chain(
+    M: npt.NDArray[np.float64], i: int, tableau: Tableau, face: Face, link: int
+) -> tuple[int, int]:
+    """Set ``face.trial`` to the argmin of ½zᵀMz + Mᵢᵀz over z ≥ 0.
+
+    Args:
+        M: Positive semi-definite, shape ``[m, m]``.
+        i: The column that is the linear term.
+        tableau: A tableau of M; made afresh when it fails.
+        face: Memory.
+        link: First link to try.
+
+    Returns:
+        The number of changes of the active set and the link that made the answer.
+    """
+    total = 0
+    if link == TABLEAU:
+        changes = solve_column(M, i, tableau, face)
+        if changes >= 0 and not doubtful(face, 1.0):
+            return changes, TABLEAU
+        total += abs(changes)
+        fresh_tableau(M, tableau)
+    changes, link = chain(M, M[i], 1.0, face, 0, max(link, PIVOTING))
+    return total + changes, link
+
+
+@compiled
+def first_link(M: npt.NDArray[np.float64], face: Face) -> int:
+    """Return the link to begin with for linear terms that are columns of M.
+
+    Args:
+        M: Positive semi-definite, shape ``[m, m]``, diagonal of ones (or zeros).
+        face: Memory.
+
+    Returns:
+        `PIVOTING` where coordinate descent settles soon: columns far from each other's span, or many and
+        independent. `TABLEAU` elsewhere.
+    """
+    m = M.shape[0]
+    for j in range(m):
+        face.factor.active[j] = j
+    least = 0.5 if m <= SMALL else 1e-9
+    return PIVOTING if factorize(M, face.factor, m, least) == m else TABLEAU
+
+
+@compiled
+def doubtful(face: Face, scale: float) -> bool:
+    """Return whether the rounding of M's entries, weighed by the answer, could exceed `DOUBT`.
+
+    Args:
+        face: Holds the answer in ``trial``.
+        scale: Size of the numbers from which q was summed.
+
+    Returns:
+        Whether 4 · 2⁻⁵² · Σzᵢ(Σzᵢ + 2 scale) is more, or NaN.
+    """
     size = np.sum(np.abs(face.trial))
     return not 4 * EPS * size * (size + 2 * scale) <= DOUBT * scale * scale

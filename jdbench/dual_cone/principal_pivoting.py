@@ -48,8 +48,7 @@ def principal_pivoting(
         if inside[j]:
             active[p] = j
             p += 1
-    if factorize(M, face.factor, p, PIVOT) < p:
-        return 0, -1
+    p = factorize_independent(M, face, p)
     changes = p
     fewest = m + 1
     for _ in range(EXCHANGES):
@@ -66,9 +65,7 @@ def principal_pivoting(
         fewest = wrong
         changes += wrong
         p = _exchange(M, face, p, wrong, tolerance)
-        if p < 0:
-            break
-    return 0, -1
+    return p, -1
 
 
 @compiled_sums
@@ -119,11 +116,33 @@ def _exchange(M: npt.NDArray[np.float64], face: Face, p: int, wrong: int, tolera
         p = kept
     for j in range(inside.shape[0]):
         if not inside[j] and face.trial[j] == 0.0 and face.gradient[j] < -tolerance:
+            if not few:
+                active[p] = j
+            elif not append(M, face.factor, p, j, PIVOT):
+                continue
             inside[j] = True
-            if few and not append(M, face.factor, p, j, PIVOT):
-                return -1
-            active[p] = j
             p += 1
-    if not few and factorize(M, face.factor, p, PIVOT) < p:
-        return -1
-    return p
+    return p if few else factorize_independent(M, face, p)
+
+
+@compiled_sums
+def factorize_independent(M: npt.NDArray[np.float64], face: Face, p: int) -> int:
+    """Factorize the active columns and leave out those that depend on the ones before.
+
+    Args:
+        M: Positive semi-definite, shape ``[m, m]``.
+        face: Its ``factor.active`` and ``inside`` say which columns; changed in place.
+        p: Their number.
+
+    Returns:
+        The number of active columns.
+    """
+    active = face.factor.active
+    kept = factorize(M, face.factor, p, PIVOT)
+    for k in range(kept, p):
+        j = active[k]
+        if append(M, face.factor, kept, j, PIVOT):
+            kept += 1
+        else:
+            face.inside[j] = False
+    return kept

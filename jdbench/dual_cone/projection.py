@@ -1,9 +1,11 @@
 """The program of Proposition 1, min vᵀGv over v ≥ u, by any solver: unit rows in, weights out ([JD] eq. 5)."""
 
+import math
+
 import torch
 from torch import Tensor
 
-from jdbench.dual_cone.solution import Solution, Status
+from jdbench.dual_cone.solution import ACCURACY, Solution, Status
 from jdbench.dual_cone.solvers import qpsolvers_backend
 from jdbench.dual_cone.solvers.active_set import active_set
 from jdbench.errors import InputError, NonFiniteError, SolverError, unknown_name
@@ -18,7 +20,7 @@ def available_solvers() -> list[str]:
     return [ACTIVE_SET, *qpsolvers_backend.installed()]
 
 
-def solve(G: Gramian, U: WeightRows, solver: str = ACTIVE_SET) -> Solution:
+def solve(G: Gramian, U: WeightRows, solver: str = ACTIVE_SET, start: WeightRows | None = None) -> Solution:
     """Return W with rows argmin of vᵀGv over v ≥ u, and its residuals ([JD] eq. 5, Lemma 4).
 
     The program is solved in unit rows, y = Dw with D the row norms, and scaled back: the dual cone does
@@ -29,6 +31,8 @@ def solve(G: Gramian, U: WeightRows, solver: str = ACTIVE_SET) -> Solution:
         G: Gramian, shape ``[..., m, m]``, any positive semi-definite matrix.
         U: Bounds, shape ``[..., k, m]``: k programs for each Gramian.
         solver: A name out of `available_solvers()`. All of them run on the CPU.
+        start: Weights near the answer, shape of the answer: those of the step before, say. They change the
+            time that `active-set` takes, and which of several answers it finds where G is singular.
 
     Returns:
         The solution, weights in float64 on the device of G. A solver that fails gives a status, not an
@@ -39,42 +43,14 @@ def solve(G: Gramian, U: WeightRows, solver: str = ACTIVE_SET) -> Solution:
         NonFiniteError: G or U holds NaN or infinity.
         UnknownNameError: No such solver here.
     """
-    known = available_solvers()
-    if solver not in known:
-        raise unknown_name("solver", solver, known)
-    G = checked_gramian(G)
-    m = G.shape[-1]
-    if not isinstance(U, Tensor) or U.is_complex():  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InputError(f"U, required a real torch.Tensor, got {type(U).__name__}, convert it first")
-    if U.ndim < 2 or U.shape[-1] != m:
-        raise InputError(
-            f"U, required shape [..., k, {m}] to fit G, got {tuple(U.shape)}, pass one bound a row"
-        )
-    if not bool(torch.isfinite(U).all()):
-        raise NonFiniteError("U, required finite bounds, got NaN or infinity, look at the preferences")
-    try:
-        batch = torch.broadcast_shapes(G.shape[:-2], U.shape[:-2])
-    except RuntimeError as error:
-        raise InputError(
-            f"U, required leading dimensions that broadcast with those of G, {tuple(G.shape[:-2])}, got "
-            f"{tuple(U.shape[:-2])}, pass one set of bounds a Gramian or one for all"
-        ) from error
-    U = U.detach().to(G).expand(*batch, *U.shape[-2:])
-    norms, cosines = unit_rows(G)
-    norms = norms.unsqueeze(-2)
-    bounds = U * norms
-    scale = bounds.abs().amax(-1, keepdim=True)
-    scale = torch.where(scale > 0, scale, 1.0)
-    flat_bounds = (bounds / scale).reshape(-1, *U.shape[-2:]).contiguous().cpu().numpy()
-    flat_cosines = cosines.expand(*batch, m, m).reshape(-1, m, m).contiguous().cpu().numpy()
+    if solver != ACTIVE_SET and solver not in available_solvers():
+        raise unknown_name("solver", solver, available_solvers())
+    G, U, batch = _checked(G, U)
     if solver == ACTIVE_SET:
-        flat, iterations = active_set(flat_cosines, flat_bounds)
+        weights, iterations, _ = _by_active_set(G, U, batch, start)
     else:
-        flat, iterations = qpsolvers_backend.quadratic_program(flat_cosines, flat_bounds, solver), -1
-    shift = torch.from_numpy(flat - flat_bounds).to(G.device).reshape(U.shape) * scale
-    # w = u + (y - û)/d rather than y/d: a weight at its bound is then that bound, bit for bit.
-    weights = U + torch.where(norms > 0, shift / norms, 0.0)
-    return Solution(G, U, weights, iterations, solver)
+        weights, iterations = _by_backend(G, U.expand(*batch, *U.shape[-2:]), solver), -1
+    return Solution(G, U.expand(*batch, *U.shape[-2:]), weights, iterations, solver)
 
 
 def project_weights(G: Gramian, U: WeightRows) -> WeightRows:
@@ -94,13 +70,79 @@ def project_weights(G: Gramian, U: WeightRows) -> WeightRows:
         NonFiniteError: G or U holds NaN or infinity.
         SolverError: The solver ended with residuals that no rounding explains.
     """
-    solution = solve(G, U)
-    if solution.status is not Status.SOLVED:
+    G, U, batch = _checked(G, U)
+    weights, iterations, worst = _by_active_set(G, U, batch, None)
+    if not worst <= ACCURACY:
+        solution = Solution(G, U.expand(*batch, *U.shape[-2:]), weights, iterations, ACTIVE_SET)
         excess = solution.residual() / solution.rounding_limit()
-        if not bool((excess <= 1).all()):
+        if solution.status is not Status.SOLVED and not bool((excess <= 1).all()):
             raise SolverError(
                 f"residual={float(excess.max()):.2g} times its rounding, required at most 1, got status "
                 f"{solution.status} after {solution.iterations} iterations, check that G is positive "
                 "semi-definite"
             )
-    return solution.weights
+    return weights
+
+
+def _checked(G: Gramian, U: WeightRows) -> tuple[Gramian, WeightRows, torch.Size]:
+    """Return both in float64 on the device of G, and their leading dimensions broadcast."""
+    G = checked_gramian(G)
+    m = G.shape[-1]
+    if not isinstance(U, Tensor) or U.is_complex():  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InputError(f"U, required a real torch.Tensor, got {type(U).__name__}, convert it first")
+    if U.ndim < 2 or U.shape[-1] != m:
+        raise InputError(
+            f"U, required shape [..., k, {m}] to fit G, got {tuple(U.shape)}, pass one bound a row"
+        )
+    U = U.detach().to(G)
+    # A sum is finite only if its terms are; the other way round it may overflow.
+    if not math.isfinite(float(U.sum())) and not bool(torch.isfinite(U).all()):
+        raise NonFiniteError("U, required finite bounds, got NaN or infinity, look at the preferences")
+    if U.ndim == 2:
+        return G, U, G.shape[:-2]
+    try:
+        return G, U, torch.broadcast_shapes(G.shape[:-2], U.shape[:-2])
+    except RuntimeError as error:
+        raise InputError(
+            f"U, required leading dimensions that broadcast with those of G, {tuple(G.shape[:-2])}, got "
+            f"{tuple(U.shape[:-2])}, pass one set of bounds a Gramian or one for all"
+        ) from error
+
+
+def _by_active_set(
+    G: Gramian, U: WeightRows, batch: torch.Size, start: WeightRows | None
+) -> tuple[WeightRows, int, float]:
+    """Return the weights, the most changes of an active set and the largest residual."""
+    k, m = U.shape[-2:]
+    shape = (*batch, k, m)
+    if U.ndim > 2:
+        G, U = G.expand(*batch, m, m), U.expand(shape)
+    if start is not None:
+        if start.shape != shape:
+            raise InputError(
+                f"start, required shape {shape} of the answer, got {tuple(start.shape)}, pass earlier weights"
+            )
+        start = start.detach().to(G)
+    flat, residuals, changes = active_set(
+        G.cpu().contiguous().numpy().reshape(-1, m, m),
+        U.cpu().contiguous().numpy().reshape(-1, k, m),
+        None if start is None else start.cpu().contiguous().numpy().reshape(-1, k, m),
+    )
+    weights = torch.from_numpy(flat.reshape(shape)).to(G.device)
+    return weights, changes, float(residuals.max()) if residuals.size else 0.0
+
+
+def _by_backend(G: Gramian, U: WeightRows, solver: str) -> WeightRows:
+    """Return the weights that a backend of qpsolvers finds, NaN where it finds none."""
+    m = G.shape[-1]
+    norms, cosines = unit_rows(G)
+    norms = norms.unsqueeze(-2)
+    bounds = U * norms
+    scale = bounds.abs().amax(-1, keepdim=True)
+    scale = torch.where(scale > 0, scale, 1.0)
+    flat_bounds = (bounds / scale).reshape(-1, *U.shape[-2:]).contiguous().cpu().numpy()
+    flat_cosines = cosines.expand(*U.shape[:-2], m, m).reshape(-1, m, m).contiguous().cpu().numpy()
+    flat = qpsolvers_backend.quadratic_program(flat_cosines, flat_bounds, solver)
+    shift = torch.from_numpy(flat - flat_bounds).to(G.device).reshape(U.shape) * scale
+    # w = u + (y - û)/d rather than y/d: a weight at its bound is then that bound, bit for bit.
+    return U + torch.where(norms > 0, shift / norms, 0.0)
