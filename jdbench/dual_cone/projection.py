@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -70,7 +72,24 @@ def project_weights(G: Gramian, U: WeightRows) -> WeightRows:
         NonFiniteError: G or U holds NaN or infinity.
         SolverError: The solver ended with residuals that no rounding explains.
     """
-    G, U, batch = _checked(G, U)
+    return projected(*_checked(G, U))
+
+
+def projected(G: Gramian, U: WeightRows, batch: torch.Size | None = None) -> WeightRows:
+    """Return what `project_weights` returns, without a look at the arguments.
+
+    Args:
+        G: Gramian, shape ``[..., m, m]``, out of `checked_gramian`.
+        U: Bounds, shape ``[..., k, m]``, finite, float64, on the device of G.
+        batch: The leading dimensions of both, broadcast; those of G by default.
+
+    Returns:
+        Weights, shape ``[..., k, m]``, float64.
+
+    Raises:
+        SolverError: The solver ended with residuals that no rounding explains.
+    """
+    batch = G.shape[:-2] if batch is None else batch
     weights, iterations, worst = _by_active_set(G, U, batch, None)
     if not worst <= ACCURACY:
         solution = Solution(G, U.expand(*batch, *U.shape[-2:]), weights, iterations, ACTIVE_SET)
@@ -123,13 +142,14 @@ def _by_active_set(
                 f"start, required shape {shape} of the answer, got {tuple(start.shape)}, pass earlier weights"
             )
         start = start.detach().to(G)
-    flat, residuals, changes = active_set(
-        G.cpu().contiguous().numpy().reshape(-1, m, m),
-        U.cpu().contiguous().numpy().reshape(-1, k, m),
-        None if start is None else start.cpu().contiguous().numpy().reshape(-1, k, m),
-    )
-    weights = torch.from_numpy(flat.reshape(shape)).to(G.device)
-    return weights, changes, float(residuals.max()) if residuals.size else 0.0
+    flat, changes, worst = active_set(_flat(G), _flat(U), None if start is None else _flat(start))
+    weights = torch.from_numpy(flat.reshape(shape))
+    return weights if G.is_cpu else weights.to(G.device), changes, worst
+
+
+def _flat(T: Tensor) -> npt.NDArray[np.float64]:
+    """Return a contiguous array on the CPU with the leading dimensions made one."""
+    return np.ascontiguousarray(T.numpy(force=True).reshape(-1, *T.shape[-2:]))
 
 
 def _by_backend(G: Gramian, U: WeightRows, solver: str) -> WeightRows:

@@ -52,11 +52,11 @@ def checked_gramian(G: Gramian) -> Gramian:
     if G.ndim < 2 or G.shape[-1] != G.shape[-2] or G.shape[-1] < 1:
         raise InputError(f"G, required shape [..., m, m] with m ≥ 1, got {tuple(G.shape)}, pass G = JJᵀ")
     half_precision = 1 + torch.finfo(G.dtype).eps ** 0.5
-    G = G.detach().to(torch.float64)
-    if G.is_cpu and G.is_contiguous():
-        m = G.shape[-1]
-        if _is_sound(G.numpy().reshape(-1, m, m), half_precision):
-            return G
+    G = G.detach()
+    if G.dtype != torch.float64:
+        G = G.to(torch.float64)
+    if G.is_cpu and _is_sound(G.numpy().reshape(-1, *G.shape[-2:]), half_precision):
+        return G
     if not bool(torch.isfinite(G).all()):
         kind = "NaN" if bool(torch.isnan(G).any()) else "infinity"
         where = [int(i) for i in (~torch.isfinite(G)).nonzero()[0]]

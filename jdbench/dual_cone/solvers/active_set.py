@@ -21,8 +21,10 @@ WORTH_A_THREAD = 2_000_000
 
 Array = npt.NDArray[np.float64]
 
+NOWHERE: Array = np.empty((0, 0, 0))
 
-def active_set(G: Array, U: Array, start: Array | None, link: int = TABLEAU) -> tuple[Array, Array, int]:
+
+def active_set(G: Array, U: Array, start: Array | None, link: int = TABLEAU) -> tuple[Array, int, float]:
     """Return W with rows argmin of vᵀGv over v ≥ u for each Gramian and each of its bounds.
 
     Gramians are shared out among ``torch.get_num_threads()`` threads; the answer does not depend on how many.
@@ -34,32 +36,34 @@ def active_set(G: Array, U: Array, start: Array | None, link: int = TABLEAU) -> 
         link: First link of the chain in `nonnegative_qp` that may be tried.
 
     Returns:
-        Weights ``[b, k, m]``; the largest residual of each, ``[b, k]``, as `Solution` defines it; the most
-        changes of the active set that one program took.
+        Weights ``[b, k, m]``, the most changes of the active set that one program took, and the largest
+        residual, as `Solution` defines it, NaN if one is.
     """
     b, k, m = len(G), U.shape[1], U.shape[2]
     W = np.empty((b, k, m))
-    residuals = np.empty((b, k))
-    begin = np.empty((0, 0, 0)) if start is None else start
-    shares = min(torch.get_num_threads(), b, b * k * m * m // WORTH_A_THREAD)
-    if shares <= 1:
-        return W, residuals, _solve(G, U, begin, W, residuals, link)
+    begin = NOWHERE if start is None else start
+    shares = min(b * k * m * m // WORTH_A_THREAD, b)
+    shares = min(shares, torch.get_num_threads()) if shares > 1 else 1
+    if shares == 1:
+        return W, *_solve(G, U, begin, W, link)
 
-    def part(share: int) -> int:
+    def part(share: int) -> tuple[int, float]:
         s = slice(b * share // shares, b * (share + 1) // shares)
-        return _solve(G[s], U if len(U) == 1 else U[s], begin[s], W[s], residuals[s], link)
+        return _solve(G[s], U if len(U) == 1 else U[s], begin[s], W[s], link)
 
     # A pool of its own for each call: one kept alive would be dead in a forked process.
     with ThreadPoolExecutor(shares) as pool:
-        return W, residuals, max(pool.map(part, range(shares)))
+        changes, residuals = zip(*pool.map(part, range(shares)), strict=True)
+    return W, max(changes), float(np.max(residuals))
 
 
 @compiled
-def _solve(G: Array, U: Array, start: Array, W: Array, residuals: Array, link: int) -> int:
-    """Fill W and the residuals, and return the most changes of the active set."""
+def _solve(G: Array, U: Array, start: Array, W: Array, link: int) -> tuple[int, float]:
+    """Fill W, and return the most changes of the active set and the largest residual."""
     b, k, m = W.shape
     face, tableau, C, d, u = empty_face(m), empty_tableau(m), np.empty((m, m)), np.empty(m), np.empty(m)
     most = 0
+    worst = 0.0
     for g in range(b):
         _unit_rows(G[g], d, face.gradient, C)
         first = -1
@@ -82,8 +86,10 @@ def _solve(G: Array, U: Array, start: Array, W: Array, residuals: Array, link: i
             for i in range(m):
                 # A weight at its bound is that bound, bit for bit.
                 W[g, row, i] = bound[i] + (face.trial[i] * scale / d[i] if d[i] > 0.0 else 0.0)
-            residuals[g, row] = _residual(C, d, scale, bound, W[g, row], face.gradient)
-    return most
+            residual = _residual(C, d, scale, bound, W[g, row], face.gradient)
+            if not residual <= worst and worst == worst:  # noqa: PLR0124  a NaN stays
+                worst = residual
+    return most, worst
 
 
 @compiled
