@@ -121,8 +121,10 @@ def batches(budget: float) -> None:
     ours.weights(G)
     calls = {"jdbench": lambda: ours.weights(G), "torchjd": lambda: [theirs(g) for g in G]}
     times = seconds(calls, budget)
-    print(f"batch of 256, m=8: {times['jdbench'] * 1e3:.3f} ms, TorchJD {times['torchjd'] * 1e3:.1f} ms, "
-          f"ratio {times['torchjd'] / times['jdbench']:.0f}")
+    print(
+        f"batch of 256, m=8: {times['jdbench'] * 1e3:.3f} ms, TorchJD {times['torchjd'] * 1e3:.1f} ms, "
+        f"ratio {times['torchjd'] / times['jdbench']:.0f}"
+    )
 
 
 def main() -> None:
@@ -135,8 +137,11 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    print(f"{'family':16} {'m':>4} " + " ".join(f"{n + ' ms':>12} {'residual':>8}" for n in ("jdbench", "torchjd", *BACKENDS))
-          + f" {'/torchjd':>9} {'/fastest':>9}")
+    print(
+        f"{'family':16} {'m':>4} "
+        + " ".join(f"{n + ' ms':>12} {'residual':>8}" for n in ("jdbench", "torchjd", *BACKENDS))
+        + f" {'/torchjd':>9} {'/fastest':>9}"
+    )
     for family in FAMILIES:
         if not family.startswith(tuple(arguments.families.split(","))):
             continue
@@ -147,8 +152,12 @@ def main() -> None:
                 row = measure(family, m, seed, arguments.budget)
                 mine = row["jdbench"][0]
                 usable = [t for name, (t, r) in row.items() if name in BACKENDS and r <= USABLE]
-                print(f"{family:16} {m:4} " + " ".join(f"{t * 1e3:12.3f} {r:8.0e}" for t, r in row.values())
-                      + f" {row['torchjd'][0] / mine:9.1f} {min(usable, default=np.nan) / mine:9.1f}", flush=True)
+                print(
+                    f"{family:16} {m:4} "
+                    + " ".join(f"{t * 1e3:12.3f} {r:8.0e}" for t, r in row.values())
+                    + f" {row['torchjd'][0] / mine:9.1f} {min(usable, default=np.nan) / mine:9.1f}",
+                    flush=True,
+                )
     batches(arguments.budget)
 
 

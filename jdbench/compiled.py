@@ -36,7 +36,9 @@ def compiled_sums(function: Callable[P, R]) -> Callable[P, R]:
     """
     return cast(
         "Callable[P, R]",
-        numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})(function),
+        numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})(
+            function
+        ),
     )
 
 

@@ -10,19 +10,21 @@ from torch import Tensor
 from jdbench.dual_cone.solution import ACCURACY, Solution, Status
 from jdbench.dual_cone.solvers import qpsolvers_backend
 from jdbench.dual_cone.solvers.active_set import active_set
+from jdbench.dual_cone.solvers.batched import EXCHANGES, GUESSES, SETTLED, batched
 from jdbench.errors import InputError, NonFiniteError, SolverError, unknown_name
-from jdbench.gramian import checked_gramian, unit_rows
+from jdbench.gramian import as_gramian, checked_gramian, soundness, unit_rows
 from jdbench.shapes import Gramian, WeightRows
 
 ACTIVE_SET = "active-set"
+BATCHED = "batched"
 
 
 def available_solvers() -> list[str]:
     """Return the names that `solve` accepts here: ours, then those qpsolvers finds installed."""
-    return [ACTIVE_SET, *qpsolvers_backend.installed()]
+    return [ACTIVE_SET, BATCHED, *qpsolvers_backend.installed()]
 
 
-def solve(G: Gramian, U: WeightRows, solver: str = ACTIVE_SET, start: WeightRows | None = None) -> Solution:
+def solve(G: Gramian, U: WeightRows, solver: str | None = None, start: WeightRows | None = None) -> Solution:
     """Return W with rows argmin of vᵀGv over v ≥ u, and its residuals ([JD] eq. 5, Lemma 4).
 
     The program is solved in unit rows, y = Dw with D the row norms, and scaled back: the dual cone does
@@ -32,9 +34,12 @@ def solve(G: Gramian, U: WeightRows, solver: str = ACTIVE_SET, start: WeightRows
     Args:
         G: Gramian, shape ``[..., m, m]``, any positive semi-definite matrix.
         U: Bounds, shape ``[..., k, m]``: k programs for each Gramian.
-        solver: A name out of `available_solvers()`. All of them run on the CPU.
+        solver: A name out of `available_solvers()`; by default ``active-set``, which runs on the CPU, for
+            tensors there, and ``batched``, which runs on any device, elsewhere. The programs that ``batched``
+            does not settle go to ``active-set``; for the answer to that, and for errors, it waits for the
+            device once. All others run on the CPU.
         start: Weights near the answer, shape of the answer: those of the step before, say. They change the
-            time that `active-set` takes, and which of several answers it finds where G is singular.
+            time that ``active-set`` takes, and which of several answers it finds where G is singular.
 
     Returns:
         The solution, weights in float64 on the device of G. A solver that fails gives a status, not an
@@ -45,14 +50,9 @@ def solve(G: Gramian, U: WeightRows, solver: str = ACTIVE_SET, start: WeightRows
         NonFiniteError: G or U holds NaN or infinity.
         UnknownNameError: No such solver here.
     """
-    if solver != ACTIVE_SET and solver not in available_solvers():
-        raise unknown_name("solver", solver, available_solvers())
-    G, U, batch = _checked(G, U)
-    if solver == ACTIVE_SET:
-        weights, iterations, _ = _by_active_set(G, U, batch, start)
-    else:
-        weights, iterations = _by_backend(G, U.expand(*batch, *U.shape[-2:]), solver), -1
-    return Solution(G, U.expand(*batch, *U.shape[-2:]), weights, iterations, solver)
+    if solver not in {None, ACTIVE_SET, BATCHED} and solver not in available_solvers():
+        raise unknown_name("solver", str(solver), available_solvers())
+    return _solve(G, U, solver, start)[0]
 
 
 def project_weights(G: Gramian, U: WeightRows) -> WeightRows:
@@ -72,40 +72,50 @@ def project_weights(G: Gramian, U: WeightRows) -> WeightRows:
         NonFiniteError: G or U holds NaN or infinity.
         SolverError: The solver ended with residuals that no rounding explains.
     """
-    return projected(*_checked(G, U))
-
-
-def projected(G: Gramian, U: WeightRows, batch: torch.Size | None = None) -> WeightRows:
-    """Return what `project_weights` returns, without a look at the arguments.
-
-    Args:
-        G: Gramian, shape ``[..., m, m]``, out of `checked_gramian`.
-        U: Bounds, shape ``[..., k, m]``, finite, float64, on the device of G.
-        batch: The leading dimensions of both, broadcast; those of G by default.
-
-    Returns:
-        Weights, shape ``[..., k, m]``, float64.
-
-    Raises:
-        SolverError: The solver ended with residuals that no rounding explains.
-    """
-    batch = G.shape[:-2] if batch is None else batch
-    weights, iterations, worst = _by_active_set(G, U, batch, None)
-    if not worst <= ACCURACY:
-        solution = Solution(G, U.expand(*batch, *U.shape[-2:]), weights, iterations, ACTIVE_SET)
+    solution, worst = _solve(G, U, None, None)
+    if not worst <= ACCURACY and solution.status is not Status.SOLVED:
         excess = solution.residual() / solution.rounding_limit()
-        if solution.status is not Status.SOLVED and not bool((excess <= 1).all()):
+        if not bool((excess <= 1).all()):
             raise SolverError(
                 f"residual={float(excess.max()):.2g} times its rounding, required at most 1, got status "
                 f"{solution.status} after {solution.iterations} iterations, check that G is positive "
                 "semi-definite"
             )
-    return weights
+    return solution.weights
 
 
-def _checked(G: Gramian, U: WeightRows) -> tuple[Gramian, WeightRows, torch.Size]:
-    """Return both in float64 on the device of G, and their leading dimensions broadcast."""
-    G = checked_gramian(G)
+def _solve(G: Gramian, U: WeightRows, solver: str | None, start: WeightRows | None) -> tuple[Solution, float]:
+    """Return the solution, and its largest residual as far as it is known."""
+    original, G = G, as_gramian(G)
+    U, batch = _checked_bounds(G, U)
+    k, m = U.shape[-2:]
+    shape = (*batch, k, m)
+    if start is not None and start.shape != shape:
+        raise InputError(
+            f"start, required shape {shape} of the answer, got {tuple(start.shape)}, pass earlier weights"
+        )
+    if solver == BATCHED or (solver is None and not G.is_cpu):
+        weights, iterations, worst = _by_batched(original, G, U.expand(shape), start)
+        return Solution(G, U.expand(shape), weights, iterations, BATCHED), worst
+    G = checked_gramian(original)
+    if solver not in {None, ACTIVE_SET}:
+        _check_finite(U)
+        weights = _by_backend(G, U.expand(shape), str(solver))
+        return Solution(G, U.expand(shape), weights, -1, str(solver)), math.nan
+    if U.ndim == 2:
+        flat = _flat(G), _flat(U)
+    else:
+        flat = _flat(G.expand(*batch, m, m)), _flat(U.expand(shape))
+    W, iterations, worst = active_set(*flat, None if start is None else _flat(start.to(torch.float64)))
+    if not worst <= ACCURACY:
+        _check_finite(U)
+    weights = torch.from_numpy(W.reshape(shape))
+    weights = weights if G.is_cpu else weights.to(G.device)
+    return Solution(G, U if U.shape == shape else U.expand(shape), weights, iterations, ACTIVE_SET), worst
+
+
+def _checked_bounds(G: Gramian, U: WeightRows) -> tuple[WeightRows, torch.Size]:
+    """Return the bounds in float64 on the device of G, and the leading dimensions of both broadcast."""
     m = G.shape[-1]
     if not isinstance(U, Tensor) or U.is_complex():  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InputError(f"U, required a real torch.Tensor, got {type(U).__name__}, convert it first")
@@ -114,13 +124,10 @@ def _checked(G: Gramian, U: WeightRows) -> tuple[Gramian, WeightRows, torch.Size
             f"U, required shape [..., k, {m}] to fit G, got {tuple(U.shape)}, pass one bound a row"
         )
     U = U.detach().to(G)
-    # A sum is finite only if its terms are; the other way round it may overflow.
-    if not math.isfinite(float(U.sum())) and not bool(torch.isfinite(U).all()):
-        raise NonFiniteError("U, required finite bounds, got NaN or infinity, look at the preferences")
     if U.ndim == 2:
-        return G, U, G.shape[:-2]
+        return U, G.shape[:-2]
     try:
-        return G, U, torch.broadcast_shapes(G.shape[:-2], U.shape[:-2])
+        return U, torch.broadcast_shapes(G.shape[:-2], U.shape[:-2])
     except RuntimeError as error:
         raise InputError(
             f"U, required leading dimensions that broadcast with those of G, {tuple(G.shape[:-2])}, got "
@@ -128,23 +135,43 @@ def _checked(G: Gramian, U: WeightRows) -> tuple[Gramian, WeightRows, torch.Size
         ) from error
 
 
-def _by_active_set(
-    G: Gramian, U: WeightRows, batch: torch.Size, start: WeightRows | None
+def _check_finite(U: WeightRows) -> None:
+    if not bool(torch.isfinite(U).all()):
+        raise NonFiniteError("U, required finite bounds, got NaN or infinity, look at the preferences")
+
+
+def _by_batched(
+    original: Gramian, G: Gramian, U: WeightRows, start: WeightRows | None
 ) -> tuple[WeightRows, int, float]:
-    """Return the weights, the most changes of an active set and the largest residual."""
+    """Return weights by the batched solver; Gramians that it does not settle go to the CPU."""
     k, m = U.shape[-2:]
-    shape = (*batch, k, m)
-    if U.ndim > 2:
-        G, U = G.expand(*batch, m, m), U.expand(shape)
-    if start is not None:
-        if start.shape != shape:
-            raise InputError(
-                f"start, required shape {shape} of the answer, got {tuple(start.shape)}, pass earlier weights"
-            )
-        start = start.detach().to(G)
-    flat, changes, worst = active_set(_flat(G), _flat(U), None if start is None else _flat(start))
-    weights = torch.from_numpy(flat.reshape(shape))
-    return weights if G.is_cpu else weights.to(G.device), changes, worst
+    G = G.expand(*U.shape[:-2], m, m).reshape(-1, m, m)
+    flat = U.reshape(-1, k, m)
+    norms, cosines = unit_rows(G)
+    norms = norms.unsqueeze(-2)
+    bounds, scale = _scaled(flat * norms)
+    y, status = batched(cosines, bounds)
+    weights = flat + torch.where(norms > 0, (y - bounds) * scale / norms, 0.0)
+    fine = torch.stack([soundness(original), torch.isfinite(U).all()])
+    flags = torch.cat([fine, (status == SETTLED).all(-1)]).tolist()  # here it waits for the device
+    if not flags[0]:
+        checked_gramian(original)
+    if not flags[1]:
+        _check_finite(U)
+    left = [i for i, settled in enumerate(flags[2:]) if not settled]
+    if not left:
+        return weights.reshape(U.shape), GUESSES + EXCHANGES, 0.0
+    begin = None if start is None else _flat(start.to(torch.float64))[left]
+    W, changes, worst = active_set(_flat(G)[left], _flat(flat)[left], begin)
+    weights[left] = torch.from_numpy(W).to(weights.device)
+    return weights.reshape(U.shape), GUESSES + EXCHANGES + changes, worst
+
+
+def _scaled(bounds: WeightRows) -> tuple[WeightRows, Tensor]:
+    """Return bounds over their largest entry, and that."""
+    scale = bounds.abs().amax(-1, keepdim=True)
+    scale = torch.where(scale > 0, scale, 1.0)
+    return bounds / scale, scale
 
 
 def _flat(T: Tensor) -> npt.NDArray[np.float64]:
@@ -157,10 +184,8 @@ def _by_backend(G: Gramian, U: WeightRows, solver: str) -> WeightRows:
     m = G.shape[-1]
     norms, cosines = unit_rows(G)
     norms = norms.unsqueeze(-2)
-    bounds = U * norms
-    scale = bounds.abs().amax(-1, keepdim=True)
-    scale = torch.where(scale > 0, scale, 1.0)
-    flat_bounds = (bounds / scale).reshape(-1, *U.shape[-2:]).contiguous().cpu().numpy()
+    bounds, scale = _scaled(U * norms)
+    flat_bounds = bounds.reshape(-1, *U.shape[-2:]).contiguous().cpu().numpy()
     flat_cosines = cosines.expand(*U.shape[:-2], m, m).reshape(-1, m, m).contiguous().cpu().numpy()
     flat = qpsolvers_backend.quadratic_program(flat_cosines, flat_bounds, solver)
     shift = torch.from_numpy(flat - flat_bounds).to(G.device).reshape(U.shape) * scale

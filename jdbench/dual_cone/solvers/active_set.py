@@ -79,9 +79,7 @@ def _solve(G: Array, U: Array, start: Array, W: Array, link: int) -> tuple[int, 
                     fresh_tableau(C, tableau)
                 changes, _ = column_chain(C, single, tableau, face, first)
             else:
-                changes, _ = chain(
-                    C, _linear_term(C, u), np.sum(np.abs(u)), face, 0, max(link, PIVOTING)
-                )
+                changes, _ = chain(C, _linear_term(C, u), np.sum(np.abs(u)), face, 0, max(link, PIVOTING))
             most = max(most, changes)
             for i in range(m):
                 # A weight at its bound is that bound, bit for bit.
