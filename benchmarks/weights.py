@@ -31,6 +31,7 @@ USABLE = 1e-4
 
 
 def draw(*shape: int, seed: int) -> Tensor:
+    """Return standard normal numbers."""
     return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 

@@ -90,7 +90,7 @@ def minimize(M: npt.NDArray[np.float64], q: npt.NDArray[np.float64], scale: floa
         size = 0.0
         for k in range(p):
             face.trial[active[k]] += right[k]
-            size += abs(face.trial[active[k]])
+            size += float(abs(face.trial[active[k]]))
         set_gradient(M, q, face, p)
         worst = 0.0
         for k in range(p):

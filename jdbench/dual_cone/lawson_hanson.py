@@ -103,7 +103,7 @@ def _enter(
 def _descend(
     M: npt.NDArray[np.float64], q: npt.NDArray[np.float64], scale: float, face: Face, p: int, size: float
 ) -> tuple[int, int, float]:
-    """Move from z towards the minimiser on the face, dropping the columns that reach zero, until it is there."""
+    """Move from z to the minimiser on the face, dropping the columns that reach zero on the way."""
     z, trial, active = face.z, face.trial, face.factor.active
     dropped = 0
     while True:

@@ -102,11 +102,9 @@ def _solve(G: Gramian, U: WeightRows, solver: str | None, start: WeightRows | No
         _check_finite(U)
         weights = _by_backend(G, U.expand(shape), str(solver))
         return Solution(G, U.expand(shape), weights, -1, str(solver)), math.nan
-    if U.ndim == 2:
-        flat = _flat(G), _flat(U)
-    else:
-        flat = _flat(G.expand(*batch, m, m)), _flat(U.expand(shape))
-    W, iterations, worst = active_set(*flat, None if start is None else _flat(start.to(torch.float64)))
+    flat = (G, U) if U.ndim == 2 else (G.expand(*batch, m, m), U.expand(shape))
+    near = None if start is None else _flat(start.to(torch.float64))
+    W, iterations, worst = active_set(_flat(flat[0]), _flat(flat[1]), near)
     if not worst <= ACCURACY:
         _check_finite(U)
     weights = torch.from_numpy(W.reshape(shape))

@@ -64,8 +64,8 @@ class Solution:
 
         Entries of Ĝ err by ε ≈ 4·m·2⁻⁵². An active set with weights y errs by ε(Σ|yᵢ|)². A row at the distance
         δ from the span of others violates by at most δ‖Jᵀu‖ if it is left out. Brought in, it gets a weight of
-        1/δ and the others κ times that, with κ its coefficients in their span: the price is εκ²/δ². The better of
-        the two is at worst (εκ²)^(1/3)‖Jᵀu‖, where ‖Jᵀu‖ ≤ m in unit rows, and κ ≤ 1 + √(m/λ) with λ the
+        1/δ and the others κ times that, with κ its coefficients in their span: the price is εκ²/δ². The better
+        of the two is at worst (εκ²)^(1/3)‖Jᵀu‖, where ‖Jᵀu‖ ≤ m in unit rows, and κ ≤ 1 + √(m/λ) with λ the
         smallest eigenvalue of Ĝ that is not rounding.
         """
         m = self.gramian.shape[-1]

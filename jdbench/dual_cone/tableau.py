@@ -1,4 +1,4 @@
-"""The programs min ½zᵀMz + Mᵢᵀz over z ≥ 0 of all columns Mᵢ of M, on one tableau carried from each to the next.
+"""The programs min ½zᵀMz + Mᵢᵀz over z ≥ 0 of all columns Mᵢ of M, on one tableau carried through them.
 
 A tableau is the principal pivot transform of M by its active set A (Cottle, Pang & Stone, *The Linear
 Complementarity Problem*, 1992, section 2.3): its column i holds the minimiser on the face, -M_AA⁻¹M_Ai, and the
@@ -191,14 +191,15 @@ def _verified(M: npt.NDArray[np.float64], i: int, tableau: Tableau, face: Face) 
         worst = 0.0
         for k in range(p):
             worst = max(worst, abs(gradient[active[k]]))
-            size += trial[active[k]]
+            size += float(trial[active[k]])
             if trial[active[k]] <= 0.0:
                 return False
         if worst <= 0.5 * m * EPS * (1.0 + size):
+            lowest = 0.0
             for a in range(m):
-                if not inside[a] and gradient[a] < -rounding(m, 1.0, size):
-                    return False
-            return True
+                if not inside[a]:
+                    lowest = min(lowest, gradient[a])
+            return lowest >= -rounding(m, 1.0, size)
         for k in range(p):
             total = 0.0
             for n in range(p):

@@ -85,7 +85,7 @@ def _solve(G: Array, U: Array, start: Array, W: Array, link: int) -> tuple[int, 
                 # A weight at its bound is that bound, bit for bit.
                 W[g, row, i] = bound[i] + (face.trial[i] * scale / d[i] if d[i] > 0.0 else 0.0)
             residual = _residual(C, d, scale, bound, W[g, row], face.gradient)
-            if not residual <= worst and worst == worst:  # noqa: PLR0124  a NaN stays
+            if not residual <= worst and worst == worst:  # a NaN stays
                 worst = residual
     return most, worst
 
