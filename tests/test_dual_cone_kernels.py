@@ -60,7 +60,7 @@ def test_a_factor_grown_shrunk_and_made_at_once_solves_the_same(m: int) -> None:
     assert factorize(M, whole, p, 0.0) == p
     for factor in (grown, whole):
         factor.right[:p] = 1.0
-        substitute(factor, p)
+        substitute(factor.R, factor.inverse, factor.right, p)
         residual = M[np.ix_(left, left)] @ factor.right[:p] - 1.0
         assert np.abs(residual).max() <= tolerances.gamma(8 * m) * (1 + np.abs(factor.right[:p]).sum())
 

@@ -78,39 +78,48 @@ def minimize(M: npt.NDArray[np.float64], q: npt.NDArray[np.float64], scale: floa
     Returns:
         Σ|trialᵢ|.
     """
-    active, right = face.factor.active, face.factor.right
-    face.trial[:] = 0.0
-    face.gradient[:] = q
+    R, inverse, active, right = face.factor.R, face.factor.inverse, face.factor.active, face.factor.right
+    trial, gradient = face.trial, face.gradient
+    trial[:] = 0.0
+    gradient[:] = q
     m = q.shape[0]
     size = 0.0
     for _ in range(3):  # refined while the residual is more than rounding
         for k in range(p):
-            right[k] = -face.gradient[active[k]]
-        substitute(face.factor, p)
+            right[k] = -gradient[active[k]]
+        substitute(R, inverse, right, p)
         size = 0.0
         for k in range(p):
-            face.trial[active[k]] += right[k]
-            size += float(abs(face.trial[active[k]]))
-        set_gradient(M, q, face, p)
+            trial[active[k]] += right[k]
+            size += float(abs(trial[active[k]]))
+        set_gradient(M, q, active, p, trial, gradient)
         worst = 0.0
         for k in range(p):
-            worst = max(worst, abs(face.gradient[active[k]]))
+            worst = max(worst, abs(gradient[active[k]]))
         if worst <= 0.5 * m * EPS * (scale + size):
             break
     return size
 
 
 @compiled_sums
-def set_gradient(M: npt.NDArray[np.float64], q: npt.NDArray[np.float64], face: Face, p: int) -> None:
-    """Set ``face.gradient`` to M·trial + q.
+def set_gradient(
+    M: npt.NDArray[np.float64],
+    q: npt.NDArray[np.float64],
+    active: npt.NDArray[np.int64],
+    p: int,
+    z: npt.NDArray[np.float64],
+    gradient: npt.NDArray[np.float64],
+) -> None:
+    """Set the gradient to Mz + q.
 
     Args:
         M: Shape ``[m, m]``.
         q: Linear term, shape ``[m]``.
-        face: The face; ``trial`` is zero but on the active columns.
-        p: Number of active columns.
+        active: The active columns, shape ``[m]``: z is zero elsewhere.
+        p: Their number.
+        z: The point, shape ``[m]``.
+        gradient: Changed in place, shape ``[m]``.
     """
-    active, z, gradient = face.factor.active, face.trial, face.gradient
     gradient[:] = q
     m = q.shape[0]
     k = 0

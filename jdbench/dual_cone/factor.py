@@ -153,16 +153,22 @@ def remove(factor: Factor, p: int, position: int) -> None:
 
 
 @compiled_sums
-def substitute(factor: Factor, p: int) -> None:
-    """Solve M_AA x = ``factor.right`` in place.
+def substitute(
+    R: npt.NDArray[np.float64], inverse: npt.NDArray[np.float64], x: npt.NDArray[np.float64], p: int
+) -> None:
+    """Solve RᵀR x = x in place.
+
+    The arrays come one by one: to take them out of a tuple counts references, which costs as much as a small
+    program.
 
     Args:
-        factor: The factor; the first p entries of ``right`` change.
+        R: Triangular factor, shape ``[m, m]``.
+        inverse: Reciprocals of its diagonal, shape ``[m]``.
+        x: Right-hand side, then solution, shape ``[m]``; the first p entries change.
         p: Number of active columns.
     """
-    R, x = factor.R, factor.right
     for k in range(p):
-        value = x[k] * factor.inverse[k]
+        value = x[k] * inverse[k]
         x[k] = value
         for i in range(k + 1, p):
             x[i] -= value * R[k, i]
@@ -170,4 +176,4 @@ def substitute(factor: Factor, p: int) -> None:
         total = 0.0
         for i in range(k + 1, p):
             total += R[k, i] * x[i]
-        x[k] = (x[k] - total) * factor.inverse[k]
+        x[k] = (x[k] - total) * inverse[k]

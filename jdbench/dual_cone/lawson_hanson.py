@@ -60,7 +60,7 @@ def lawson_hanson(
         if face.trial[j] <= 0.0 or 4 * EPS * trial_size * (trial_size + 2 * scale) > -lowest:
             barred[j] = True
             face.trial[:] = z
-            set_gradient(M, q, face, p)
+            set_gradient(M, q, face.factor.active, p, face.trial, gradient)
             continue
         inside[j] = True
         p, dropped, size = _descend(M, q, scale, face, p + 1, trial_size)

@@ -41,10 +41,11 @@ def principal_pivoting(
     """
     _sweep(M, q, face)
     m = q.shape[0]
-    active, inside = face.factor.active, face.inside
+    active, inside, z = face.factor.active, face.inside, face.z
+    trial, gradient = face.trial, face.gradient
     p = 0
     for j in range(m):
-        inside[j] = face.z[j] > 0.0
+        inside[j] = z[j] > 0.0
         if inside[j]:
             active[p] = j
             p += 1
@@ -56,7 +57,7 @@ def principal_pivoting(
         tolerance = rounding(m, scale, size)
         wrong = 0
         for j in range(m):
-            if (face.trial[j] <= 0.0) if inside[j] else (face.gradient[j] < -tolerance):
+            if (trial[j] <= 0.0) if inside[j] else (gradient[j] < -tolerance):
                 wrong += 1
         if wrong == 0:
             return p, changes

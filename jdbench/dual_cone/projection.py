@@ -86,7 +86,7 @@ def project_weights(G: Gramian, U: WeightRows) -> WeightRows:
 
 def _solve(G: Gramian, U: WeightRows, solver: str | None, start: WeightRows | None) -> tuple[Solution, float]:
     """Return the solution, and its largest residual as far as it is known."""
-    original, G = G, as_gramian(G)
+    original, G = G, checked_gramian(G) if isinstance(G, Tensor) and G.is_cpu else as_gramian(G)  # pyright: ignore[reportUnnecessaryIsInstance]
     U, batch = _checked_bounds(G, U)
     k, m = U.shape[-2:]
     shape = (*batch, k, m)
@@ -97,7 +97,7 @@ def _solve(G: Gramian, U: WeightRows, solver: str | None, start: WeightRows | No
     if solver == BATCHED or (solver is None and not G.is_cpu):
         weights, iterations, worst = _by_batched(original, G, U.expand(shape), start)
         return Solution(G, U.expand(shape), weights, iterations, BATCHED), worst
-    G = checked_gramian(original)
+    G = G if G.is_cpu else checked_gramian(original)
     if solver not in {None, ACTIVE_SET}:
         _check_finite(U)
         weights = _by_backend(G, U.expand(shape), str(solver))

@@ -186,7 +186,7 @@ def _verified(M: npt.NDArray[np.float64], i: int, tableau: Tableau, face: Face) 
             active[p] = a
             p += 1
     for _ in range(3):
-        set_gradient(M, M[i], face, p)
+        set_gradient(M, M[i], active, p, trial, gradient)
         size = 0.0
         worst = 0.0
         for k in range(p):
