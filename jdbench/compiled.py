@@ -23,6 +23,25 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     return cast("Callable[P, R]", numba.njit(cache=True, nogil=True)(function))
 
 
+def compiled_sums(function: Callable[P, R]) -> Callable[P, R]:
+    """Return the function compiled as by `compiled`, its sums in an order that suits vector instructions.
+
+    Which order is settled at compilation: the same arguments give the same result.
+
+    Args:
+        function: A function of numpy arrays and scalars in the subset of Python that numba takes.
+
+    Returns:
+        The compiled function, with the same signature.
+    """
+    return cast(
+        "Callable[P, R]",
+        numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})(
+            function
+        ),
+    )
+
+
 def forget_stale_kernels(package: Path) -> None:
     """Delete the cached kernels that are older than the youngest source of a kernel.
 

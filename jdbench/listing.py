@@ -50,7 +50,7 @@ def _aggregators() -> Table:
 def _solvers() -> Table:
     table = _table("solvers of the dual cone", "name", "from")
     for name in available_solvers():
-        table.add_row(name, "jdbench" if name == "active-set" else "qpsolvers")
+        table.add_row(name, "jdbench" if name in {"active-set", "batched"} else "qpsolvers")
     return table
 
 

@@ -9,7 +9,7 @@ from jdbench.aggregators.numbers import checked_number
 from jdbench.aggregators.preferences import checked_preferences, preference_vector
 from jdbench.aggregators.trace_regularization import trace_regularized
 from jdbench.dual_cone import project_weights
-from jdbench.gramian import checked_gramian
+from jdbench.gramian import as_gramian
 from jdbench.shapes import Gramian, Weights
 
 
@@ -44,8 +44,7 @@ class DualProj(GramianAggregator):
         Returns:
             Weights, shape ``[..., m]``, float64.
         """
-        G = checked_gramian(G)
-        bounds = preference_vector(self.preferences, G).unsqueeze(0)
+        bounds = preference_vector(self.preferences, as_gramian(G)).unsqueeze(0)
         return project_weights(trace_regularized(G, self.trace_regularization), bounds).squeeze(-2)
 
     __repr__ = short_repr

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -52,3 +53,26 @@ def preference_vector(preferences: tuple[float, ...] | None, G: Gramian) -> Tens
     if len(preferences) != m:
         raise InputError(f"preferences={preferences}, required {m} numbers, got {len(preferences)}, one a row")
     return torch.tensor(preferences, dtype=G.dtype, device=G.device)
+
+
+def preference_bounds(preferences: tuple[float, ...] | None, G: Gramian) -> Tensor:
+    """Return the bounds pᵢeᵢ of UPGrad's programs ([JD] eq. 5).
+
+    Args:
+        preferences: One number a row, or None for 1/m each.
+        G: Gramian, shape ``[..., m, m]``.
+
+    Returns:
+        Shape ``[m, m]``, dtype and device of G. It is shared between calls: not to be changed.
+
+    Raises:
+        InputError: Their number is not m.
+    """
+    if preferences is None:
+        return _uniform_bounds(G.shape[-1], G.dtype, G.device)
+    return torch.diag(preference_vector(preferences, G))
+
+
+@lru_cache(maxsize=64)
+def _uniform_bounds(m: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.diag(torch.full((m,), 1 / m, dtype=dtype, device=device))

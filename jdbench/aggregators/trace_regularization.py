@@ -2,6 +2,7 @@
 
 import torch
 
+from jdbench.gramian import checked_gramian
 from jdbench.shapes import Gramian
 
 
@@ -13,14 +14,19 @@ def trace_regularized(G: Gramian, rho: float) -> Gramian:
     to row norms: rows with ‖g‖² below ρ·tr(G) lose their protection against conflict.
 
     Args:
-        G: Gramian, shape ``[..., m, m]``, float64.
+        G: Gramian, shape ``[..., m, m]``.
         rho: Share of the trace added to the diagonal, a pure number ≥ 0.
 
     Returns:
-        Gramian, shape ``[..., m, m]``.
+        Gramian, shape ``[..., m, m]``, float64; for ρ = 0 what arrived.
+
+    Raises:
+        InputError: G is no Gramian.
+        NonFiniteError: G holds NaN or infinity.
     """
     if rho == 0:
         return G
+    G = checked_gramian(G)
     # The largest diagonal entry goes first: the trace itself can overflow.
     largest = G.diagonal(dim1=-2, dim2=-1).amax(-1)[..., None, None]
     scaled = G / torch.where(largest > 0, largest, 1.0)

@@ -6,10 +6,10 @@ import torch
 
 from jdbench.aggregator import GramianAggregator, short_repr
 from jdbench.aggregators.numbers import checked_number
-from jdbench.aggregators.preferences import checked_preferences, preference_vector
+from jdbench.aggregators.preferences import checked_preferences, preference_bounds
 from jdbench.aggregators.trace_regularization import trace_regularized
 from jdbench.dual_cone import project_weights
-from jdbench.gramian import checked_gramian
+from jdbench.gramian import as_gramian
 from jdbench.shapes import Gramian, Weights
 
 
@@ -44,8 +44,7 @@ class UPGrad(GramianAggregator):
         Returns:
             Weights, shape ``[..., m]``, float64.
         """
-        G = checked_gramian(G)
-        bounds = torch.diag(preference_vector(self.preferences, G))
+        bounds = preference_bounds(self.preferences, as_gramian(G))
         return project_weights(trace_regularized(G, self.trace_regularization), bounds).sum(-2)
 
     __repr__ = short_repr

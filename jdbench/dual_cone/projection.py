@@ -1,24 +1,30 @@
 """The program of Proposition 1, min vᵀGv over v ≥ u, by any solver: unit rows in, weights out ([JD] eq. 5)."""
 
+import math
+
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from jdbench.dual_cone.solution import Solution, Status
+from jdbench.dual_cone.solution import ACCURACY, Solution, Status
 from jdbench.dual_cone.solvers import qpsolvers_backend
 from jdbench.dual_cone.solvers.active_set import active_set
+from jdbench.dual_cone.solvers.batched import EXCHANGES, GUESSES, SETTLED, batched
 from jdbench.errors import InputError, NonFiniteError, SolverError, unknown_name
-from jdbench.gramian import checked_gramian, unit_rows
+from jdbench.gramian import as_gramian, checked_gramian, soundness, unit_rows
 from jdbench.shapes import Gramian, WeightRows
 
 ACTIVE_SET = "active-set"
+BATCHED = "batched"
 
 
 def available_solvers() -> list[str]:
     """Return the names that `solve` accepts here: ours, then those qpsolvers finds installed."""
-    return [ACTIVE_SET, *qpsolvers_backend.installed()]
+    return [ACTIVE_SET, BATCHED, *qpsolvers_backend.installed()]
 
 
-def solve(G: Gramian, U: WeightRows, solver: str = ACTIVE_SET) -> Solution:
+def solve(G: Gramian, U: WeightRows, solver: str | None = None, start: WeightRows | None = None) -> Solution:
     """Return W with rows argmin of vᵀGv over v ≥ u, and its residuals ([JD] eq. 5, Lemma 4).
 
     The program is solved in unit rows, y = Dw with D the row norms, and scaled back: the dual cone does
@@ -28,7 +34,12 @@ def solve(G: Gramian, U: WeightRows, solver: str = ACTIVE_SET) -> Solution:
     Args:
         G: Gramian, shape ``[..., m, m]``, any positive semi-definite matrix.
         U: Bounds, shape ``[..., k, m]``: k programs for each Gramian.
-        solver: A name out of `available_solvers()`. All of them run on the CPU.
+        solver: A name out of `available_solvers()`; by default ``active-set``, which runs on the CPU, for
+            tensors there, and ``batched``, which runs on any device, elsewhere. The programs that ``batched``
+            does not settle go to ``active-set``; for the answer to that, and for errors, it waits for the
+            device once. All others run on the CPU.
+        start: Weights near the answer, shape of the answer: those of the step before, say. They change the
+            time that ``active-set`` takes, and which of several answers it finds where G is singular.
 
     Returns:
         The solution, weights in float64 on the device of G. A solver that fails gives a status, not an
@@ -39,42 +50,9 @@ def solve(G: Gramian, U: WeightRows, solver: str = ACTIVE_SET) -> Solution:
         NonFiniteError: G or U holds NaN or infinity.
         UnknownNameError: No such solver here.
     """
-    known = available_solvers()
-    if solver not in known:
-        raise unknown_name("solver", solver, known)
-    G = checked_gramian(G)
-    m = G.shape[-1]
-    if not isinstance(U, Tensor) or U.is_complex():  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InputError(f"U, required a real torch.Tensor, got {type(U).__name__}, convert it first")
-    if U.ndim < 2 or U.shape[-1] != m:
-        raise InputError(
-            f"U, required shape [..., k, {m}] to fit G, got {tuple(U.shape)}, pass one bound a row"
-        )
-    if not bool(torch.isfinite(U).all()):
-        raise NonFiniteError("U, required finite bounds, got NaN or infinity, look at the preferences")
-    try:
-        batch = torch.broadcast_shapes(G.shape[:-2], U.shape[:-2])
-    except RuntimeError as error:
-        raise InputError(
-            f"U, required leading dimensions that broadcast with those of G, {tuple(G.shape[:-2])}, got "
-            f"{tuple(U.shape[:-2])}, pass one set of bounds a Gramian or one for all"
-        ) from error
-    U = U.detach().to(G).expand(*batch, *U.shape[-2:])
-    norms, cosines = unit_rows(G)
-    norms = norms.unsqueeze(-2)
-    bounds = U * norms
-    scale = bounds.abs().amax(-1, keepdim=True)
-    scale = torch.where(scale > 0, scale, 1.0)
-    flat_bounds = (bounds / scale).reshape(-1, *U.shape[-2:]).contiguous().cpu().numpy()
-    flat_cosines = cosines.expand(*batch, m, m).reshape(-1, m, m).contiguous().cpu().numpy()
-    if solver == ACTIVE_SET:
-        flat, iterations = active_set(flat_cosines, flat_bounds)
-    else:
-        flat, iterations = qpsolvers_backend.quadratic_program(flat_cosines, flat_bounds, solver), -1
-    shift = torch.from_numpy(flat - flat_bounds).to(G.device).reshape(U.shape) * scale
-    # w = u + (y - û)/d rather than y/d: a weight at its bound is then that bound, bit for bit.
-    weights = U + torch.where(norms > 0, shift / norms, 0.0)
-    return Solution(G, U, weights, iterations, solver)
+    if solver not in {None, ACTIVE_SET, BATCHED} and solver not in available_solvers():
+        raise unknown_name("solver", str(solver), available_solvers())
+    return _solve(G, U, solver, start)[0]
 
 
 def project_weights(G: Gramian, U: WeightRows) -> WeightRows:
@@ -94,8 +72,8 @@ def project_weights(G: Gramian, U: WeightRows) -> WeightRows:
         NonFiniteError: G or U holds NaN or infinity.
         SolverError: The solver ended with residuals that no rounding explains.
     """
-    solution = solve(G, U)
-    if solution.status is not Status.SOLVED:
+    solution, worst = _solve(G, U, None, None)
+    if not worst <= ACCURACY and solution.status is not Status.SOLVED:
         excess = solution.residual() / solution.rounding_limit()
         if not bool((excess <= 1).all()):
             raise SolverError(
@@ -104,3 +82,110 @@ def project_weights(G: Gramian, U: WeightRows) -> WeightRows:
                 "semi-definite"
             )
     return solution.weights
+
+
+def _solve(G: Gramian, U: WeightRows, solver: str | None, start: WeightRows | None) -> tuple[Solution, float]:
+    """Return the solution, and its largest residual as far as it is known."""
+    original, G = G, checked_gramian(G) if isinstance(G, Tensor) and G.is_cpu else as_gramian(G)  # pyright: ignore[reportUnnecessaryIsInstance]
+    U, batch = _checked_bounds(G, U)
+    k, m = U.shape[-2:]
+    shape = (*batch, k, m)
+    if start is not None and start.shape != shape:
+        raise InputError(
+            f"start, required shape {shape} of the answer, got {tuple(start.shape)}, pass earlier weights"
+        )
+    if solver == BATCHED or (solver is None and not G.is_cpu):
+        weights, iterations, worst = _by_batched(original, G, U.expand(shape), start)
+        return Solution(G, U.expand(shape), weights, iterations, BATCHED), worst
+    G = G if G.is_cpu else checked_gramian(original)
+    if solver not in {None, ACTIVE_SET}:
+        _check_finite(U)
+        weights = _by_backend(G, U.expand(shape), str(solver))
+        return Solution(G, U.expand(shape), weights, -1, str(solver)), math.nan
+    flat = (G, U) if U.ndim == 2 else (G.expand(*batch, m, m), U.expand(shape))
+    near = None if start is None else _flat(start.to(torch.float64))
+    W, iterations, worst = active_set(_flat(flat[0]), _flat(flat[1]), near)
+    if not worst <= ACCURACY:
+        _check_finite(U)
+    weights = torch.from_numpy(W.reshape(shape))
+    weights = weights if G.is_cpu else weights.to(G.device)
+    return Solution(G, U if U.shape == shape else U.expand(shape), weights, iterations, ACTIVE_SET), worst
+
+
+def _checked_bounds(G: Gramian, U: WeightRows) -> tuple[WeightRows, torch.Size]:
+    """Return the bounds in float64 on the device of G, and the leading dimensions of both broadcast."""
+    m = G.shape[-1]
+    if not isinstance(U, Tensor) or U.is_complex():  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InputError(f"U, required a real torch.Tensor, got {type(U).__name__}, convert it first")
+    if U.ndim < 2 or U.shape[-1] != m:
+        raise InputError(
+            f"U, required shape [..., k, {m}] to fit G, got {tuple(U.shape)}, pass one bound a row"
+        )
+    U = U.detach().to(G)
+    if U.ndim == 2:
+        return U, G.shape[:-2]
+    try:
+        return U, torch.broadcast_shapes(G.shape[:-2], U.shape[:-2])
+    except RuntimeError as error:
+        raise InputError(
+            f"U, required leading dimensions that broadcast with those of G, {tuple(G.shape[:-2])}, got "
+            f"{tuple(U.shape[:-2])}, pass one set of bounds a Gramian or one for all"
+        ) from error
+
+
+def _check_finite(U: WeightRows) -> None:
+    if not bool(torch.isfinite(U).all()):
+        raise NonFiniteError("U, required finite bounds, got NaN or infinity, look at the preferences")
+
+
+def _by_batched(
+    original: Gramian, G: Gramian, U: WeightRows, start: WeightRows | None
+) -> tuple[WeightRows, int, float]:
+    """Return weights by the batched solver; Gramians that it does not settle go to the CPU."""
+    k, m = U.shape[-2:]
+    G = G.expand(*U.shape[:-2], m, m).reshape(-1, m, m)
+    flat = U.reshape(-1, k, m)
+    norms, cosines = unit_rows(G)
+    norms = norms.unsqueeze(-2)
+    bounds, scale = _scaled(flat * norms)
+    y, status = batched(cosines, bounds)
+    weights = flat + torch.where(norms > 0, (y - bounds) * scale / norms, 0.0)
+    fine = torch.stack([soundness(original), torch.isfinite(U).all()])
+    flags = torch.cat([fine, (status == SETTLED).all(-1)]).tolist()  # here it waits for the device
+    if not flags[0]:
+        checked_gramian(original)
+    if not flags[1]:
+        _check_finite(U)
+    left = [i for i, settled in enumerate(flags[2:]) if not settled]
+    if not left:
+        return weights.reshape(U.shape), GUESSES + EXCHANGES, 0.0
+    begin = None if start is None else _flat(start.to(torch.float64))[left]
+    W, changes, worst = active_set(_flat(G)[left], _flat(flat)[left], begin)
+    weights[left] = torch.from_numpy(W).to(weights.device)
+    return weights.reshape(U.shape), GUESSES + EXCHANGES + changes, worst
+
+
+def _scaled(bounds: WeightRows) -> tuple[WeightRows, Tensor]:
+    """Return bounds over their largest entry, and that."""
+    scale = bounds.abs().amax(-1, keepdim=True)
+    scale = torch.where(scale > 0, scale, 1.0)
+    return bounds / scale, scale
+
+
+def _flat(T: Tensor) -> npt.NDArray[np.float64]:
+    """Return a contiguous array on the CPU with the leading dimensions made one."""
+    return np.ascontiguousarray(T.numpy(force=True).reshape(-1, *T.shape[-2:]))
+
+
+def _by_backend(G: Gramian, U: WeightRows, solver: str) -> WeightRows:
+    """Return the weights that a backend of qpsolvers finds, NaN where it finds none."""
+    m = G.shape[-1]
+    norms, cosines = unit_rows(G)
+    norms = norms.unsqueeze(-2)
+    bounds, scale = _scaled(U * norms)
+    flat_bounds = bounds.reshape(-1, *U.shape[-2:]).contiguous().cpu().numpy()
+    flat_cosines = cosines.expand(*U.shape[:-2], m, m).reshape(-1, m, m).contiguous().cpu().numpy()
+    flat = qpsolvers_backend.quadratic_program(flat_cosines, flat_bounds, solver)
+    shift = torch.from_numpy(flat - flat_bounds).to(G.device).reshape(U.shape) * scale
+    # w = u + (y - û)/d rather than y/d: a weight at its bound is then that bound, bit for bit.
+    return U + torch.where(norms > 0, shift / norms, 0.0)

@@ -4,12 +4,13 @@ from jdbench.gramian.algorithm3 import chain_rule, reverse_accumulation, sum_rul
 from jdbench.gramian.engine import Engine
 from jdbench.gramian.explicit import check_jacobian, combine, gramian
 from jdbench.gramian.rank import Eigen, eigen, rank_cutoff
-from jdbench.gramian.unit_rows import UnitRows, checked_gramian, unit_rows
+from jdbench.gramian.unit_rows import UnitRows, as_gramian, checked_gramian, soundness, unit_rows
 
 __all__ = [
     "Eigen",
     "Engine",
     "UnitRows",
+    "as_gramian",
     "chain_rule",
     "check_jacobian",
     "checked_gramian",
@@ -18,6 +19,7 @@ __all__ = [
     "gramian",
     "rank_cutoff",
     "reverse_accumulation",
+    "soundness",
     "sum_rule",
     "unit_rows",
 ]

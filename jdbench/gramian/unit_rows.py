@@ -4,11 +4,15 @@ The dual cone of the rows does not change when a row is rescaled, and neither do
 decided in unit rows is decided alike for gradients of norm 1e-150 and 1e150.
 """
 
+import math
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from jdbench.compiled import compiled
 from jdbench.errors import InputError, NonFiniteError
 from jdbench.shapes import Gramian, Norms
 
@@ -29,6 +33,27 @@ class UnitRows(NamedTuple):
     gramian: Gramian
 
 
+def as_gramian(G: Gramian) -> Gramian:
+    """Return G in float64 if it has the type and the shape of a Gramian; its entries are not read.
+
+    Args:
+        G: Gramian, shape ``[..., m, m]`` with m ≥ 1, any floating dtype.
+
+    Returns:
+        The same matrix, float64, detached from any graph.
+
+    Raises:
+        InputError: G is no floating tensor, not square, or empty.
+    """
+    if not isinstance(G, Tensor) or not G.is_floating_point():  # pyright: ignore[reportUnnecessaryIsInstance]
+        got = f"dtype {G.dtype}" if isinstance(G, Tensor) else type(G).__name__  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InputError(f"G, required a floating-point torch.Tensor, got {got}, convert it first")
+    if G.ndim < 2 or G.shape[-1] != G.shape[-2] or G.shape[-1] < 1:
+        raise InputError(f"G, required shape [..., m, m] with m ≥ 1, got {tuple(G.shape)}, pass G = JJᵀ")
+    G = G.detach()
+    return G if G.dtype == torch.float64 else G.to(torch.float64)
+
+
 def checked_gramian(G: Gramian) -> Gramian:
     """Return G in float64 once it looks like a Gramian.
 
@@ -42,13 +67,38 @@ def checked_gramian(G: Gramian) -> Gramian:
         InputError: G is no floating tensor, not square, empty, or plainly not positive semi-definite.
         NonFiniteError: G holds NaN or infinity.
     """
-    if not isinstance(G, Tensor) or not G.is_floating_point():  # pyright: ignore[reportUnnecessaryIsInstance]
-        got = f"dtype {G.dtype}" if isinstance(G, Tensor) else type(G).__name__  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InputError(f"G, required a floating-point torch.Tensor, got {got}, convert it first")
-    if G.ndim < 2 or G.shape[-1] != G.shape[-2] or G.shape[-1] < 1:
-        raise InputError(f"G, required shape [..., m, m] with m ≥ 1, got {tuple(G.shape)}, pass G = JJᵀ")
-    half_precision = 1 + torch.finfo(G.dtype).eps ** 0.5
-    G = G.detach().to(torch.float64)
+    checked = as_gramian(G)
+    half_precision = _half_precision(G)
+    if checked.is_cpu and _is_sound(checked.numpy().reshape(-1, *G.shape[-2:]), half_precision):
+        return checked
+    if checked.is_cpu or not bool(soundness(G)):
+        _complain(checked, half_precision)
+    return checked
+
+
+def soundness(G: Gramian) -> Tensor:
+    """Return whether the entries are those of a Gramian, as `checked_gramian` requires, on the device of G.
+
+    Args:
+        G: Gramian, shape ``[..., m, m]``.
+
+    Returns:
+        A boolean tensor without dimensions. Nothing waits for the device.
+    """
+    room = _half_precision(G)
+    G = as_gramian(G)
+    norms = G.diagonal(dim1=-2, dim2=-1).sqrt() + UNDERFLOW
+    limit = norms.unsqueeze(-1) * norms.unsqueeze(-2) * room
+    # A negative diagonal has a NaN for its root, and NaN compares as false.
+    return ((G.abs() <= limit) & ((G - G.mT).abs() <= limit * (room - 1)) & torch.isfinite(G)).all()
+
+
+def _half_precision(G: Tensor) -> float:
+    return 1 + torch.finfo(G.dtype).eps ** 0.5
+
+
+def _complain(G: Gramian, half_precision: float) -> None:
+    """Raise what `checked_gramian` raises."""
     if not bool(torch.isfinite(G).all()):
         kind = "NaN" if bool(torch.isnan(G).any()) else "infinity"
         where = [int(i) for i in (~torch.isfinite(G)).nonzero()[0]]
@@ -61,7 +111,24 @@ def checked_gramian(G: Gramian) -> Gramian:
     room = norms.unsqueeze(-1) * norms.unsqueeze(-2) * half_precision
     if bool(((G.abs() > room) | ((G - G.mT).abs() > room * (half_precision - 1))).any()):
         raise InputError("G, required a symmetric matrix with |G_ij| ≤ √(G_ii G_jj), got another, pass G = JJᵀ")
-    return G
+
+
+@compiled
+def _is_sound(G: npt.NDArray[np.float64], half_precision: float) -> bool:
+    """Return whether all that `checked_gramian` requires holds, in one pass."""
+    room = np.empty(G.shape[1])
+    for g in range(G.shape[0]):
+        for i in range(G.shape[1]):
+            if not 0.0 <= G[g, i, i] < math.inf:
+                return False
+            room[i] = math.sqrt(G[g, i, i]) + UNDERFLOW
+            for j in range(i):
+                limit = room[i] * room[j] * half_precision
+                difference = abs(G[g, i, j] - G[g, j, i])
+                # A NaN fails the second comparison, an infinity the first.
+                if not (abs(G[g, i, j]) <= limit and difference <= limit * (half_precision - 1.0)):
+                    return False
+    return True
 
 
 def unit_rows(G: Gramian) -> UnitRows:
