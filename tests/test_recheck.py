@@ -251,7 +251,7 @@ def test_without_flint_it_is_said_and_the_extra_named(monkeypatch: pytest.Monkey
 def test_the_command_line_verifies_without_flint(tmp_path: Path) -> None:
     code = "import sys; sys.modules['flint'] = None; from jdbench.cli import main; main()"
     run = subprocess.run(
-        [sys.executable, "-c", code, "verify", "Mean", "--claims", NON_CONFLICTING, "--examples", "20"],
+        [sys.executable, "-c", code, *"verify Mean --examples 20 --workers 1 --claims".split(), NON_CONFLICTING],
         cwd=tmp_path,
         capture_output=True,
         text=True,
