@@ -24,6 +24,6 @@ class Mean(GramianAggregator):
             Weights, shape ``[..., m]``, float64.
         """
         G = checked_gramian(G)
-        return torch.full_like(G[..., 0], 1 / G.shape[-1])
+        return G.new_full(G.shape[:-1], 1 / G.shape[-1])
 
     __repr__ = short_repr

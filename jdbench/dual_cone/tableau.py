@@ -20,6 +20,9 @@ PIVOT = 1e-9
 """Least pivot: a column nearer to the span of the active ones does not enter."""
 
 
+Floats = npt.NDArray[np.float64]
+
+
 class Tableau(NamedTuple):
     """A principal pivot transform of M.
 
@@ -60,9 +63,8 @@ def fresh_tableau(M: npt.NDArray[np.float64], tableau: Tableau) -> None:
 
 
 @compiled_sums
-def _exchange(tableau: Tableau, j: int) -> None:
+def _exchange(T: Floats, row: Floats, inside: npt.NDArray[np.bool_], j: int) -> None:
     """Move column j into the active set, or out of it."""
-    T, row = tableau.T, tableau.row
     m = row.shape[0]
     inverse = 1.0 / T[j, j]
     for c in range(m):
@@ -75,7 +77,7 @@ def _exchange(tableau: Tableau, j: int) -> None:
     for c in range(m):
         T[j, c] = -row[c] * inverse
     T[j, j] = inverse
-    tableau.inside[j] = not tableau.inside[j]
+    inside[j] = not inside[j]
 
 
 @compiled_sums
@@ -91,13 +93,13 @@ def solve_column(M: npt.NDArray[np.float64], i: int, tableau: Tableau, face: Fac
     Returns:
         The number of changes of the active set; -1 where they do not end or the answer does not stand up to M.
     """
-    T, inside, z, barred = tableau.T, tableau.inside, face.z, face.barred
+    T, row, inside, z, barred = tableau.T, tableau.row, tableau.inside, face.z, face.barred
     m = M.shape[0]
     changes = 0
     if inside[i]:
-        _exchange(tableau, i)
+        _exchange(T, row, inside, i)
         changes += 1
-    changes += _shrink(tableau, i)
+    changes += _shrink(T, row, inside, i)
     size = 0.0
     for a in range(m):
         z[a] = -T[i, a] if inside[a] else 0.0
@@ -115,19 +117,18 @@ def solve_column(M: npt.NDArray[np.float64], i: int, tableau: Tableau, face: Fac
         if T[j, j] <= PIVOT:
             barred[j] = True
             continue
-        _exchange(tableau, j)
+        _exchange(T, row, inside, j)
         changes += 1
         if T[i, j] >= 0.0:
             return -1
-        dropped, size = _descend(tableau, i, z)
+        dropped, size = _descend(T, row, inside, i, z)
         changes += dropped
     return -1
 
 
 @compiled_sums
-def _shrink(tableau: Tableau, i: int) -> int:
+def _shrink(T: Floats, row: Floats, inside: npt.NDArray[np.bool_], i: int) -> int:
     """Take columns out, the most negative first, until the minimiser on the face is positive."""
-    T, inside = tableau.T, tableau.inside
     changes = 0
     while True:
         worst = -1
@@ -138,18 +139,17 @@ def _shrink(tableau: Tableau, i: int) -> int:
                 worst = a
         if worst < 0:
             return changes
-        _exchange(tableau, worst)
+        _exchange(T, row, inside, worst)
         changes += 1
 
 
 @compiled_sums
-def _descend(tableau: Tableau, i: int, z: npt.NDArray[np.float64]) -> tuple[int, float]:
+def _descend(T: Floats, row: Floats, inside: npt.NDArray[np.bool_], i: int, z: Floats) -> tuple[int, float]:
     """Move z to the minimiser on the face, dropping the columns that reach zero on the way.
 
     Returns:
         The number of columns dropped and Σzᵢ.
     """
-    T, inside = tableau.T, tableau.inside
     m = inside.shape[0]
     changes = 0
     while True:
@@ -169,7 +169,7 @@ def _descend(tableau: Tableau, i: int, z: npt.NDArray[np.float64]) -> tuple[int,
         if leaving < 0:
             return changes, size
         z[leaving] = 0.0
-        _exchange(tableau, leaving)
+        _exchange(T, row, inside, leaving)
         changes += 1
 
 
