@@ -251,7 +251,13 @@ def test_without_flint_it_is_said_and_the_extra_named(monkeypatch: pytest.Monkey
 def test_the_command_line_verifies_without_flint(tmp_path: Path) -> None:
     code = "import sys; sys.modules['flint'] = None; from jdbench.cli import main; main()"
     run = subprocess.run(
-        [sys.executable, "-c", code, *"verify Mean --examples 20 --workers 1 --claims".split(), NON_CONFLICTING],
+        [
+            sys.executable,
+            "-c",
+            code,
+            *["verify", "Mean", "--examples", "20", "--workers", "1", "--claims"],
+            NON_CONFLICTING,
+        ],
         cwd=tmp_path,
         capture_output=True,
         text=True,
