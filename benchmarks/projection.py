@@ -10,7 +10,7 @@ from jdbench.verification.captured import snapshots
 SIZES = [8, 32, 64, 128, 256]
 
 SLOW = {"proxqp": 64, "torchjd": 128}
-"""Largest m at which m programs take about a second or less on two cores: at m = 256 TorchJD takes 13.8 s.
+"""Largest m at which m programs take about a second or less on two cores: at m = 256 TorchJD takes several.
 
 Elsewhere the largest m is tried.
 """

@@ -90,7 +90,7 @@ def worthwhile(batch: int, method: str) -> bool:
 
     Returns:
         False for autojac beyond batch 32, where it takes 0.6 to 2.7 s and grows with the square of the batch,
-        and for autogram beyond 128: TorchJD's UPGrad takes 13.8 s for 256 rows.
+        and for autogram beyond 128: TorchJD's UPGrad takes seconds for 256 rows.
     """
     return batch <= {"autojac": 32, "autogram": 128}.get(method, batch)
 

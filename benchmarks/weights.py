@@ -1,6 +1,6 @@
 """Time and residual of UPGrad's weights: ours, TorchJD's and those of qpsolvers' backends, in one run.
 
-    OMP_NUM_THREADS=1 python benchmarks/weights.py [--sizes 8,32,64,128] [--families gaussian,captured]
+    OMP_NUM_THREADS=1 python -m benchmarks.weights [--sizes 8,32,64,128] [--families gaussian,captured]
 
 A row is a family of Jacobians and a size m. Times are medians of the process's CPU time per Gramian, taken in
 turns; a backend of qpsolvers is called program by program on the unit-row Gramian, which is given to it. The
@@ -13,7 +13,6 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import qpsolvers
@@ -24,8 +23,8 @@ from torchjd.aggregation import UPGradWeighting
 from jdbench.aggregators import UPGrad
 from jdbench.dual_cone import Solution, solve
 from jdbench.gramian import gramian, unit_rows
+from jdbench.verification.captured import snapshots
 
-CAPTURED = Path(__file__).parent.parent / "jdbench" / "verification" / "captured.npz"
 BACKENDS = ("daqp", "proxqp", "quadprog")
 USABLE = 1e-4
 
@@ -36,11 +35,9 @@ def draw(*shape: int, seed: int) -> Tensor:
 
 
 def captured(m: int, seed: int) -> Tensor:
-    """Return rows of a Gramian's factor captured while MNIST was trained; rows of several beyond 32."""
-    factors = torch.from_numpy(np.load(CAPTURED)["factors"])
-    if m > 32:
-        raise ValueError
-    return factors[seed % len(factors), -m:]
+    """Return the last m ≤ 32 rows of a factor captured while MNIST was trained."""
+    taken = snapshots()
+    return taken[seed % len(taken)].factor[-m:]
 
 
 FAMILIES: dict[str, Callable[[int, int], Tensor]] = {
@@ -148,7 +145,7 @@ def main() -> None:
         if not family.startswith(tuple(arguments.families.split(","))):
             continue
         for m in [int(s) for s in arguments.sizes.split(",")]:
-            if family == "captured" and m > 32:
+            if family == "captured" and m > len(snapshots()[0].factor):
                 continue
             for seed in range(arguments.seeds):
                 row = measure(family, m, seed, arguments.budget)
