@@ -1,21 +1,25 @@
-"""What runs where: `--aggregator` asks about an aggregator, and the tests of our own solver stay out."""
+"""What runs where: `--aggregator` asks about an aggregator and its claims, and all other tests stay out."""
 
 from pathlib import Path
 
 import pytest
 
-OURS = Path(__file__).with_name("test_dual_cone.py")
+from jdbench.examination import chosen_properties
+
+HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect the tests of the dual cone's solvers where an aggregator is given.
+    """Deselect what was not asked where an aggregator is given: the dual cone's solvers, and other properties.
 
     Args:
         config: Pytest's.
         items: All that was collected; what stays out is taken from it.
     """
     if config.getoption("--aggregator"):
-        ours = [item for item in items if item.path == OURS]
-        items[:] = [item for item in items if item.path != OURS]
-        if ours:
-            config.hook.pytest_deselected(items=ours)
+        claimed = chosen_properties(config.getoption("--claims"))
+        here = [item for item in items if isinstance(item, pytest.Function) and item.path.parent == HERE]
+        out = {item for item in here if getattr(item.module, "PROPERTY", None) not in claimed}
+        items[:] = [item for item in items if item not in out]
+        if out:
+            config.hook.pytest_deselected(items=list(out))
