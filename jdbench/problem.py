@@ -1,5 +1,6 @@
 """What a problem provides: objectives and their Jacobian, starts, and a way to tell how good a point is."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from importlib.metadata import entry_points
@@ -26,15 +27,23 @@ class AnalyticProblem(ABC):
         beta: β of ‖Jf(x) - Jf(y)‖_F ≤ β‖x - y‖ ([JD] eq. 17), or None if there is none.
         convex: Whether every objective is convex.
         space: Where `distance` is measured: among parameters, ``"x"``, or objective values, ``"f"``.
+        domain: Interval of every parameter within which f is defined and the set is the Pareto set. Runs are
+            not held inside it: a problem with a bounded domain has starts from which descent need not leave.
+        attained: Whether there is a Pareto set; False where the front is approached at infinity only, and
+            `distance`, measured among objective values, is positive everywhere.
+        variants: Keywords, in brackets, of the sizes that a benchmark runs; ``""`` stands for the defaults.
     """
 
     family: ClassVar[str]
     source: ClassVar[str]
+    variants: ClassVar[tuple[str, ...]] = ("",)
     m: int
     n: int
     beta: float | None = None
     convex: bool = False
     space: Literal["x", "f"] = "x"
+    domain: tuple[float, float] = (-math.inf, math.inf)
+    attained: bool = True
 
     @abstractmethod
     def objectives(self, x: Vector) -> Objectives:
@@ -50,7 +59,11 @@ class AnalyticProblem(ABC):
 
     @abstractmethod
     def pareto_set(self, count: int) -> Vector:
-        """Return at most ``count`` points of the Pareto set, in order along it, shape ``[k, n]``, float64."""
+        """Return at most ``count`` points of the Pareto set, shape ``[k, n]``, float64.
+
+        A curve's come in order along it; where the set has more dimensions they are spread over it. None where
+        the set is not `attained`.
+        """
 
     @abstractmethod
     def distance(self, x: Vector) -> Tensor:
@@ -97,8 +110,30 @@ class Training(ABC):
         """
 
     @abstractmethod
+    def losses(self, x: Vector) -> Tensor:
+        """Return the loss of every training example or task, shape ``[b, k]``, of parameters ``[b, n]``."""
+
     def loss(self, x: Vector) -> Tensor:
-        """Return the average loss over the training set, shape ``[b]``, of parameters ``[b, n]``."""
+        """Return what the training is to make small, shape ``[b]``: by default the mean of `losses`."""
+        return self.losses(x).mean(-1)
+
+    def held_out(self, x: Vector) -> Tensor:
+        """Return the problem's `measures` on data held out from training, shape ``[b, k]``."""
+        return x.new_zeros(len(x), 0)
+
+
+class Measure(NamedTuple):
+    """What is measured on held-out data.
+
+    Attributes:
+        name: Such as ``accuracy`` or ``left digit: accuracy``.
+        larger_is_better: Whether it is.
+        baseline: What a model trained for this task alone reaches, for Δm%; None where there is no such thing.
+    """
+
+    name: str
+    larger_is_better: bool
+    baseline: float | None = None
 
 
 class TrainingProblem(ABC):
@@ -107,10 +142,16 @@ class TrainingProblem(ABC):
     Attributes:
         family: The heading under which reports list it.
         source: Where it was published.
+        variants: Keywords, in brackets, with which a benchmark runs it; ``""`` stands for the defaults.
+        quick: Whether it is small enough for the quick preset.
+        measures: What `Training.held_out` returns, in order.
     """
 
     family: ClassVar[str]
     source: ClassVar[str]
+    variants: ClassVar[tuple[str, ...]] = ("",)
+    quick: ClassVar[bool] = False
+    measures: tuple[Measure, ...] = ()
 
     @abstractmethod
     def training(self, seed: int) -> Training:

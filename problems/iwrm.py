@@ -50,10 +50,10 @@ class InstanceTraining(Training):
         gradients, losses = zip(*(per_instance(point, images, labels) for point in x), strict=True)
         return Evaluation(torch.stack(losses), torch.stack(gradients))
 
-    def loss(self, x: Vector) -> Tensor:
-        """Return the average cross-entropy over all examples, shape ``[b]``."""
+    def losses(self, x: Vector) -> Tensor:
+        """Return the cross-entropies of all examples, shape ``[b, N]``."""
         with torch.no_grad():
-            return torch.stack([self._losses(point, self.images, self.labels).mean() for point in x])
+            return torch.stack([self._losses(point, self.images, self.labels) for point in x])
 
     def _instance_loss(self, x: Tensor, image: Tensor, label: Tensor) -> Tensor:
         return self._losses(x, image.unsqueeze(0), label.unsqueeze(0)).squeeze(0)
@@ -76,6 +76,7 @@ class DigitsInstances(TrainingProblem):
 
     family: ClassVar[str] = "instance-wise risk minimisation"
     source: ClassVar[str] = "[JD] Section 3; UCI optical digits as shipped by scikit-learn"
+    quick: ClassVar[bool] = True
     SUBSET: ClassVar[int] = 1024
 
     def __init__(self, batch_size: int = 32) -> None:
