@@ -22,13 +22,14 @@ RUN = [
     "-a",
     "RGW",
     "--seeds",
-    "1",
+    "3",
     "--workers",
     "2",
     "--store",
     "s.sqlite",
 ]
-RUNS = 2 * 8
+RUNS = 2 * 8 * 3
+"""Enough of them that a busy machine does not end them all before it looks."""
 
 
 def jdbench(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
