@@ -1,0 +1,73 @@
+"""Single-task baselines: what the same model reaches when one task alone trains it, measured and stored."""
+
+import json
+import math
+from functools import lru_cache
+from importlib.resources import files
+
+import torch
+
+from jdbench.problem import Training, TrainingProblem
+
+RATES = tuple(10 ** (-3 + 2 * k / 3) for k in range(8))
+"""Learning rates tried, 1e-3 to 4.6e1: every second one of the coarse rates ([JD] D.1) from 1e-3 on."""
+
+SEEDS = 3
+"""Seeds 1 to 3, over which losses and measures are averaged."""
+
+EPOCHS = 4
+"""Epochs of a baseline: as many as a run of the full preset has."""
+
+
+def baseline(spec: str, measure: str) -> float | None:
+    """Return a stored baseline.
+
+    Args:
+        spec: Spec of the problem with all its keywords, as `jdbench.problems.baselines` writes it.
+        measure: Name of the measure.
+
+    Returns:
+        The measure on held-out data of a model trained for that task alone, or None where none is stored.
+    """
+    return _stored().get(spec, {}).get(measure)
+
+
+def train_alone(problem: TrainingProblem) -> dict[str, float]:
+    """Train a problem's model for each of its tasks alone and measure that task on held-out data.
+
+    Plain descent on the task's own loss, x ← x - ηJᵀeᵢ. The rate with the least final training loss,
+    averaged over the seeds, is taken; held-out data has no say in it.
+
+    Args:
+        problem: One whose i-th measure belongs to its i-th objective.
+
+    Returns:
+        Each measure by its name, averaged over the seeds.
+    """
+    trainings = [problem.training(seed) for seed in range(1, SEEDS + 1)]
+    found: dict[str, float] = {}
+    for task, measure in enumerate(problem.measures):
+        best = math.inf
+        for rate in RATES:
+            ends = [_descend(training, task, rate) for training in trainings]
+            loss = sum(end[0] for end in ends) / SEEDS
+            if loss < best:
+                best = loss
+                found[measure.name] = sum(end[1] for end in ends) / SEEDS
+    return found
+
+
+def _descend(training: Training, task: int, rate: float) -> tuple[float, float]:
+    """Return a task's training loss and held-out measure after the descent; infinite loss if it diverged."""
+    x = training.parameters.unsqueeze(0)
+    for step in range(EPOCHS * training.steps_per_epoch):
+        x = x - rate * training.evaluate(x, step).jacobian[:, task]
+        if not bool(torch.isfinite(x).all()):
+            return math.inf, math.nan
+    loss = float(training.losses(x)[0, task])
+    return (loss if math.isfinite(loss) else math.inf), float(training.held_out(x)[0, task])
+
+
+@lru_cache(maxsize=1)
+def _stored() -> dict[str, dict[str, float]]:
+    return json.loads(files("jdbench.problems").joinpath("baselines.json").read_text("utf-8"))["baselines"]
