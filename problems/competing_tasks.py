@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from jdbench.errors import InputError
-from jdbench.problem import Measure, TrainingProblem, seeded
-from jdbench.problems.single_task import baseline
+from jdbench.problem import Measure, seeded
+from jdbench.problems.single_task import TaskProblem, baseline
 from jdbench.problems.training import TaskTraining, initialised, rowwise
 from jdbench.shapes import Objectives, Vector
 
@@ -83,7 +83,7 @@ class CompetingTraining(TaskTraining):
         return (h.unsqueeze(1) - self.test_targets).square().mean(-1)
 
 
-class CompetingTasks(TrainingProblem):
+class CompetingTasks(TaskProblem):
     """Two tasks on one output, from aligned to opposed: ``cosine`` is that of their gradients at the start.
 
     A network h: R⁶ → R (two hidden layers of 24 tanh units, 793 parameters, float64) is asked to be two
@@ -127,9 +127,9 @@ class CompetingTasks(TrainingProblem):
             raise InputError(f"scale={scale}, required a positive number, got another, try 10")
         self.cosine, self.scale = float(cosine), float(scale)
         # The scale multiplies a loss, which for a task alone is a matter of the rate.
-        key = f"CompetingTasks(cosine={self.cosine})"
+        self.key = f"CompetingTasks(cosine={self.cosine})"
         names = ("first task: square error", "second task: square error")
-        self.measures = tuple(Measure(name, False, baseline(key, name)) for name in names)
+        self.measures = tuple(Measure(name, False, baseline(self.key, name)) for name in names)
 
     def training(self, seed: int) -> CompetingTraining:
         """Return the training of run ``seed``: its inputs, targets and initial weights."""

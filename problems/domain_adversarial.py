@@ -64,8 +64,9 @@ class DomainAdversarialDigits(TrainingProblem):
 
     From scikit-learn's digits the seed draws 640 source images, 640 target images and 256 of each held out, all
     different. A target image is moved a pixel to the right, ink and paper are mixed (v becomes 0.4 + 0.4v) and
-    normal noise of deviation 0.15 is added. A convolutional trunk with 32 features, a linear head for the
-    label, an adversary of 16 units for the domain; float32, batches of 40 + 40.
+    normal noise of deviation 0.15 is added. All pixels are normalised by mean and standard deviation of the
+    source. A convolutional trunk with 32 features, a linear head for the
+    label, an adversary of 16 units for the domain; float32, batches of 20 + 20.
 
     Objectives, and the two rows of the Jacobian, are those of gradient reversal, kept apart: see
     `jdbench.problems.gradient_reversal.ReversalTraining`. The criterion is the label loss on the target's
@@ -99,8 +100,12 @@ class DomainAdversarialDigits(TrainingProblem):
         parts = order[: 2 * (self.SIZE + self.HELD_OUT)].split([self.SIZE, self.SIZE, self.HELD_OUT, self.HELD_OUT])
         source, target, held_target, held_source = ((images[part].unsqueeze(1), labels[part]) for part in parts)
         target, held_target = ((shifted(i, generator), c) for i, c in (target, held_target))
+        mean, deviation = source[0].mean(), source[0].std()
+        source, target, held_target, held_source = (
+            ((i - mean) / deviation, c) for i, c in (source, target, held_target, held_source)
+        )
         module = initialised(lambda: _network(self.strength), seed)
-        return DomainTraining(module, source, target, (held_target, held_source), 40, seed)
+        return DomainTraining(module, source, target, (held_target, held_source), 20, seed)
 
 
 def shifted(images: Tensor, generator: torch.Generator) -> Tensor:

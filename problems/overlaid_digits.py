@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from jdbench.errors import InputError
-from jdbench.problem import Measure, TrainingProblem, seeded
+from jdbench.problem import Measure, seeded
 from jdbench.problems.labelled_images import available_images, labelled_images
-from jdbench.problems.single_task import baseline
+from jdbench.problems.single_task import TaskProblem, baseline
 from jdbench.problems.training import TaskTraining, initialised
 from jdbench.shapes import Objectives, Vector
 
@@ -68,7 +68,7 @@ class OverlaidTraining(TaskTraining):
         return (guesses == self.test_labels).to(x).mean(-1)
 
 
-class MultiDigits(TrainingProblem):
+class MultiDigits(TaskProblem):
     """MultiDigits: which digit is left above, and which right below, of two that overlap.
 
     Built as MultiMNIST is: one image lies at the upper left, another at the lower right of a canvas 2/7
@@ -104,9 +104,9 @@ class MultiDigits(TrainingProblem):
         if not 1 <= batch_size <= self.PAIRS:
             raise InputError(f"batch_size={batch_size}, required 1 to {self.PAIRS}, got another, try 32")
         self.images, self.batch_size = images, batch_size
-        key = f"MultiDigits(images={images!r},batch_size={batch_size})"
+        self.key = f"MultiDigits(images={images!r},batch_size={batch_size})"
         names = ("left above: accuracy", "right below: accuracy")
-        self.measures = tuple(Measure(name, True, baseline(key, name)) for name in names)
+        self.measures = tuple(Measure(name, True, baseline(self.key, name)) for name in names)
 
     def training(self, seed: int) -> OverlaidTraining:
         """Return the training of run ``seed``: its pairs, initial weights and batches."""

@@ -6,8 +6,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from jdbench.problem import Measure, TrainingProblem, seeded
-from jdbench.problems.single_task import baseline
+from jdbench.problem import Measure, seeded
+from jdbench.problems.single_task import TaskProblem, baseline
 from jdbench.problems.training import TaskTraining, initialised
 from jdbench.shapes import Objectives, Vector
 
@@ -40,16 +40,16 @@ class RegressionTraining(TaskTraining):
         return (guesses - self.test_targets).square().mean(1)
 
 
-class _Regression(TrainingProblem):
+class _Regression(TaskProblem):
     """Standardise by the training part, split by the seed, train one network with an output for each target."""
 
     family: ClassVar[str] = "multi-task"
     TARGETS: ClassVar[tuple[str, ...]]
 
     def __init__(self) -> None:
-        key = type(self).__name__
+        self.key = type(self).__name__
         names = [f"{target}: square error" for target in self.TARGETS]
-        self.measures = tuple(Measure(name, False, baseline(key, name)) for name in names)
+        self.measures = tuple(Measure(name, False, baseline(self.key, name)) for name in names)
 
 
 class Linnerud(_Regression):
@@ -77,7 +77,8 @@ class DiabetesPanel(_Regression):
     scikit-learn's diabetes set has ten features and one target. Here only the four features that need no
     blood sample stay inputs; the six serum measurements s1 to s6 are held aside as targets beside the
     progression after a year. s1 to s4 depend on each other strongly (s4 is close to s1/s3), s6 hardly, so
-    tasks range from agreeing to unrelated, and none can be predicted well: errors stay between 0.6 and 1.
+    tasks range from agreeing to unrelated, and none can be predicted well: after four epochs of Mean the
+    training errors lie between 0.6 and 0.9.
 
     The seed draws 320 of 442 patients to train on, the rest is held out; batches of 20. A hidden layer of
     16 tanh units, 199 parameters, float64. An objective is the mean square error of a target standardised by

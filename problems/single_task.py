@@ -9,6 +9,9 @@ import torch
 
 from jdbench.problem import Training, TrainingProblem
 
+COMMAND = "python -m jdbench.problems.baselines"
+"""What measures the baselines anew."""
+
 RATES = tuple(10 ** (-3 + 2 * k / 3) for k in range(8))
 """Learning rates tried, 1e-3 to 4.6e1: every second one of the coarse rates ([JD] D.1) from 1e-3 on."""
 
@@ -19,27 +22,37 @@ EPOCHS = 4
 """Epochs of a baseline: as many as a run of the full preset has."""
 
 
-def baseline(spec: str, measure: str) -> float | None:
+class TaskProblem(TrainingProblem):
+    """A training problem whose i-th measure tells how well its i-th objective's task is done.
+
+    Attributes:
+        key: Under which its baselines are stored: class and keywords that matter to them.
+    """
+
+    key: str
+
+
+def baseline(key: str, measure: str) -> float | None:
     """Return a stored baseline.
 
     Args:
-        spec: Spec of the problem with all its keywords, as `jdbench.problems.baselines` writes it.
+        key: Of the problem, see `TaskProblem`.
         measure: Name of the measure.
 
     Returns:
         The measure on held-out data of a model trained for that task alone, or None where none is stored.
     """
-    return _stored().get(spec, {}).get(measure)
+    return stored().get(key, {}).get(measure)
 
 
-def train_alone(problem: TrainingProblem) -> dict[str, float]:
+def train_alone(problem: TaskProblem) -> dict[str, float]:
     """Train a problem's model for each of its tasks alone and measure that task on held-out data.
 
     Plain descent on the task's own loss, x ← x - ηJᵀeᵢ. The rate with the least final training loss,
     averaged over the seeds, is taken; held-out data has no say in it.
 
     Args:
-        problem: One whose i-th measure belongs to its i-th objective.
+        problem: What to train for.
 
     Returns:
         Each measure by its name, averaged over the seeds.
@@ -69,5 +82,6 @@ def _descend(training: Training, task: int, rate: float) -> tuple[float, float]:
 
 
 @lru_cache(maxsize=1)
-def _stored() -> dict[str, dict[str, float]]:
+def stored() -> dict[str, dict[str, float]]:
+    """Return all stored baselines: measures by their name, by the key of the problem."""
     return json.loads(files("jdbench.problems").joinpath("baselines.json").read_text("utf-8"))["baselines"]
