@@ -77,10 +77,11 @@ class CompetingTraining(TaskTraining):
         return (h - y - share.unsqueeze(-1) * across).square().mean(-1).sqrt()
 
     def held_out(self, x: Vector) -> Tensor:
-        """Return the two mean square errors on held-out inputs, not scaled, shape ``[b, 2]``."""
+        """Return the two mean square errors on held-out inputs over those of the start, shape ``[b, 2]``."""
         with torch.no_grad():
-            h = torch.stack([self.output(point, self.test_inputs) for point in x])
-        return (h.unsqueeze(1) - self.test_targets).square().mean(-1)
+            h = torch.stack([self.output(point, self.test_inputs) for point in (*x, self.parameters)])
+        errors = (h.unsqueeze(1) - self.test_targets).square().mean(-1)
+        return errors[:-1] / errors[-1]
 
 
 class CompetingTasks(TaskProblem):
@@ -95,8 +96,8 @@ class CompetingTasks(TaskProblem):
 
     Among all functions the Pareto set of the two errors is the segment from y₁ to y₂, whatever the scale.
     The criterion is the root mean square distance of the outputs to it: like the distance to the front on an
-    analytic problem, it favours no compromise over another. Held out, on 256 other inputs: both square errors,
-    without the scale.
+    analytic problem, it favours no compromise over another. Held out, on 256 other inputs: both square errors as
+    shares of what they were at the start.
     """
 
     family: ClassVar[str] = "multi-task"
@@ -128,7 +129,7 @@ class CompetingTasks(TaskProblem):
         self.cosine, self.scale = float(cosine), float(scale)
         # The scale multiplies a loss, which for a task alone is a matter of the rate.
         self.key = f"CompetingTasks(cosine={self.cosine})"
-        names = ("first task: square error", "second task: square error")
+        names = ("first task: share of the error", "second task: share of the error")
         self.measures = tuple(Measure(name, False, baseline(self.key, name)) for name in names)
 
     def training(self, seed: int) -> CompetingTraining:

@@ -15,6 +15,8 @@ MODES = 8
 DEVIATION = 0.1
 """Standard deviation of each of the Gaussians, whose centres are evenly spaced on the unit circle."""
 LATENT = 4
+PENALTY = 0.5
+"""γ of the discriminator's penalty γ/2 E‖∇ log-odds D(real)‖² (Mescheder et al. 2018)."""
 ROWS = ("all", "own")
 
 
@@ -58,11 +60,16 @@ class GameTraining(TaskTraining):
         self.kept = own if rows == "own" else torch.ones_like(own)
 
     def objectives(self, x: Vector, rows: Tensor) -> Objectives:
-        """Return -mean log D(real) - mean log(1 - D(made)) and -mean log D(made), shape ``[2]``."""
-        logits = self.model(x, self.latent[rows], self.real[rows])[1]
-        made, real = logits.chunk(2)
+        """Return the discriminator's loss with its penalty, and the generator's, shape ``[2]``."""
         softplus = nn.functional.softplus
-        return torch.stack([softplus(-real).mean() + softplus(made).mean(), softplus(-made).mean()])
+        # The penalty is on a derivative, also where the caller wants none.
+        with torch.enable_grad():
+            points = self.real[rows].clone().requires_grad_()
+            made, real = self.model(x, self.latent[rows], points)[1].chunk(2)
+            (slopes,) = torch.autograd.grad(real.sum(), points, create_graph=True)
+            cross_entropy = softplus(-real).mean() + softplus(made).mean()
+            penalty = PENALTY / 2 * slopes.square().sum(-1).mean()
+        return torch.stack([cross_entropy + penalty, softplus(-made).mean()])
 
     def evaluate(self, x: Vector, step: int) -> Evaluation:
         """Return both losses and their gradients, in the columns that are kept."""
@@ -88,8 +95,10 @@ class GaussianRingGAN(TrainingProblem):
     """A GAN on eight Gaussians on a circle: discriminator and generator are two objectives of one parameter vector.
 
     Two networks with two hidden layers of 32 leaky rectified units each, float32; latent points from R⁴. The
-    seed draws 8192 real and 8192 latent points, batches of 64. f₁ = -E log D(real) - E log(1 - D(made)),
-    f₂ = -E log D(made), the loss that does not saturate (Goodfellow et al. 2014).
+    seed draws 4096 real and 4096 latent points, batches of 64. f₁ = -E log D(real) - E log(1 - D(made)) + R,
+    f₂ = -E log D(made), the loss that does not saturate (Goodfellow et al. 2014). R is the penalty on the
+    discriminator's slope at real points with which the game settles instead of going in circles
+    (Mescheder et al. 2018): without it gradient descent passes good generators and leaves them again.
 
     [JD] Section 3 proposes to formulate a GAN as multi-objective optimisation and to train both players
     jointly. Two readings of its Jacobian, ``[2, n]``, are offered:
@@ -108,7 +117,7 @@ class GaussianRingGAN(TrainingProblem):
     """
 
     family: ClassVar[str] = "adversarial"
-    source: ClassVar[str] = "[JD] Section 3; Goodfellow et al. 2014"
+    source: ClassVar[str] = "[JD] Section 3; Goodfellow et al. 2014; penalty of Mescheder et al. 2018"
 
     def __init__(self, rows: str = "own") -> None:
         """Choose the columns.
@@ -126,7 +135,7 @@ class GaussianRingGAN(TrainingProblem):
 
     def training(self, seed: int) -> GameTraining:
         """Return the training of run ``seed``: its points, initial weights and batches."""
-        return GameTraining(self.rows, seed, 8192, 64)
+        return GameTraining(self.rows, seed, 4096, 64)
 
 
 def centres() -> Tensor:
