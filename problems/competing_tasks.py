@@ -1,4 +1,4 @@
-"""Two tasks built to compete: the cosine of their gradients at the start is a dial, their scales are another."""
+"""Two tasks built to compete: the cosine of their gradients at the start is a dial, their scale another."""
 
 import math
 from collections.abc import Callable
@@ -44,10 +44,10 @@ class CompetingTraining(TaskTraining):
         self.test_targets = torch.stack([y, (1 - a - b) * test_start + a * y + b * q])
 
     def _mixture(self, r: Tensor, s: Tensor, cosine: float) -> tuple[float, float]:
-        """Return a and b such that the residual ar + bs has a gradient at the given cosine to r's, and its norm.
+        """Return a and b: the gradient of ar + bs has the norm of r's, and the given cosine to it.
 
-        The gradient of the mean square error is linear in the residual: g = Jₕᵀr/N. So b√(…) rescales the
-        part of s's gradient orthogonal to r's, which Gram-Schmidt gives.
+        The gradient of the mean square error is linear in the residual, g(r) = Jₕᵀr/N. With ρ and p the
+        parts of g(s) along and across g(r), b = √(1 - cosine²) ‖g(r)‖/‖p‖ and a = cosine - bρ, by Gram-Schmidt.
         """
         outputs = torch.stack([r, s]) / len(r)
         gradients = rowwise(
@@ -91,13 +91,13 @@ class CompetingTasks(TaskProblem):
     functions at once: L₁ = ½ mean (h - y₁)², L₂ = scale · ½ mean (h - y₂)² over 256 normal inputs, all of
     them at each of 16 steps that count as an epoch. y₁ is a sum of sine waves. With h₀ the network at the
     start, y₂ = h₀ - a(h₀ - y₁) - b(h₀ - q) for another such sum q, where a and b are solved for such that at
-    the start cos(∇L₁, ∇L₂) = cosine and ‖∇L₂‖ = scale · ‖∇L₁‖, exactly up to rounding. At 1 both tasks are the
-    same (up to scale) for good; at -1 the targets are mirror images about h₀ and the start is Pareto stationary.
+    the start cos(∇L₁, ∇L₂) = cosine and ‖∇L₂‖ = scale · ‖∇L₁‖, exactly up to rounding. At 1 both tasks are
+    the same, up to scale, for good; at -1 the targets mirror each other at h₀: the start is Pareto stationary.
 
     Among all functions the Pareto set of the two errors is the segment from y₁ to y₂, whatever the scale.
     The criterion is the root mean square distance of the outputs to it: like the distance to the front on an
-    analytic problem, it favours no compromise over another. Held out, on 256 other inputs: both square errors as
-    shares of what they were at the start.
+    analytic problem, it favours no compromise over another. Held out, on 256 other inputs: both square
+    errors as shares of what they were at the start.
     """
 
     family: ClassVar[str] = "multi-task"

@@ -35,9 +35,7 @@ class DomainTraining(ReversalTraining):
         logits, domain = self.model(x, images)
         truth = torch.cat([domain.new_zeros(len(rows)), domain.new_ones(len(rows))])
         label = nn.functional.cross_entropy(logits[: len(rows)], self.source[1][rows])
-        return torch.stack(
-            [label, nn.functional.binary_cross_entropy_with_logits(domain.squeeze(-1), truth)]
-        )
+        return torch.stack([label, nn.functional.binary_cross_entropy_with_logits(domain.squeeze(-1), truth)])
 
     def loss(self, x: Vector) -> Tensor:
         """Return the label's cross-entropy on the target's training images, shape ``[b]``.
@@ -53,14 +51,17 @@ class DomainTraining(ReversalTraining):
         """Return the accuracies on held-out target and source images, shape ``[b, 2]``."""
         with torch.no_grad():
             found = [
-                [(self.model(point, images)[0].argmax(-1) == labels).to(x).mean() for images, labels in self.held]
+                [
+                    (self.model(point, images)[0].argmax(-1) == labels).to(x).mean()
+                    for images, labels in self.held
+                ]
                 for point in x
             ]
         return torch.stack([torch.stack(row) for row in found])
 
 
 class DomainAdversarialDigits(TrainingProblem):
-    """DANN on digits: the source has labels, the target's digits are shifted, faint on a bright ground, without labels.
+    """DANN on digits: labelled ones to others without labels, which are shifted and faint on a bright ground.
 
     From scikit-learn's digits the seed draws 640 source images, 640 target images and 256 of each held out, all
     different. A target image is moved a pixel to the right, ink and paper are mixed (v becomes 0.4 + 0.4v) and
@@ -78,7 +79,7 @@ class DomainAdversarialDigits(TrainingProblem):
     SIZE: ClassVar[int] = 640
     HELD_OUT: ClassVar[int] = 256
 
-    def __init__(self, strength: float = 1.0) -> None:
+    def __init__(self, strength: float = 0.3) -> None:
         """Set the weight of the reversed gradient.
 
         Args:
@@ -88,7 +89,7 @@ class DomainAdversarialDigits(TrainingProblem):
             InputError: The strength is not positive.
         """
         if not 0 < strength < float("inf"):
-            raise InputError(f"strength={strength}, required a positive number, got another, try 1")
+            raise InputError(f"strength={strength}, required a positive number, got another, try 0.3")
         self.strength = strength
         self.measures = (Measure("target accuracy", True), Measure("source accuracy", True))
 
@@ -97,7 +98,12 @@ class DomainAdversarialDigits(TrainingProblem):
         images, labels = labelled_images("digits")
         generator = seeded(seed)
         order = torch.randperm(len(labels), generator=generator)
-        parts = order[: 2 * (self.SIZE + self.HELD_OUT)].split([self.SIZE, self.SIZE, self.HELD_OUT, self.HELD_OUT])
+        parts = order[: 2 * (self.SIZE + self.HELD_OUT)].split([
+            self.SIZE,
+            self.SIZE,
+            self.HELD_OUT,
+            self.HELD_OUT,
+        ])
         source, target, held_target, held_source = ((images[part].unsqueeze(1), labels[part]) for part in parts)
         target, held_target = ((shifted(i, generator), c) for i, c in (target, held_target))
         mean, deviation = source[0].mean(), source[0].std()

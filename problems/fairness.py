@@ -67,9 +67,9 @@ class FairnessTraining(ReversalTraining):
         truths = (self.train.labels[rows], self.train.groups[rows])
         logits = self.model(x, self.train.features[rows])
         pairs = zip(logits, truths, strict=True)
-        return torch.stack(
-            [nn.functional.binary_cross_entropy_with_logits(given.squeeze(-1), truth) for given, truth in pairs]
-        )
+        return torch.stack([
+            nn.functional.binary_cross_entropy_with_logits(given.squeeze(-1), truth) for given, truth in pairs
+        ])
 
     def loss(self, x: Vector) -> Tensor:
         """Return the label's cross-entropy plus the demographic-parity gap of the probabilities, ``[b]``.

@@ -34,7 +34,7 @@ class Players(nn.Module):
         )
 
     def forward(self, latent: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
-        """Return points made of ``latent``, and the discriminator's logits of them and of ``real``, in a row."""
+        """Return points made of ``latent``, and the discriminator's logits of them and then of ``real``."""
         made = self.generator(latent)
         return made, self.discriminator(torch.cat([made, real])).squeeze(-1)
 
@@ -55,7 +55,10 @@ class GameTraining(TaskTraining):
         generator = seeded(seed)
         self.real, self.latent = mixture(size, generator), torch.randn(size, LATENT, generator=generator)
         self.judges, self.judged = mixture(256, generator), torch.randn(256, LATENT, generator=generator)
-        self.test_real, self.test_latent = mixture(1024, generator), torch.randn(1024, LATENT, generator=generator)
+        self.test_real, self.test_latent = (
+            mixture(1024, generator),
+            torch.randn(1024, LATENT, generator=generator),
+        )
         own = torch.stack([self.model.columns("discriminator"), self.model.columns("generator")])
         self.kept = own if rows == "own" else torch.ones_like(own)
 
@@ -92,7 +95,7 @@ class GameTraining(TaskTraining):
 
 
 class GaussianRingGAN(TrainingProblem):
-    """A GAN on eight Gaussians on a circle: discriminator and generator are two objectives of one parameter vector.
+    """A GAN on eight Gaussians on a circle: the losses of discriminator and generator are two objectives.
 
     Two networks with two hidden layers of 32 leaky rectified units each, float32; latent points from R⁴. The
     seed draws 4096 real and 4096 latent points, batches of 64. f₁ = -E log D(real) - E log(1 - D(made)) + R,
@@ -107,13 +110,13 @@ class GaussianRingGAN(TrainingProblem):
       are orthogonal, so no two gradients conflict, an aggregator can but weigh the players, and every
       projection onto the dual cone gives what Mean gives: simultaneous gradient descent.
     - ``rows='all'``, the vector-valued function: f is differentiated by all parameters, as the definition of
-      a Jacobian wants. Each player may also give way to the other. Gradients oppose each other and Mean descends
-      f₁ + f₂, the least of which, at D(real) = 1 and D(made) = ½, says nothing of what is generated.
+      a Jacobian wants. Each player may then give way to the other. Mean descends f₁ + f₂, and the least that
+      D(real) and D(made) can make of its cross-entropies, 1 and ½, asks for points that are told apart.
 
     The game is the default and what benchmarks run: it is what is meant by training a GAN, and its energy
-    distance falls. In the other reading no direction that serves both players needs the generator to resemble the
-    mixture: with Mean and with UPGrad the energy distance rises at every rate that moves it. The criterion is the
-    energy distance, 2E|X - Y| - E|X - X'| - E|Y - Y'|, of 256 generated points to 256 real ones.
+    distance falls. In the other reading no direction that serves both players needs the generator to resemble
+    the mixture: under Mean and UPGrad both losses fall at first and the energy distance rises tenfold. The
+    criterion is the energy distance, 2E|X - Y| - E|X - X'| - E|Y - Y'|, of 256 generated points to 256 real ones.
     """
 
     family: ClassVar[str] = "adversarial"

@@ -2,7 +2,6 @@
 
 from abc import abstractmethod
 
-import torch
 from torch import Tensor, nn
 
 from jdbench.problems.training import TaskTraining
@@ -44,7 +43,7 @@ class ReversalTraining(TaskTraining):
     With parameters θ = (trunk, head, adversary), label loss L and adversary's loss A, the rows are
 
         (   ∂L/∂trunk,  ∂L/∂head,  0             )   what the task asks of each part,
-        ( -λ∂A/∂trunk,  0,         ∂A/∂adversary )   what the game asks: the trunk raises A, the adversary lowers it.
+        ( -λ∂A/∂trunk,  0,         ∂A/∂adversary )   a game: the trunk raises A, the adversary lowers it.
 
     The usual training takes the sum of the rows (Ganin et al. 2016, eq. 13 to 15), which is twice their mean;
     here they stay apart, so that an aggregator settles the conflict, which is between the trunk's columns

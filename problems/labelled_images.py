@@ -1,4 +1,4 @@
-"""Grey images with their classes: scikit-learn's digits always, others from the folder that JDBENCH_DATA names."""
+"""Grey images and their classes: scikit-learn's digits, and others from the folder that JDBENCH_DATA names."""
 
 import os
 from functools import lru_cache

@@ -49,7 +49,12 @@ class OverlaidTraining(TaskTraining):
     """The two cross-entropies of a batch; held out: the two accuracies."""
 
     def __init__(
-        self, module: nn.Module, train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor], batch: int, seed: int
+        self,
+        module: nn.Module,
+        train: tuple[Tensor, Tensor],
+        test: tuple[Tensor, Tensor],
+        batch: int,
+        seed: int,
     ) -> None:
         """Keep images ``[N, 1, H, W]`` and classes ``[2, N]`` of both parts."""
         super().__init__(module, train[0].shape[0], batch, seed)
@@ -78,7 +83,7 @@ class MultiDigits(TaskProblem):
     image is in both. Pixels are normalised by mean and standard deviation of the training pairs; float32.
 
     The two objectives are the classifiers' mean cross-entropies over a batch. Their Jacobian, ``[2, n]``,
-    covers all parameters as in [JD] Appendix D, not only the shared ones: the columns of a head are zero in
+    covers all parameters as in [JD] A.2, not only the shared ones: the columns of a head are zero in
     the other task's row, so heads add to the norms of the rows but never to their conflict. The criterion is
     the mean of both losses over the training pairs.
     """

@@ -53,7 +53,7 @@ class _Regression(TaskProblem):
 
 
 class Linnerud(_Regression):
-    """Three body measures of twenty men, weight, waist and pulse, from three exercises, chins, sit-ups and jumps.
+    """Three body measures of twenty men (weight, waist, pulse) from three exercises (chins, sit-ups, jumps).
 
     The seed draws 15 men to train on and 5 held out. A hidden layer of 8 tanh units, 59 parameters, float64.
     An objective is the mean square error of a target standardised by the training part. The batch is all
@@ -72,7 +72,7 @@ class Linnerud(_Regression):
 
 
 class DiabetesPanel(_Regression):
-    """Seven targets from age, sex, body mass index and blood pressure: six blood values, and disease progression.
+    """Six blood values and disease progression of diabetics, from age, sex, body mass index and blood pressure.
 
     scikit-learn's diabetes set has ten features and one target. Here only the four features that need no
     blood sample stay inputs; the six serum measurements s1 to s6 are held aside as targets beside the
@@ -86,7 +86,9 @@ class DiabetesPanel(_Regression):
     for the target's own. The criterion is the mean of the seven errors.
     """
 
-    source: ClassVar[str] = "scikit-learn's load_diabetes (Efron et al. 2004), serum values held aside as targets"
+    source: ClassVar[str] = (
+        "scikit-learn's load_diabetes (Efron et al. 2004), serum values held aside as targets"
+    )
     TARGETS: ClassVar[tuple[str, ...]] = ("s1", "s2", "s3", "s4", "s5", "s6", "progression")
 
     def training(self, seed: int) -> RegressionTraining:
@@ -106,11 +108,8 @@ def _split(
     """Return training and held-out features and targets, standardised by the training part."""
     order = torch.randperm(len(features), generator=seeded(seed))
     train, test = order[:size], order[size:]
-    (a, c), (b, d) = (
-        ((part[train] - part[train].mean(0)) / part[train].std(0), (part[test] - part[train].mean(0)) / part[train].std(0))
-        for part in (features, targets)
-    )
-    return (a, b), (c, d)
+    scaled = [(part - part[train].mean(0)) / part[train].std(0) for part in (features, targets)]
+    return (scaled[0][train], scaled[1][train]), (scaled[0][test], scaled[1][test])
 
 
 @lru_cache(maxsize=1)

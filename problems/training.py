@@ -1,4 +1,4 @@
-"""Trainings whose objectives are a few losses of one model: its flattened parameters, batches, one gradient a loss."""
+"""Trainings whose objectives are a few losses of one model: flat parameters, batches, one gradient a loss."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -49,7 +49,7 @@ class TaskTraining(Training):
     """SEJD on m losses that share a model: a step's objectives are the m losses of its batch.
 
     A row of the Jacobian is the gradient with respect to all parameters, shared and private, as [JD]
-    Appendix D takes it; where a task has a head of its own, the columns of the other heads are zero in its row.
+    A.2 takes it; where a task has a head of its own, the columns of the other heads are zero in its row.
     An epoch is a random order of the examples cut into batches; the remainder of an uneven cut is left out.
     """
 

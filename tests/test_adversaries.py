@@ -46,7 +46,7 @@ def _double(value):
 
 @pytest.mark.parametrize("spec", REVERSALS)
 def test_each_part_goes_where_its_player_wants(spec: str) -> None:
-    """A step down a row: the head and trunk lower the label loss, the adversary lowers its loss, the trunk raises it.
+    """Head and trunk lower the label loss, the adversary lowers its own, the trunk raises that one.
 
     The losses' slopes by differences along each part of the second row: minus its square norm along the trunk's
     (times 1/λ), its square norm along the adversary's.
@@ -77,11 +77,12 @@ def test_each_part_goes_where_its_player_wants(spec: str) -> None:
 
 @pytest.mark.parametrize("spec", REVERSALS)
 def test_reversal_serves_the_criterion(spec: str) -> None:
-    """Against a reversal of almost no strength, under Mean at the same rate, over two seeds each."""
-    rate = 0.4
-    for seed in (1, 2):
-        strong, weak = (training(f"{spec}(strength={s})", seed) for s in (1.0, 0.001))
-        assert float(strong.loss(descended(strong, rate, 4))) < float(weak.loss(descended(weak, rate, 4)))
+    """Against a reversal of almost no strength, under Mean at the same rate: the mean of two seeds."""
+    found: list[float] = []
+    for keywords in ("", "(strength=0.001)"):
+        tasks = [training(spec + keywords, seed) for seed in (1, 2)]
+        found.append(sum(float(task.loss(descended(task, 0.2, 4))) for task in tasks) / 2)
+    assert found[0] < 0.95 * found[1]
 
 
 def test_the_target_domain_is_moved_faint_and_noisy() -> None:
@@ -125,7 +126,9 @@ def test_energy_distance_by_hand_and_its_zero() -> None:
     # 2 · mean(0, 5) - mean(0, 5, 5, 0) - 0
     assert energy_distance(made, real).tolist() == [2.5]
     sample = mixture(64, seeded(1))
-    assert energy_distance(sample.unsqueeze(0), sample).tolist() == pytest.approx([0.0], abs=gamma(64, sample.dtype))
+    assert energy_distance(sample.unsqueeze(0), sample).tolist() == pytest.approx(
+        [0.0], abs=gamma(64, sample.dtype)
+    )
 
 
 def test_the_mixture_covers_its_modes_and_a_part_of_it_covers_less() -> None:
@@ -134,7 +137,7 @@ def test_the_mixture_covers_its_modes_and_a_part_of_it_covers_less() -> None:
     nowhere = torch.zeros(300, 2)
     assert modes_covered(torch.stack([sample[:300], three, nowhere])).tolist() == [8, 3, 0]
     nearest = torch.cdist(sample, centres()).amin(-1)
-    # E‖ε‖² = 2σ²; five standard deviations, 2σ² each, of a mean of 1024. No centre is nearer than 7σ to another.
+    # E‖ε‖² = 2σ²; five standard deviations, 2σ² each, of a mean of 1024. Centres are 7σ apart.
     mean = float(nearest.square().mean())
     assert mean == pytest.approx(2 * DEVIATION**2, rel=5 / math.sqrt(1024))
 

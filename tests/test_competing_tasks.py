@@ -1,6 +1,7 @@
 """The dials of competing tasks are exact, and turn the aggregators as theory says."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -76,7 +77,7 @@ def test_unequal_norms_and_conflict_turn_upgrad_away_from_the_mean() -> None:
         found.append(cosine(UPGrad()(J), Mean()(J)))
         assert found[-1] == pytest.approx(_by_hand(dial, 10.0), abs=10 * DIAL_ERROR)
     assert found[:3] == pytest.approx([1.0, 1.0, 1.0], abs=DIAL_ERROR)
-    assert all(later < earlier for earlier, later in zip(found[2:], found[3:], strict=False))
+    assert all(later < earlier for earlier, later in pairwise(found[2:]))
     assert found[3] < 0.99
     assert found[-1] < 0.5
 
