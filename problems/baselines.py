@@ -33,7 +33,9 @@ def measure() -> dict[str, dict[str, float]]:
         if absent and problem.key in stored():
             found[problem.key] = stored()[problem.key]
         if not absent:
-            found[problem.key] = train_alone(problem)
+            found[problem.key] = {
+                measure.name: train_alone(problem, task) for task, measure in enumerate(problem.measures)
+            }
         print(problem.key, "images not found, kept as stored" if absent else found[problem.key], flush=True)
     return found
 

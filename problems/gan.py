@@ -110,13 +110,13 @@ class GaussianRingGAN(TrainingProblem):
       are orthogonal, so no two gradients conflict, an aggregator can but weigh the players, and every
       projection onto the dual cone gives what Mean gives: simultaneous gradient descent.
     - ``rows='all'``, the vector-valued function: f is differentiated by all parameters, as the definition of
-      a Jacobian wants. Each player may then give way to the other. Mean descends f₁ + f₂, and the least that
-      D(real) and D(made) can make of its cross-entropies, 1 and ½, asks for points that are told apart.
+      a Jacobian wants. Each player may then give way to the other. Mean descends f₁ + f₂, whose
+      cross-entropies are least at D(real) = 1 and D(made) = ½: made points had better not look real.
 
     The game is the default and what benchmarks run: it is what is meant by training a GAN, and its energy
     distance falls. In the other reading no direction that serves both players needs the generator to resemble
-    the mixture: under Mean and UPGrad both losses fall at first and the energy distance rises tenfold. The
-    criterion is the energy distance, 2E|X - Y| - E|X - X'| - E|Y - Y'|, of 256 generated points to 256 real ones.
+    the mixture: under Mean and under UPGrad the energy distance rises severalfold. The criterion is the energy
+    distance, 2E|X - Y| - E|X - X'| - E|Y - Y'|, of 256 generated points to 256 real ones.
     """
 
     family: ClassVar[str] = "adversarial"

@@ -45,29 +45,25 @@ def baseline(key: str, measure: str) -> float | None:
     return stored().get(key, {}).get(measure)
 
 
-def train_alone(problem: TaskProblem) -> dict[str, float]:
-    """Train a problem's model for each of its tasks alone and measure that task on held-out data.
+def train_alone(problem: TaskProblem, task: int) -> float:
+    """Train a problem's model for one of its tasks alone and measure that task on held-out data.
 
     Plain descent on the task's own loss, x ← x - ηJᵀeᵢ. The rate with the least final training loss,
     averaged over the seeds, is taken; held-out data has no say in it.
 
     Args:
         problem: What to train for.
+        task: Index i of the objective and of its measure.
 
     Returns:
-        Each measure by its name, averaged over the seeds.
+        The measure, averaged over the seeds.
     """
     trainings = [problem.training(seed) for seed in range(1, SEEDS + 1)]
-    found: dict[str, float] = {}
-    for task, measure in enumerate(problem.measures):
-        best = math.inf
-        for rate in RATES:
-            ends = [_descend(training, task, rate) for training in trainings]
-            loss = sum(end[0] for end in ends) / SEEDS
-            if loss < best:
-                best = loss
-                found[measure.name] = sum(end[1] for end in ends) / SEEDS
-    return found
+    found: dict[float, float] = {}
+    for rate in RATES:
+        losses, measures = zip(*(_descend(training, task, rate) for training in trainings), strict=True)
+        found.setdefault(sum(losses) / SEEDS, sum(measures) / SEEDS)
+    return found[min(found)]
 
 
 def _descend(training: Training, task: int, rate: float) -> tuple[float, float]:
