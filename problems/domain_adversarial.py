@@ -61,7 +61,7 @@ class DomainTraining(ReversalTraining):
 
 
 class DomainAdversarialDigits(TrainingProblem):
-    """DANN on digits: labelled ones to others without labels, which are shifted and faint on a bright ground.
+    """DANN from labelled digits to others without labels, which are shifted and faint on a bright ground.
 
     From scikit-learn's digits the seed draws 640 source images, 640 target images and 256 of each held out, all
     different. A target image is moved a pixel to the right, ink and paper are mixed (v becomes 0.4 + 0.4v) and

@@ -92,7 +92,7 @@ class FairnessTraining(ReversalTraining):
 
 
 class AdversarialFairness(TrainingProblem):
-    """Adversarial fairness: a classifier learns biased labels while its features are to hide the group.
+    """Adversarial fairness, where a classifier learns biased labels while its features are to hide the group.
 
     2048 people of a generator whose bias is documented (see `people`) to train on and 2048 held out, drawn by
     the seed; batches of 64. A trunk of 16 tanh units, a linear head for the label, an adversary of 8 units for

@@ -74,7 +74,7 @@ class OverlaidTraining(TaskTraining):
 
 
 class MultiDigits(TaskProblem):
-    """MultiDigits: which digit is left above, and which right below, of two that overlap.
+    """MultiDigits, which digit is left above and which right below, of two that overlap.
 
     Built as MultiMNIST is: one image lies at the upper left, another at the lower right of a canvas 2/7
     longer than an image, and where both have ink the darker counts. That is 10 × 10 pixels from
