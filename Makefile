@@ -10,7 +10,7 @@ BENCH ?= 'ours'|'engine'|'SGD'|start_up
 LAUNCH ?= forkserver
 FACTOR ?= 1.1
 
-.PHONY: leaderboard run report bench bench-compare kernels test test-long verification properties check format clean help
+.PHONY: leaderboard run report baselines bench bench-compare kernels test test-long verification properties check format clean help
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
@@ -24,6 +24,9 @@ run: $(VENV)/.installed ## Run the quick preset, or go on with it
 
 report: $(VENV)/.installed ## Write the page from what was run
 	$(BIN)/jdbench report
+
+baselines: $(VENV)/.installed ## Train the single-task baselines anew into problems/baselines.json
+	OMP_NUM_THREADS=1 $(BIN)/python -m jdbench.problems.baselines
 
 bench: $(VENV)/.installed-dev $(HOME)/.asv-machine.json ## Time the kernels of the current commit by asv; BENCH=regex, . for all
 	$(ASV) run --launch-method $(LAUNCH) --record-samples --bench "$(BENCH)" 'HEAD^!'

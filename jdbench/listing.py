@@ -76,5 +76,5 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _first_sentence(thing: object) -> str:
-    text = " ".join((inspect.getdoc(thing) or "").split())
+    text = " ".join((inspect.getdoc(thing) or "").partition("\n\n")[0].split())
     return text.partition(": ")[2].partition(" ([JD]")[0] if ": " in text[:20] else text.partition(" ([JD]")[0]
