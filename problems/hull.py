@@ -10,22 +10,24 @@ from torch import Tensor
 from jdbench.problem import seeded
 from jdbench.shapes import Vector
 
-CHUNK = 8192
+CHUNK = 4096
 """Points at a time, so that what is computed stays in the processor's cache."""
 
 
-class Face(NamedTuple):
-    """The affine hull of some of the corners.
+class Faces(NamedTuple):
+    """The affine hulls of as many corners each.
 
     Attributes:
-        corners: Their indices.
-        barycentric: Maps x - corner₀ to the weights of the corners but the first of its projection, ``[k - 1, n]``.
-        edges: Rows corner - corner₀, ``[k - 1, n]``.
+        first: Corner₀ of each, shape ``[f, n]``.
+        edges: Rows corner - corner₀, shape ``[f, k, n]``.
+        map: Of x to the weights of the corners but the first of its projections, shape ``[n, f · k]``.
+        offset: The weights of 0, shape ``[f · k]``.
     """
 
-    corners: tuple[int, ...]
-    barycentric: Tensor
+    first: Tensor
     edges: Tensor
+    map: Tensor
+    offset: Tensor
 
 
 class Hull:
@@ -41,33 +43,36 @@ class Hull:
         """
         self.corners = corners
         m, n = corners.shape
-        self.faces: list[Face] = []
-        for size in range(1, min(m, n + 1) + 1):
-            for chosen in combinations(range(m), size):
-                edges = corners[list(chosen[1:])] - corners[chosen[0]]
-                if int(torch.linalg.matrix_rank(edges)) == size - 1 if size > 1 else True:
-                    self.faces.append(Face(chosen, torch.linalg.pinv(edges).T, edges))
+        self.faces: list[Faces] = []
+        for size in range(2, min(m, n + 1) + 1):
+            chosen = torch.tensor(list(combinations(range(m), size)))
+            first = corners[chosen[:, 0]]
+            edges = corners[chosen[:, 1:]] - first.unsqueeze(1)
+            independent = torch.linalg.matrix_rank(edges) == size - 1
+            first, edges = first[independent], edges[independent]
+            inverse = torch.linalg.pinv(edges)
+            offset = -(first.unsqueeze(1) @ inverse).flatten()
+            self.faces.append(Faces(first, edges, inverse.transpose(0, 1).reshape(n, -1), offset))
 
     def distance(self, x: Vector) -> Tensor:
         """Return the distance of points to the hull, shape ``[...]``.
 
-        It is the least of the distances to the projections onto those faces where the projection has no
-        negative weight.
+        It is the least of the distances to the corners and to the projections onto those faces where the projection
+        has no negative weight.
         """
         flat = x.reshape(-1, x.shape[-1]).to(torch.float64)
         parts = [self._distance(chunk) for chunk in flat.split(CHUNK)]
         return torch.cat(parts).reshape(x.shape[:-1]).to(x.dtype)
 
     def _distance(self, x: Tensor) -> Tensor:
-        shifts = [x - corner for corner in self.corners]
-        best = torch.stack([shift.square().sum(-1) for shift in shifts]).amin(0)
-        for face in self.faces[len(self.corners) :]:
-            shift = shifts[face.corners[0]]
-            weights = shift @ face.barycentric.T
-            inside = ((weights.amin(-1) >= 0) & (weights.sum(-1) <= 1)).nonzero().squeeze(-1)
-            if len(inside):
-                square = (shift[inside] - weights[inside] @ face.edges).square().sum(-1)
-                best[inside] = torch.minimum(best[inside], square)
+        best = torch.stack([(x - corner).square().sum(-1) for corner in self.corners]).amin(0)
+        for faces in self.faces:
+            count, size, _ = faces.edges.shape
+            weights = (x @ faces.map + faces.offset).reshape(len(x), count, size)
+            point, face = ((weights.amin(-1) >= 0) & (weights.sum(-1) <= 1)).nonzero(as_tuple=True)
+            inside = weights[point, face].unsqueeze(1)
+            gap = x[point] - faces.first[face] - (inside @ faces.edges[face]).squeeze(1)
+            best.scatter_reduce_(0, point, gap.square().sum(-1), "amin")
         return best.sqrt()
 
     def spread(self, count: int) -> Vector:

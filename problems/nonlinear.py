@@ -19,7 +19,7 @@ class LogCosh(AnalyticProblem):
 
     Every coordinate alone has the gradients tanh(xⱼ ∓ 1), opposed within |xⱼ| ≤ 1 in a ratio that tells xⱼ: the
     Pareto set is {t1 : |t| ≤ 1}; distances are measured in x. The Hessians are diag(sech²) ≤ I, so that
-    β = √2 is enough. Starts are in [-4, 4]ⁿ.
+    β = √2 is enough. Starts have norm 2√n to 4√n.
     """
 
     family: ClassVar[str] = "convex"
@@ -44,8 +44,8 @@ class LogCosh(AnalyticProblem):
         return _both(x, 1).tanh()
 
     def start(self, seed: int) -> Vector:
-        """Return a point of [-4, 4]ⁿ, shape ``[n]``."""
-        return in_box(seed, [-4.0] * self.n, [4.0] * self.n)
+        """Return a point of norm 2√n to 4√n, shape ``[n]``."""
+        return in_shell(seed, self.n, 2 * math.sqrt(self.n), 4 * math.sqrt(self.n))
 
     def pareto_set(self, count: int) -> Vector:
         """Return points from -1 to 1, shape ``[count, n]``."""
@@ -105,7 +105,7 @@ class Dent(AnalyticProblem):
     its minimum there. In the orthonormal (s, d)/√2 both Hessians are
     diag((1 + s²)^(-3/2), h(d)), h(d) = (1 + d²)^(-3/2) + 2λ(4d² - 2)e^(-d²). With E = d²: for E ≥ ½, h > 0; below,
     h + 4λ - 1 ≥ 12λEe^(-E) - 3E/2 ≥ 0. And h ≤ 1 for E < ½, else at most (3/2)^(-3/2) + 8λe^(-3/2) < 2.1. So
-    |h| ≤ 4λ - 1 = 2.4, at d = 0, and β = 2.4√2. Starts are in [-2, 2]².
+    |h| ≤ 4λ - 1 = 2.4, at d = 0, and β = 2.4√2. Starts have |s| in [1, 3] and d in [-2, 2].
     """
 
     family: ClassVar[str] = "non-convex"
@@ -131,8 +131,10 @@ class Dent(AnalyticProblem):
         return torch.stack(rows, -2)
 
     def start(self, seed: int) -> Vector:
-        """Return a point of [-2, 2]², shape ``[2]``."""
-        return in_box(seed, [-2.0, -2.0], [2.0, 2.0])
+        """Return a point with |s| in [1, 3] and d in [-2, 2], shape ``[2]``."""
+        size, turn = in_box(seed, [1.0, -2.0], [3.0, 2.0])
+        s = size if seed % 2 else -size
+        return torch.stack([s + turn, s - turn]) / 2
 
     def pareto_set(self, count: int) -> Vector:
         """Return points from (-3, 3) to (3, -3) of the unbounded line, shape ``[count, 2]``."""
@@ -148,7 +150,8 @@ class CurvedValley(AnalyticProblem):
     """Curved valley, f(x) = ‖z ∓ e₁‖² with z = (x₁, 10(x₂ - x₁²)): the set bends, the valley is steep.
 
     The Pareto set is the parabola {(t, t²) : |t| ≤ 1} and the front √f₁ + √f₂ = 2; distances are measured in
-    x. The gradients grow like cubes: there is no β. Starts are in [-1.5, 1.5] × [-1, 2.5].
+    x. The gradients grow like cubes: there is no β. Starts have x₁ in [-1.5, 1.5] and lie ½ to 3/2 above or
+    below the parabola.
     """
 
     family: ClassVar[str] = "non-convex"
@@ -171,8 +174,9 @@ class CurvedValley(AnalyticProblem):
         return torch.stack(rows, -2)
 
     def start(self, seed: int) -> Vector:
-        """Return a point of the box of starts, shape ``[2]``."""
-        return in_box(seed, [-1.5, -1.0], [1.5, 2.5])
+        """Return a point with x₁ in [-1.5, 1.5], ½ to 3/2 above or below the parabola, shape ``[2]``."""
+        first, height = in_box(seed, [-1.5, 0.5], [1.5, 1.5])
+        return torch.stack([first, first.square() + (height if seed % 2 else -height)])
 
     def pareto_set(self, count: int) -> Vector:
         """Return points from (-1, 1) to (1, 1) along the parabola, shape ``[count, 2]``."""

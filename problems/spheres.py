@@ -108,7 +108,7 @@ class Spheres(AnalyticProblem):
 
     family: ClassVar[str] = "convex"
     source: ClassVar[str] = "distance minimisation, Köppen & Yoshida 2007, with squares"
-    variants: ClassVar[tuple[str, ...]] = ("(m=3,n=2)", "(m=8,n=3)", "(m=8,n=20)")
+    variants: ClassVar[tuple[str, ...]] = ("(m=3,n=2)", "(m=8,n=3)", "(m=5,n=20)")
     convex: bool = True
 
     def __init__(self, m: int = 3, n: int = 2) -> None:

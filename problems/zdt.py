@@ -18,7 +18,7 @@ from torch import Tensor
 from jdbench.problem import AnalyticProblem
 from jdbench.problems.curve import distance_to_curve, distance_to_parabola
 from jdbench.problems.sizes import check_size
-from jdbench.problems.starts import in_box
+from jdbench.problems.starts import in_box, in_shell
 from jdbench.shapes import Jacobian, Objectives, Vector
 
 SOURCE = "Zitzler, Deb & Thiele 2000, made smooth"
@@ -81,9 +81,10 @@ class TwoPart(AnalyticProblem):
         return J
 
     def start(self, seed: int) -> Vector:
-        """Return u₁ in [0.1, π/2 - 0.1] and the others in [-1, 1] (ZDT4: [-5, 5]), shape ``[n]``."""
-        others = [self.WIDTH] * (self.n - 1)
-        return in_box(seed, [0.1, *(-w for w in others)], [math.pi / 2 - 0.1, *others])
+        """Return u₁ in [0.1, π/2 - 0.1], the others of root mean square ½ to 1 (ZDT4: 2.5 to 5), shape ``[n]``."""
+        size = self.WIDTH * math.sqrt(self.n - 1)
+        first = in_box(seed, [0.1], [math.pi / 2 - 0.1])
+        return torch.cat([first, in_shell(seed, self.n - 1, size / 2, size)])
 
     def pareto_set(self, count: int) -> Vector:
         """Return points of u₂ = … = uₙ = 0 in order along the front, shape ``[count, n]``."""
@@ -175,10 +176,10 @@ class ZDT3(TwoPart):
         )
 
     def on_front(self, count: int) -> Tensor:
-        """Return u₁ on the five pieces, evenly spaced in √f₁ on each."""
+        """Return u₁ on the five pieces, evenly spaced in √f₁ on each; the first end of all but one is dominated."""
         shares = [count // 5 + (k < count % 5) for k in range(5)]
         ends = zip(self.pieces.tolist(), shares, strict=True)
-        roots = torch.cat([torch.linspace(a, b, k, dtype=torch.float64) for (a, b), k in ends])
+        roots = torch.cat([torch.linspace(a, b, k + 1, dtype=torch.float64)[1:] for (a, b), k in ends])
         return torch.asin(roots.sqrt())
 
     def distance(self, x: Vector) -> Tensor:
@@ -208,7 +209,7 @@ class ZDT3(TwoPart):
 class ZDT4(TwoPart):
     """Smooth ZDT4, g = 1 + Σ(xⱼ² - 10cos(4πxⱼ) + 10): the front of ZDT1 behind many local ones.
 
-    f₁ = sin⁴u₁ and f₂ = g - √g sin²u₁. Starts have xⱼ in [-5, 5], the published box. There is no β.
+    f₁ = sin⁴u₁ and f₂ = g - √g sin²u₁. Starts reach as far as the published box, [-5, 5]. There is no β.
     """
 
     WIDTH: ClassVar[float] = 5.0
