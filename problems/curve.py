@@ -21,7 +21,7 @@ POLISH = 3
 TINY = torch.finfo(torch.float64).tiny
 
 Curve = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""Parameters ``[...]`` to points and tangents of the curve, each ``[..., d]``."""
+"""Parameters ``[...]`` to points and tangents of the curve, each ``[d, ...]``: sums over a first axis are fast."""
 
 
 def distance_to_curve(values: Tensor, curve: Curve, knots: Tensor) -> Tensor:
@@ -42,30 +42,28 @@ def distance_to_curve(values: Tensor, curve: Curve, knots: Tensor) -> Tensor:
         Distances, shape ``[...]``, in the dtype of the values.
     """
     points = curve(knots)[0]
-    flat = values.reshape(-1, values.shape[-1]).to(torch.float64)
-    parts = [_distance(chunk, curve, knots, points) for chunk in flat.split(CHUNK)]
+    flat = values.reshape(-1, values.shape[-1]).T.to(torch.float64).contiguous()
+    parts = [_distance(chunk, curve, knots, points) for chunk in flat.split(CHUNK, dim=1)]
     return torch.cat(parts).reshape(values.shape[:-1]).to(values.dtype)
 
 
 def _distance(values: Tensor, curve: Curve, knots: Tensor, points: Tensor) -> Tensor:
-    squares = torch.zeros(len(values), len(knots), dtype=torch.float64)
-    for column, along in zip(values.T, points.T, strict=True):
-        squares += (column.unsqueeze(-1) - along).square_()
+    values = values.unsqueeze(-1)
+    squares = (values - points.unsqueeze(1)).square_().sum(0)
     padded = torch.nn.functional.pad(squares, (1, 1), value=torch.inf)
     dips = (squares <= padded[:, :-2]) & (squares <= padded[:, 2:])
     best, nearest = squares.where(dips, torch.inf).topk(min(ARCS, len(knots)), largest=False)
     best = best[:, 0]
     low, high = knots[(nearest - 1).clamp(min=0)], knots[(nearest + 1).clamp(max=len(knots) - 1)]
-    values = values.unsqueeze(1)
 
     def visit(t: Tensor) -> tuple[Tensor, Tensor]:
         """Return the slope at t and the Gauss-Newton step from there; remember the distance."""
         nonlocal best
         point, tangent = curve(t)
         gap = point - values
-        slope = (gap * tangent).sum(-1)
-        best = torch.minimum(best, gap.square().sum(-1).amin(-1))
-        return slope, slope / tangent.square().sum(-1).clamp(min=TINY)
+        slope = (gap * tangent).sum(0)
+        best = torch.minimum(best, gap.square().sum(0).amin(-1))
+        return slope, slope / tangent.square().sum(0).clamp(min=TINY)
 
     at_low, at_high = visit(low)[0], visit(high)[0]
     stayed = torch.zeros_like(low)

@@ -20,8 +20,8 @@ class Faces(NamedTuple):
     Attributes:
         first: Corner₀ of each, shape ``[f, n]``.
         edges: Rows corner - corner₀, shape ``[f, k, n]``.
-        map: Of x to the weights of the corners but the first of its projections, shape ``[n, f · k]``.
-        offset: The weights of 0, shape ``[f · k]``.
+        map: Of x to the weights of the corners but the first of its projections, shape ``[n, k · f]``.
+        offset: The weights of 0, shape ``[k · f]``.
     """
 
     first: Tensor
@@ -51,8 +51,8 @@ class Hull:
             independent = torch.linalg.matrix_rank(edges) == size - 1
             first, edges = first[independent], edges[independent]
             inverse = torch.linalg.pinv(edges)
-            offset = -(first.unsqueeze(1) @ inverse).flatten()
-            self.faces.append(Faces(first, edges, inverse.transpose(0, 1).reshape(n, -1), offset))
+            offset = -(first.unsqueeze(1) @ inverse).squeeze(1).T.flatten()
+            self.faces.append(Faces(first, edges, inverse.permute(1, 2, 0).reshape(n, -1), offset))
 
     def distance(self, x: Vector) -> Tensor:
         """Return the distance of points to the hull, shape ``[...]``.
@@ -68,9 +68,9 @@ class Hull:
         best = torch.stack([(x - corner).square().sum(-1) for corner in self.corners]).amin(0)
         for faces in self.faces:
             count, size, _ = faces.edges.shape
-            weights = (x @ faces.map + faces.offset).reshape(len(x), count, size)
-            point, face = ((weights.amin(-1) >= 0) & (weights.sum(-1) <= 1)).nonzero(as_tuple=True)
-            inside = weights[point, face].unsqueeze(1)
+            weights = (x @ faces.map + faces.offset).reshape(len(x), size, count)
+            point, face = ((weights.amin(1) >= 0) & (weights.sum(1) <= 1)).nonzero(as_tuple=True)
+            inside = weights[point, :, face].unsqueeze(1)
             gap = x[point] - faces.first[face] - (inside @ faces.edges[face]).squeeze(1)
             best.scatter_reduce_(0, point, gap.square().sum(-1), "amin")
         return best.sqrt()

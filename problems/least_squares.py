@@ -98,16 +98,18 @@ class TwoTaskLeastSquares(AnalyticProblem):
 
     def _front(self, w: Tensor) -> tuple[Tensor, Tensor]:
         """Return f(θ(w)) and its derivative: with s = 1 - w and D = wλ + s, f₁ = r₁ + Σ λ(gs/D)², f₂ = r₂ + Σ (gwλ/D)²."""
-        w = w.unsqueeze(-1)
-        ratios, squares = self.ratios, self.gap.square()
-        D = w * ratios + 1 - w
-        first, second = (1 - w) / D, w * ratios / D
-        weights = torch.stack([squares * ratios, squares], -1)
-        point = torch.stack([first.square() @ weights[:, 0], second.square() @ weights[:, 1]], -1) + self.least
-        # d/dw of (1-w)/D is -λ/D², of wλ/D it is λ/D².
-        change = 2 * ratios / D.square()
-        slope = torch.stack([-(first * change) @ weights[:, 0], (second * change) @ weights[:, 1]], -1)
-        return point, slope
+        points = [self.least[0].expand_as(w), self.least[1].expand_as(w)]
+        slopes = [torch.zeros_like(w), torch.zeros_like(w)]
+        for ratio, gap in zip(self.ratios.tolist(), self.gap.tolist(), strict=True):
+            inverse = 1 / (w * ratio + 1 - w)
+            first, second = (1 - w) * inverse, w * ratio * inverse
+            # d/dw of s/D is -λ/D², of wλ/D it is λ/D².
+            change = 2 * gap**2 * ratio * inverse.square()
+            points[0] = points[0] + gap**2 * ratio * first.square()
+            points[1] = points[1] + gap**2 * second.square()
+            slopes[0] = slopes[0] - ratio * change * first
+            slopes[1] = slopes[1] + change * second
+        return torch.stack(points), torch.stack(slopes)
 
 
 class InstanceLeastSquares(AnalyticProblem):

@@ -136,9 +136,10 @@ class ConvexQuadraticForm(AnalyticProblem):
         return distance_to_curve(self.objectives(x), self._front, _weights(65))
 
     def _front(self, w: Tensor) -> tuple[Tensor, Tensor]:
-        """Return f(x(w)) and its derivative, shapes ``[..., 2]``."""
+        """Return f(x(w)) and its derivative, shapes ``[2, ...]``."""
         point, tangent = self._along(w)
-        return self.objectives(point), (self.jacobian(point) @ tangent.unsqueeze(-1)).squeeze(-1)
+        slope = (self.jacobian(point) @ tangent.unsqueeze(-1)).squeeze(-1)
+        return self.objectives(point).movedim(-1, 0), slope.movedim(-1, 0)
 
     def _along(self, w: Tensor) -> tuple[Tensor, Tensor]:
         """Return x(w) and dx/dw, shapes ``[..., 2]``."""

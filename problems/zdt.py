@@ -273,8 +273,8 @@ class _Piece:
     def __call__(self, t: Tensor) -> tuple[Tensor, Tensor]:
         s = self.low + self.width * t
         height = _phi(s)
-        point = torch.stack([s.square(), height.value], -1)
-        return point, self.width * torch.stack([2 * s, height.slope], -1)
+        point = torch.stack([s.square(), height.value])
+        return point, self.width * torch.stack([2 * s, height.slope])
 
 
 def _phi(s: Tensor | float) -> Value:
