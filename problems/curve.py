@@ -10,10 +10,10 @@ CHUNK = 8192
 """Points at a time, so that what is computed stays in the processor's cache."""
 
 ARCS = 2
-"""Local minima of the grid that are refined: of two arcs nearly as near the grid may rank the wrong one first."""
+"""Local minima of the grid that are refined: of two arcs nearly as near the grid may prefer the wrong one."""
 
 ROUNDS = 8
-"""Steps of the Illinois method, of order 1.44: the distance, flat at its minimum, needs half the digits of t."""
+"""Steps of the Illinois method, of order 1.44: the distance, flat at its minimum, needs half of its digits."""
 
 POLISH = 3
 """Gauss-Newton steps, of order 2 for points on the curve, where the distance is not flat and needs them all."""

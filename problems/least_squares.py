@@ -145,9 +145,7 @@ class InstanceLeastSquares(AnalyticProblem):
         check_size("m", m, 1)
         check_size("n", n, 1)
         if m > n and (n != 2 or m > 8):
-            raise InputError(
-                f"m={m}, n={n}, required m ≤ n, or n=2 with m ≤ 8, got others, choose sizes with an exact distance"
-            )
+            raise InputError(f"m={m}, n={n}, required m ≤ n, or n=2 with m ≤ 8, got others, choose such sizes")
         self.m, self.n = m, n
         generator = seeded(1000 * m + n)
         X = torch.randn(m, n, dtype=torch.float64, generator=generator)

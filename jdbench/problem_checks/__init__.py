@@ -6,7 +6,13 @@ from typing import NamedTuple
 from jdbench.problem import AnalyticProblem
 from jdbench.problem_checks.calculus import convexity, jacobian, smoothness
 from jdbench.problem_checks.contract import batches, shapes, single_precision, starts
-from jdbench.problem_checks.distance import distance_bound, distance_off_the_set, distance_slope, set_distance
+from jdbench.problem_checks.distance import (
+    distance_bound,
+    distance_foot,
+    distance_off_the_set,
+    distance_slope,
+    set_distance,
+)
 from jdbench.problem_checks.optimality import dominance, stationarity
 from jdbench.problem_checks.samples import Samples, draw
 
@@ -43,6 +49,7 @@ CHECKS: dict[str, Callable[[Samples], list[str]]] = {
     "distance-bound": distance_bound,
     "distance-off-the-set": distance_off_the_set,
     "distance-slope": distance_slope,
+    "distance-foot": distance_foot,
 }
 """The checks by name, in the order in which they are made; each returns what it found, in sentences."""
 

@@ -11,7 +11,7 @@ from jdbench.problem_checks.samples import Samples, change, clip, largest
 
 
 def dominance(s: Samples) -> list[str]:
-    """No point of the set is dominated, be it by another, by a neighbour, by a sample or by where descent leads."""
+    """No point of the set is dominated by another, by a neighbour, by a sample or by where descent leads."""
     p = s.problem
     if not len(s.optimal):
         return []
@@ -26,9 +26,7 @@ def dominance(s: Samples) -> list[str]:
     wrong = dominated(s, p.objectives(s.optimal), p.objectives(others))
     if not bool(wrong.any()):
         return []
-    return [
-        f"{int(wrong.sum())} of {len(wrong)} points of the set are dominated, as is {s.optimal[wrong][0].tolist()}"
-    ]
+    return [f"{int(wrong.sum())} of {len(wrong)} points are dominated, as is {s.optimal[wrong][0].tolist()}"]
 
 
 def stationarity(s: Samples) -> list[str]:
@@ -49,8 +47,8 @@ def stationarity(s: Samples) -> list[str]:
 def dominated(s: Samples, values: Tensor, others: Tensor) -> Tensor:
     """Return which of the values are dominated by one of the others.
 
-    A value is if no objective prefers it, as computed, and one is worse by far more than rounding τ: where a front
-    ends an objective is flat, and hides changes of the others of the order √τ.
+    A value is if no objective prefers it, as computed, and one is worse by far more than rounding τ: where a
+    front ends an objective is flat, and hides changes of the others of the order √τ.
 
     Args:
         s: The samples, for τ.
