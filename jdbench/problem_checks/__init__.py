@@ -81,7 +81,7 @@ def check_problem(problem: AnalyticProblem, samples: int = 200, seed: int = 0) -
 
 
 def check_specs(specs: Sequence[str], samples: int = 200, seed: int = 0) -> list[tuple[str, Finding]]:
-    """Return the findings about problems that specs name, all of which are resolved before the first is checked.
+    """Return the findings about problems that specs name, all resolved before the first is checked.
 
     Args:
         specs: Specs of analytic problems.
