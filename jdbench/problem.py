@@ -171,6 +171,23 @@ def available_problems() -> dict[str, Callable[[], Any]]:
     return {point.name: point.load for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda p: p.name)}
 
 
+def benchmark_problems(quick: bool) -> list[str]:
+    """Return the specs that a benchmark runs unless told otherwise: announced problems with all their variants.
+
+    Args:
+        quick: Whether to leave out training problems that are not ``quick``.
+
+    Returns:
+        Canonical specs, by name, variants in their order.
+    """
+    specs: list[str] = []
+    for name in available_problems():
+        kind = type(resolve_problem(name))
+        if not (quick and issubclass(kind, TrainingProblem) and not kind.quick):
+            specs += [canonical_problem(name + variant) for variant in kind.variants]
+    return specs
+
+
 def resolve_problem(spec: str) -> Problem:
     """Return the problem that a spec names: an announced one, or anybody's ``package.module:Name(…)``.
 

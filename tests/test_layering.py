@@ -18,7 +18,7 @@ LAYERS = [
     {"aggregators"},
     {"verification"},
     {"problem", "optimizers"},
-    {"descent"},
+    {"descent", "problem_checks"},
     {"protocol"},
     {"record", "environment"},
     {"runner"},
