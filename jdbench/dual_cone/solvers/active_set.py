@@ -1,10 +1,11 @@
-"""Our exact solver: the programs of a Gramian one after the other in unit rows, from G and U to W.
+"""Our exact solver: the programs of a Gramian in unit rows, eight in step, from G and U to W.
 
 With u the bound, y = û + z and z from the non-negative program of matrix Ĝ and linear term Ĝû. Compiled as a
-whole, because at m = 8 a single tensor operation takes as long as a program.
+whole, because at m = 8 a single tensor operation takes as long as all its programs.
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,19 +13,38 @@ import torch
 
 from jdbench.compiled import compiled, compiled_sums
 from jdbench.dual_cone.face import Face, empty_face
-from jdbench.dual_cone.nonnegative_qp import DESCENT, PIVOTING, TABLEAU, chain, column_chain, first_link
+from jdbench.dual_cone.in_step import Octet, add_product, empty_octet, solve_in_step
+from jdbench.dual_cone.lanes import LANES, absolute, add, choose, divide, fma, largest, load, mul, spread, store, sub
+from jdbench.dual_cone.nonnegative_qp import DESCENT, IN_STEP, PIVOTING, TABLEAU, chain, column_chain
 from jdbench.dual_cone.principal_pivoting import factorize_independent
 from jdbench.dual_cone.tableau import empty_tableau, fresh_tableau
 
 WORTH_A_THREAD = 2_000_000
 """k · m² summed over a share of the batch, from which on a thread of its own pays."""
 
+FEW = 3
+"""Programs from which on eight in step are quicker than one after the other."""
+
 Array = npt.NDArray[np.float64]
 
 NOWHERE: Array = np.empty((0, 0, 0))
 
 
-def active_set(G: Array, U: Array, start: Array | None, link: int = TABLEAU) -> tuple[Array, int, float]:
+class Terms(NamedTuple):
+    """Up to eight bounds, one a lane.
+
+    Attributes:
+        bound: The bounds, shape ``[m, 8]``.
+        largest: The largest entry of each in unit rows, shape ``[1, 8]``; 1 where all are zero.
+        single: The position of the only entry that is not zero, if it is positive; -1 otherwise. Shape ``[8]``.
+    """
+
+    bound: Array
+    largest: Array
+    single: npt.NDArray[np.int64]
+
+
+def active_set(G: Array, U: Array, start: Array | None, link: int = IN_STEP) -> tuple[Array, int, float]:
     """Return W with rows argmin of vᵀGv over v ≥ u for each Gramian and each of its bounds.
 
     Gramians are shared out among ``torch.get_num_threads()`` threads; the answer does not depend on how many.
@@ -61,30 +81,44 @@ def active_set(G: Array, U: Array, start: Array | None, link: int = TABLEAU) -> 
 def _solve(G: Array, U: Array, start: Array, W: Array, link: int) -> tuple[int, float]:
     """Fill W, and return the most changes of the active set and the largest residual."""
     b, k, m = W.shape
-    face, tableau, C, d, u = empty_face(m), empty_tableau(m), np.empty((m, m)), np.empty(m), np.empty(m)
+    face, tableau, octet = empty_face(m), empty_tableau(m), empty_octet(m)
+    terms = Terms(np.empty((m, LANES)), np.empty((1, LANES)), np.empty(LANES, dtype=np.int64))
+    C, d = np.empty((m, m)), np.empty(m)
     most = 0
     worst = 0.0
     for g in range(b):
         _unit_rows(G[g], d, face.gradient, C)
-        first = -1
-        for row in range(k):
-            bound = U[g if U.shape[0] > 1 else 0, row]
-            scale, single = _scaled(bound, d, u)
-            if start.shape[0] > 0:
-                p = _near(C, bound, start[g, row], face)
-                changes, _ = chain(C, _linear_term(C, u), np.sum(np.abs(u)), face, p, max(link, DESCENT))
-            elif single >= 0 and k > 1:
-                if first < 0:
-                    first = max(link, first_link(C, face))
-                    fresh_tableau(C, tableau)
-                changes, _ = column_chain(C, single, tableau, face, first)
-            else:
-                changes, _ = chain(C, _linear_term(C, u), np.sum(np.abs(u)), face, 0, max(link, PIVOTING))
-            most = max(most, changes)
-            for i in range(m):
-                # A weight at its bound is that bound, bit for bit.
-                W[g, row, i] = bound[i] + (face.trial[i] * scale / d[i] if d[i] > 0.0 else 0.0)
-            residual = _residual(C, d, scale, bound, W[g, row], face.gradient)
+        octet.padded[:m, :m] = C
+        bounds = U[g if U.shape[0] > 1 else 0]
+        warm = start.shape[0] > 0
+        first = max(link, DESCENT) if warm else link
+        fresh = False
+        for row in range(0, k, LANES):
+            count = min(LANES, k - row)
+            _set_terms(d, bounds, row, count, terms, octet)
+            octet.wrong[:] = 1.0
+            if first == IN_STEP and count >= FEW:
+                most = max(most, solve_in_step(octet))
+            left = 0
+            for lane in range(count):
+                if octet.wrong[0, lane] == 0.0:
+                    continue
+                left += 1
+                single = terms.single[lane]
+                if single >= 0 and k > 1 and not warm:
+                    if not fresh:
+                        fresh_tableau(C, tableau)
+                        fresh = True
+                    changes, _ = column_chain(C, single, tableau, face, max(first, TABLEAU))
+                else:
+                    p = _near(C, bounds[row + lane], start[g, row + lane], face) if warm else 0
+                    q = octet.q[:, lane].copy()
+                    changes, _ = chain(C, q, octet.scale[0, lane], face, p, max(first, PIVOTING))
+                most = max(most, changes)
+                octet.z[:m, lane] = face.trial
+            if 2 * left > count:
+                first = max(first, TABLEAU)  # rows that depend on others: one group tells for all
+            residual = _finish(d, terms, octet, W[g], row, count)
             if not residual <= worst and worst == worst:  # a NaN stays
                 worst = residual
     return most, worst
@@ -104,35 +138,32 @@ def _unit_rows(G: Array, d: Array, inverse: Array, C: Array) -> None:
         C[i, i] = 1.0 if d[i] > 0.0 else 0.0
 
 
-@compiled
-def _scaled(bound: Array, d: Array, u: Array) -> tuple[float, int]:
-    """Fill û, the bound in unit rows over its largest entry.
-
-    Returns:
-        That entry, and the position of the only entry that is not zero, if it is positive; -1 otherwise.
-    """
-    scale = 0.0
-    single = -1
-    for i in range(u.shape[0]):
-        u[i] = bound[i] * d[i]
-        if u[i] != 0.0:
-            single = i if scale == 0.0 and u[i] > 0.0 else -1
-            scale = max(scale, abs(u[i]))
-    scale = scale if scale > 0.0 else 1.0
-    for i in range(u.shape[0]):
-        u[i] /= scale
-    return scale, single
-
-
 @compiled_sums
-def _linear_term(C: Array, u: Array) -> Array:
-    """Return Ĝû."""
-    q = np.zeros_like(u)
-    for i in range(u.shape[0]):
-        if u[i] != 0.0:
-            for j in range(u.shape[0]):
-                q[j] += u[i] * C[i, j]
-    return q
+def _set_terms(d: Array, bounds: Array, row: int, count: int, terms: Terms, octet: Octet) -> None:
+    """Set the linear terms Ĝû of up to eight bounds, û the bound in unit rows over its largest entry."""
+    m = d.shape[0]
+    M, q, u = octet.padded, octet.q, octet.x
+    for lane in range(LANES):
+        scale = 0.0
+        single = -1
+        for i in range(m):
+            terms.bound[i, lane] = bounds[row + lane, i] if lane < count else 0.0
+            u[i, lane] = terms.bound[i, lane] * d[i]
+            if u[i, lane] != 0.0:
+                single = i if scale == 0.0 and u[i, lane] > 0.0 else -1
+                scale = max(scale, abs(u[i, lane]))
+        terms.single[lane] = single
+        terms.largest[0, lane] = scale if scale > 0.0 else 1.0
+    size = spread(0.0)
+    for i in range(m):
+        store(q, i, size)
+    for i in range(m):
+        value = divide(load(u, i), load(terms.largest, 0))
+        if largest(absolute(value)) != 0.0:
+            size = add(size, absolute(value))
+            for j in range(m):
+                store(q, j, fma(spread(M[i, j]), value, load(q, j)))
+    store(octet.scale, 0, choose(size, size, spread(1.0)))
 
 
 @compiled
@@ -148,20 +179,31 @@ def _near(C: Array, bound: Array, start: Array, face: Face) -> int:
 
 
 @compiled_sums
-def _residual(C: Array, d: Array, scale: float, bound: Array, w: Array, slack: Array) -> float:
-    """Return the largest residual of Lemma 4 in unit rows, as `Solution` computes it from the weights."""
+def _finish(d: Array, terms: Terms, octet: Octet, W: Array, row: int, count: int) -> float:
+    """Write the weights and return the largest residual of Lemma 4, as `Solution` computes it from them."""
     m = d.shape[0]
-    slack[:] = 0.0
+    z, slack, below, scale = octet.z, octet.gradient, octet.q, load(terms.largest, 0)
+    zero = spread(0.0)
     for i in range(m):
-        y = w[i] * d[i] / scale
-        if y != 0.0:
-            for j in range(m):
-                slack[j] += y * C[i, j]
-    gap = 0.0
-    worst = 0.0
+        bound, norm = load(terms.bound, i), spread(d[i])
+        # A weight at its bound is that bound, bit for bit.
+        w = add(bound, choose(norm, divide(mul(load(z, i), scale), norm), zero))
+        store(octet.x, i, w)
+        store(z, i, divide(mul(w, norm), scale))
+        store(below, i, divide(mul(sub(bound, w), norm), scale))
+        store(slack, i, zero)
+    for lane in range(count):
+        for i in range(m):
+            W[row + lane, i] = octet.x[i, lane]
+    add_product(octet.padded, z, slack, m)
+    gap, worst = zero, zero
     for i in range(m):
-        below = (bound[i] - w[i]) * d[i] / scale
-        gap -= below * slack[i]
-        worst = max(worst, max(below, -slack[i]))
-    worst = max(worst, abs(gap))
-    return worst if np.isfinite(gap) else np.nan
+        gap = sub(gap, mul(load(below, i), load(slack, i)))
+        excess = choose(add(load(below, i), load(slack, i)), load(below, i), sub(zero, load(slack, i)))
+        worst = choose(sub(excess, worst), excess, worst)
+    gap = absolute(gap)
+    store(octet.wrong, 0, gap)
+    for lane in range(count):
+        if not np.isfinite(octet.wrong[0, lane]):
+            return np.nan
+    return max(largest(worst), largest(gap))
