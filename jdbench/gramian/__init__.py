@@ -4,7 +4,15 @@ from jdbench.gramian.algorithm3 import chain_rule, reverse_accumulation, sum_rul
 from jdbench.gramian.engine import Engine
 from jdbench.gramian.explicit import check_jacobian, combine, gramian
 from jdbench.gramian.rank import Eigen, eigen, rank_cutoff
-from jdbench.gramian.unit_rows import UnitRows, as_gramian, checked_gramian, soundness, unit_rows
+from jdbench.gramian.unit_rows import (
+    UnitRows,
+    as_gramian,
+    checked_gramian,
+    half_precision,
+    is_sound,
+    soundness,
+    unit_rows,
+)
 
 __all__ = [
     "Eigen",
@@ -17,6 +25,8 @@ __all__ = [
     "combine",
     "eigen",
     "gramian",
+    "half_precision",
+    "is_sound",
     "rank_cutoff",
     "reverse_accumulation",
     "soundness",

@@ -18,6 +18,9 @@ from jdbench.dual_cone.lanes import LANES, absolute, add, choose, divide, fma, l
 from jdbench.dual_cone.nonnegative_qp import DESCENT, IN_STEP, PIVOTING, TABLEAU, chain, column_chain
 from jdbench.dual_cone.principal_pivoting import factorize_independent
 from jdbench.dual_cone.tableau import empty_tableau, fresh_tableau
+from jdbench.gramian import half_precision, is_sound
+
+HALF_OF_FLOAT64 = half_precision(torch.float64)
 
 WORTH_A_THREAD = 2_000_000
 """k · m² summed over a share of the batch, from which on a thread of its own pays."""
@@ -44,20 +47,23 @@ class Terms(NamedTuple):
     single: npt.NDArray[np.int64]
 
 
-def active_set(G: Array, U: Array, start: Array | None, link: int = IN_STEP) -> tuple[Array, int, float]:
+def active_set(
+    G: Array, U: Array, start: Array | None, link: int = IN_STEP, precision: float = HALF_OF_FLOAT64
+) -> tuple[Array, int, float]:
     """Return W with rows argmin of vᵀGv over v ≥ u for each Gramian and each of its bounds.
 
     Gramians are shared out among ``torch.get_num_threads()`` threads; the answer does not depend on how many.
 
     Args:
-        G: Gramians, shape ``[b, m, m]``, checked, contiguous.
+        G: Gramians, shape ``[b, m, m]``, contiguous.
         U: Bounds, shape ``[b, k, m]``, or ``[1, k, m]`` for all, contiguous.
         start: Weights near the answer, shape of the answer; None if there are none.
         link: First link of the chain in `nonnegative_qp` that may be tried.
+        precision: To which the Gramians are checked, see `is_sound`.
 
     Returns:
         Weights ``[b, k, m]``, the most changes of the active set that one program took, and the largest
-        residual, as `Solution` defines it, NaN if one is.
+        residual, as `Solution` defines it, NaN if one is. -1 changes and NaN if a Gramian is not sound.
     """
     b, k, m = len(G), U.shape[1], U.shape[2]
     W = np.empty((b, k, m))
@@ -65,21 +71,23 @@ def active_set(G: Array, U: Array, start: Array | None, link: int = IN_STEP) -> 
     shares = min(b * k * m * m // WORTH_A_THREAD, b)
     shares = min(shares, torch.get_num_threads()) if shares > 1 else 1
     if shares == 1:
-        return W, *_solve(G, U, begin, W, link)
+        return W, *_solve(G, U, begin, W, link, precision)
 
     def part(share: int) -> tuple[int, float]:
         s = slice(b * share // shares, b * (share + 1) // shares)
-        return _solve(G[s], U if len(U) == 1 else U[s], begin[s], W[s], link)
+        return _solve(G[s], U if len(U) == 1 else U[s], begin[s], W[s], link, precision)
 
     # A pool of its own for each call: one kept alive would be dead in a forked process.
     with ThreadPoolExecutor(shares) as pool:
         changes, residuals = zip(*pool.map(part, range(shares)), strict=True)
-    return W, max(changes), float(np.max(residuals))
+    return W, -1 if min(changes) < 0 else max(changes), float(np.max(residuals))
 
 
 @compiled
-def _solve(G: Array, U: Array, start: Array, W: Array, link: int) -> tuple[int, float]:
+def _solve(G: Array, U: Array, start: Array, W: Array, link: int, precision: float) -> tuple[int, float]:
     """Fill W, and return the most changes of the active set and the largest residual."""
+    if not is_sound(G, precision):
+        return -1, np.nan
     b, k, m = W.shape
     face, tableau, octet = empty_face(m), empty_tableau(m), empty_octet(m)
     terms = Terms(np.empty((m, LANES)), np.empty((1, LANES)), np.empty(LANES, dtype=np.int64))
@@ -157,6 +165,7 @@ def _set_terms(d: Array, bounds: Array, row: int, count: int, terms: Terms, octe
     size = spread(0.0)
     for i in range(m):
         store(q, i, size)
+        store(octet.z, i, size)
     for i in range(m):
         value = divide(load(u, i), load(terms.largest, 0))
         if largest(absolute(value)) != 0.0:
