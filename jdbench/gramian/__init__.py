@@ -3,6 +3,7 @@
 from jdbench.gramian.algorithm3 import chain_rule, reverse_accumulation, sum_rule
 from jdbench.gramian.engine import Engine
 from jdbench.gramian.explicit import check_jacobian, combine, gramian
+from jdbench.gramian.full_rank import full_rank
 from jdbench.gramian.rank import Eigen, eigen, rank_cutoff
 from jdbench.gramian.unit_rows import (
     UnitRows,
@@ -24,6 +25,7 @@ __all__ = [
     "checked_gramian",
     "combine",
     "eigen",
+    "full_rank",
     "gramian",
     "half_precision",
     "is_sound",

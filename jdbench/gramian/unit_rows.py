@@ -49,8 +49,9 @@ def as_gramian(G: Gramian) -> Gramian:
     if not isinstance(G, Tensor) or not G.is_floating_point():  # pyright: ignore[reportUnnecessaryIsInstance]
         got = f"dtype {G.dtype}" if isinstance(G, Tensor) else type(G).__name__  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InputError(f"G, required a floating-point torch.Tensor, got {got}, convert it first")
-    if G.ndim < 2 or G.shape[-1] != G.shape[-2] or G.shape[-1] < 1:
-        raise InputError(f"G, required shape [..., m, m] with m ≥ 1, got {tuple(G.shape)}, pass G = JJᵀ")
+    shape = G.shape
+    if len(shape) < 2 or shape[-1] != shape[-2] or shape[-1] < 1:
+        raise InputError(f"G, required shape [..., m, m] with m ≥ 1, got {tuple(shape)}, pass G = JJᵀ")
     G = G.detach() if G.requires_grad else G
     return G if G.dtype == torch.float64 else G.to(torch.float64)
 
