@@ -110,7 +110,7 @@ def solve_in_step(octet: Octet) -> int:
         _factorize(M, active, p, R, inverse, inside)
         _minimize(M, q, scale, active, p, R, inverse, x, z, gradient)
         count = _judge(m, scale, z, gradient, inside, wrong)
-        if count == 0.0 or count >= 2 * fewest:
+        if count == 0.0 or count > fewest:
             break
         changes += int(count)
         fewest = min(count, fewest)
