@@ -67,9 +67,7 @@ def preference_bounds(preferences: tuple[float, ...] | None, G: Gramian) -> Tens
 
 
 @lru_cache(maxsize=64)
-def _vector(
-    preferences: tuple[float, ...] | None, m: int, dtype: torch.dtype, device: torch.device
-) -> Tensor:
+def _vector(preferences: tuple[float, ...] | None, m: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     if preferences is None:
         return torch.full((m,), 1 / m, dtype=dtype, device=device)
     if len(preferences) != m:
@@ -78,7 +76,5 @@ def _vector(
 
 
 @lru_cache(maxsize=64)
-def _bounds(
-    preferences: tuple[float, ...] | None, m: int, dtype: torch.dtype, device: torch.device
-) -> Tensor:
+def _bounds(preferences: tuple[float, ...] | None, m: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     return torch.diag(_vector(preferences, m, dtype, device))

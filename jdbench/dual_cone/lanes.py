@@ -49,7 +49,8 @@ def _address(context: Any, builder: Any, kind: Any, array: Any, row: Any) -> Any
 
 def _call(builder: Any, name: str, arguments: Any) -> Any:
     kind = ir.FunctionType(_VECTOR, [_VECTOR] * len(arguments))
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.{name}.v{LANES}f64"), arguments)
+    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.{name}.v{LANES}f64")
+    return builder.call(function, arguments)
 
 
 @_intrinsic

@@ -31,8 +31,8 @@ class FullRank(NamedTuple):
 def full_rank(G: Floats) -> FullRank:
     """Return the factors of Gramians whose smallest eigenvalue in unit rows is above `rank_cutoff` for certain.
 
-    That is 1/tr Ĝ⁻¹ > 2 `rank_cutoff`: the factor leaves room for the rounding of the trace. `eigen` is to judge
-    the others.
+    That is 1/tr Ĝ⁻¹ > 2 `rank_cutoff`: the factor leaves room for the rounding of the trace. `eigen` is to
+    judge the others.
 
     Args:
         G: Gramians, shape ``[b, m, m]``, float64, checked, contiguous.

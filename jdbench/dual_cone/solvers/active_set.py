@@ -5,17 +5,18 @@ whole, because at m = 8 a single tensor operation takes as long as all its progr
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from jdbench.compiled import compiled, compiled_sums
+from jdbench.compiled import compiled
 from jdbench.dual_cone.face import Face, empty_face
-from jdbench.dual_cone.in_step import Octet, add_product, empty_octet, solve_in_step
-from jdbench.dual_cone.lanes import LANES, absolute, add, choose, divide, fma, largest, load, mul, spread, store, sub
+from jdbench.dual_cone.in_step import solve_in_step
+from jdbench.dual_cone.lanes import LANES
 from jdbench.dual_cone.nonnegative_qp import DESCENT, IN_STEP, PIVOTING, TABLEAU, chain, column_chain
+from jdbench.dual_cone.octet import empty_octet
+from jdbench.dual_cone.octet_bounds import empty_terms, set_terms, weights_and_residual
 from jdbench.dual_cone.principal_pivoting import factorize_independent
 from jdbench.dual_cone.tableau import empty_tableau, fresh_tableau
 from jdbench.gramian import half_precision, is_sound
@@ -31,20 +32,6 @@ FEW = 3
 Array = npt.NDArray[np.float64]
 
 NOWHERE: Array = np.empty((0, 0, 0))
-
-
-class Terms(NamedTuple):
-    """Up to eight bounds, one a lane.
-
-    Attributes:
-        bound: The bounds, shape ``[m, 8]``.
-        largest: The largest entry of each in unit rows, shape ``[1, 8]``; 1 where all are zero.
-        single: The position of the only entry that is not zero, if it is positive; -1 otherwise. Shape ``[8]``.
-    """
-
-    bound: Array
-    largest: Array
-    single: npt.NDArray[np.int64]
 
 
 def active_set(
@@ -89,8 +76,7 @@ def _solve(G: Array, U: Array, start: Array, W: Array, link: int, precision: flo
     if not is_sound(G, precision):
         return -1, np.nan
     b, k, m = W.shape
-    face, tableau, octet = empty_face(m), empty_tableau(m), empty_octet(m)
-    terms = Terms(np.empty((m, LANES)), np.empty((1, LANES)), np.empty(LANES, dtype=np.int64))
+    face, tableau, octet, terms = empty_face(m), empty_tableau(m), empty_octet(m), empty_terms(m)
     C, d = np.empty((m, m)), np.empty(m)
     most = 0
     worst = 0.0
@@ -103,7 +89,7 @@ def _solve(G: Array, U: Array, start: Array, W: Array, link: int, precision: flo
         fresh = False
         for row in range(0, k, LANES):
             count = min(LANES, k - row)
-            _set_terms(d, bounds, row, count, terms, octet)
+            set_terms(d, bounds, row, count, terms, octet)
             octet.wrong[:] = 1.0
             if first == IN_STEP and count >= FEW:
                 most = max(most, solve_in_step(octet))
@@ -126,7 +112,7 @@ def _solve(G: Array, U: Array, start: Array, W: Array, link: int, precision: flo
                 octet.z[:m, lane] = face.trial
             if 2 * left > count:
                 first = max(first, TABLEAU)  # rows that depend on others: one group tells for all
-            residual = _finish(d, terms, octet, W[g], row, count)
+            residual = weights_and_residual(d, terms, octet, W[g], row, count)
             if not residual <= worst and worst == worst:  # a NaN stays
                 worst = residual
     return most, worst
@@ -146,35 +132,6 @@ def _unit_rows(G: Array, d: Array, inverse: Array, C: Array) -> None:
         C[i, i] = 1.0 if d[i] > 0.0 else 0.0
 
 
-@compiled_sums
-def _set_terms(d: Array, bounds: Array, row: int, count: int, terms: Terms, octet: Octet) -> None:
-    """Set the linear terms Ĝû of up to eight bounds, û the bound in unit rows over its largest entry."""
-    m = d.shape[0]
-    M, q, u = octet.padded, octet.q, octet.x
-    for lane in range(LANES):
-        scale = 0.0
-        single = -1
-        for i in range(m):
-            terms.bound[i, lane] = bounds[row + lane, i] if lane < count else 0.0
-            u[i, lane] = terms.bound[i, lane] * d[i]
-            if u[i, lane] != 0.0:
-                single = i if scale == 0.0 and u[i, lane] > 0.0 else -1
-                scale = max(scale, abs(u[i, lane]))
-        terms.single[lane] = single
-        terms.largest[0, lane] = scale if scale > 0.0 else 1.0
-    size = spread(0.0)
-    for i in range(m):
-        store(q, i, size)
-        store(octet.z, i, size)
-    for i in range(m):
-        value = divide(load(u, i), load(terms.largest, 0))
-        if largest(absolute(value)) != 0.0:
-            size = add(size, absolute(value))
-            for j in range(m):
-                store(q, j, fma(spread(M[i, j]), value, load(q, j)))
-    store(octet.scale, 0, choose(size, size, spread(1.0)))
-
-
 @compiled
 def _near(C: Array, bound: Array, start: Array, face: Face) -> int:
     """Factorize the columns whose weights are above their bounds at the start, and return their number."""
@@ -185,34 +142,3 @@ def _near(C: Array, bound: Array, start: Array, face: Face) -> int:
             face.factor.active[p] = i
             p += 1
     return factorize_independent(C, face, p)
-
-
-@compiled_sums
-def _finish(d: Array, terms: Terms, octet: Octet, W: Array, row: int, count: int) -> float:
-    """Write the weights and return the largest residual of Lemma 4, as `Solution` computes it from them."""
-    m = d.shape[0]
-    z, slack, below, scale = octet.z, octet.gradient, octet.q, load(terms.largest, 0)
-    zero = spread(0.0)
-    for i in range(m):
-        bound, norm = load(terms.bound, i), spread(d[i])
-        # A weight at its bound is that bound, bit for bit.
-        w = add(bound, choose(norm, divide(mul(load(z, i), scale), norm), zero))
-        store(octet.x, i, w)
-        store(z, i, divide(mul(w, norm), scale))
-        store(below, i, divide(mul(sub(bound, w), norm), scale))
-        store(slack, i, zero)
-    for lane in range(count):
-        for i in range(m):
-            W[row + lane, i] = octet.x[i, lane]
-    add_product(octet.padded, z, slack, m)
-    gap, worst = zero, zero
-    for i in range(m):
-        gap = sub(gap, mul(load(below, i), load(slack, i)))
-        excess = choose(add(load(below, i), load(slack, i)), load(below, i), sub(zero, load(slack, i)))
-        worst = choose(sub(excess, worst), excess, worst)
-    gap = absolute(gap)
-    store(octet.wrong, 0, gap)
-    for lane in range(count):
-        if not np.isfinite(octet.wrong[0, lane]):
-            return np.nan
-    return max(largest(worst), largest(gap))
