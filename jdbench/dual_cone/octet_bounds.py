@@ -1,4 +1,4 @@
-"""Up to eight bounds of a Gramian: their linear terms in unit rows, and the weights and residuals of the answers.
+"""Up to eight bounds of a Gramian: their linear terms in unit rows, then the weights and residuals of answers.
 
 One bound a lane, the layout of `octet`.
 """
