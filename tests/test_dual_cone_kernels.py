@@ -16,6 +16,7 @@ from jdbench.dual_cone.factor import append, empty_factor, factorize, remove, su
 from jdbench.dual_cone.nonnegative_qp import (
     COLD,
     DESCENT,
+    IN_STEP,
     PIVOTING,
     TABLEAU,
     chain,
@@ -30,7 +31,7 @@ from jdbench.dual_cone.tableau import empty_tableau, fresh_tableau, solve_column
 from jdbench.gramian import gramian, unit_rows
 from jdbench.verification import tolerances
 
-LINKS = {"tableau": TABLEAU, "pivoting": PIVOTING, "descent": DESCENT, "cold": COLD}
+LINKS = {"in step": IN_STEP, "tableau": TABLEAU, "pivoting": PIVOTING, "descent": DESCENT, "cold": COLD}
 
 # Three rows of which the third needs weights of 1e4 on the first two: every quick link must doubt its answer.
 DOUBTFUL = torch.tensor([[1.0, 0.0], [-1.0, 1e-4], [0.0, -1.0]], dtype=torch.float64)

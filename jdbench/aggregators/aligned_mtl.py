@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from jdbench.aggregator import GramianAggregator, short_repr
 from jdbench.aggregators.preferences import checked_preferences, preference_vector
 from jdbench.errors import unknown_name
-from jdbench.gramian import checked_gramian, eigen, unit_rows
+from jdbench.gramian import checked_gramian, eigen, full_rank, unit_rows
 from jdbench.shapes import Gramian, Weights
+
+Floats = npt.NDArray[np.float64]
 
 SCALES = ("min", "median", "rmse")
 
@@ -53,26 +57,41 @@ class AlignedMTL(GramianAggregator):
             Weights, shape ``[..., m]``, float64.
         """
         G = checked_gramian(G)
-        norms, cosines = unit_rows(G)
-        largest = norms.amax(-1, keepdim=True)
-        norms = norms / torch.where(largest > 0, largest, 1.0)
-        values, vectors, rank = eigen(cosines)
-        X = norms.unsqueeze(-1) * vectors * values.sqrt().unsqueeze(-2)
-        V, sigma, _ = torch.linalg.svd(X)
-        rank = rank.unsqueeze(-1)
-        counts = (torch.arange(G.shape[-1], device=G.device) < rank) & (sigma > 0)
-        reciprocal = torch.where(counts, 1 / sigma, 0.0)
-        coordinates = (preference_vector(self.preferences, G) @ V) * reciprocal
-        length = self._length(torch.where(counts, sigma, 0.0), rank)
-        return length * (V @ coordinates.unsqueeze(-1)).squeeze(-1)
+        X, rank = _root(G)
+        V, sigma, _ = np.linalg.svd(X)
+        rank = rank[..., None]
+        counts = (np.arange(G.shape[-1]) < rank) & (sigma > 0)
+        reciprocal = np.divide(1.0, sigma, out=np.zeros_like(sigma), where=counts)
+        coordinates = (preference_vector(self.preferences, G).numpy(force=True) @ V) * reciprocal
+        w = self._length(np.where(counts, sigma, 0.0), rank) * (V @ coordinates[..., None])[..., 0]
+        return torch.from_numpy(w).to(G.device)
 
-    def _length(self, sigma: torch.Tensor, rank: torch.Tensor) -> torch.Tensor:
+    def _length(self, sigma: Floats, rank: npt.NDArray[np.int64]) -> Floats:
         """Return s, shape ``[..., 1]``, of descending singular values that are zero beyond the rank."""
-        at_least_one = rank.clamp(min=1)
+        at_least_one = np.maximum(rank, 1)
         if self.scale == "min":
-            return sigma.gather(-1, at_least_one - 1)
+            return np.take_along_axis(sigma, at_least_one - 1, -1)
         if self.scale == "median":
-            return sigma.gather(-1, at_least_one // 2)
-        return (sigma.square().sum(-1, keepdim=True) / at_least_one).sqrt()
+            return np.take_along_axis(sigma, at_least_one // 2, -1)
+        return np.sqrt(np.square(sigma).sum(-1, keepdims=True) / at_least_one)
 
     __repr__ = short_repr
+
+
+def _root(G: Gramian) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Return X with XXᵀ = G over its largest entry, and the rank of G, shapes ``[..., m, m]`` and ``[...]``.
+
+    X = DB with D the row norms: B is the Cholesky factor of the unit rows where all are certain to be of full
+    rank, and comes from the eigenvalues elsewhere.
+    """
+    m = G.shape[-1]
+    norms, L, _, trace = full_rank(G.numpy(force=True).reshape(-1, m, m))
+    if np.isfinite(trace).all():
+        X = L * (norms / norms.max(-1, keepdims=True))[..., None]
+        return X.reshape(G.shape), np.full(G.shape[:-2], m)
+    norms, cosines = unit_rows(G)
+    largest = norms.amax(-1, keepdim=True)
+    norms = norms / torch.where(largest > 0, largest, 1.0)
+    values, vectors, rank = eigen(cosines)
+    X = norms.unsqueeze(-1) * vectors * values.sqrt().unsqueeze(-2)
+    return X.numpy(force=True), rank.numpy(force=True)

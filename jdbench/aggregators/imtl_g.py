@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from jdbench.aggregator import GramianAggregator, short_repr
-from jdbench.gramian import checked_gramian, eigen, rank_cutoff, unit_rows
+from jdbench.gramian import checked_gramian, eigen, full_rank, rank_cutoff, unit_rows
 from jdbench.shapes import Gramian, Weights
 
 
@@ -36,33 +38,58 @@ class IMTLG(GramianAggregator):
             Weights, shape ``[..., m]``, float64, with sum 1 or 0.
         """
         G = checked_gramian(G)
+        if not G.is_cpu:
+            return _by_eigenvalues(G)
         m = G.shape[-1]
-        kappa = rank_cutoff(m)
-        norms, cosines = unit_rows(G)
-        largest = norms.amax(-1, keepdim=True)
-        norms = norms / torch.where(largest > 0, largest, 1.0)
-        values, vectors, rank = eigen(cosines)
-        present = (norms > 0).to(G.dtype)
-        inverse = torch.where(norms > 0, 1 / norms, 0.0)
-
-        reciprocal = torch.where(values > 0, 1 / values, 0.0)
-        coordinates = (present.unsqueeze(-2) @ vectors).squeeze(-2) * reciprocal
-        v = inverse * (vectors @ coordinates.unsqueeze(-1)).squeeze(-1)
-        error = kappa * inverse.sum(-1) * coordinates.norm(dim=-1) * reciprocal.amax(-1)
-
-        deficient = rank < present.sum(-1)
-        if bool(deficient.any()):
-            X = norms.unsqueeze(-1) * vectors * values.sqrt().unsqueeze(-2)
-            P, sigma, _ = torch.linalg.svd(X[deficient])
-            counts = torch.arange(m, device=G.device) < rank[deficient].unsqueeze(-1)
-            squares = torch.where(counts & (sigma > 0), sigma**-2, 0.0)
-            d = norms[deficient]
-            coordinates = (d.unsqueeze(-2) @ P).squeeze(-2) * squares
-            v[deficient] = (P @ coordinates.unsqueeze(-1)).squeeze(-1)
-            error[deficient] = kappa * m**0.5 * d.norm(dim=-1) * squares.amax(-1)
-
-        total = v.sum(-1)
-        defined = total.abs() > error
-        return torch.where(defined.unsqueeze(-1), v / torch.where(defined, total, 1.0).unsqueeze(-1), 0.0)
+        w, certain = _by_cholesky(G.numpy().reshape(-1, m, m))
+        w = torch.from_numpy(w).reshape(G.shape[:-1])
+        if not certain.all():
+            left = torch.from_numpy(~certain).reshape(G.shape[:-2])
+            w[left] = _by_eigenvalues(G[left])
+        return w
 
     __repr__ = short_repr
+
+
+def _by_cholesky(G: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Return the weights, and for which Gramians full rank and |1ᵀv| above its rounding are certain."""
+    norms, _, inverse, trace = full_rank(G)
+    with np.errstate(all="ignore"):  # where the trace is infinite nothing is meant
+        reciprocal = norms.min(-1, keepdims=True) / norms
+        y = np.einsum("bij,bi->bj", inverse, inverse.sum(-1))
+        v = y * reciprocal
+        total = v.sum(-1)
+        error = rank_cutoff(G.shape[-1]) * reciprocal.sum(-1) * np.sqrt(np.square(y).sum(-1)) * trace
+        return v / total[:, None], np.abs(total) > error
+
+
+def _by_eigenvalues(G: Gramian) -> Weights:
+    """Return the weights of Gramians of any rank."""
+    m = G.shape[-1]
+    kappa = rank_cutoff(m)
+    norms, cosines = unit_rows(G)
+    largest = norms.amax(-1, keepdim=True)
+    norms = norms / torch.where(largest > 0, largest, 1.0)
+    values, vectors, rank = eigen(cosines)
+    present = (norms > 0).to(G.dtype)
+    inverse = torch.where(norms > 0, 1 / norms, 0.0)
+
+    reciprocal = torch.where(values > 0, 1 / values, 0.0)
+    coordinates = (present.unsqueeze(-2) @ vectors).squeeze(-2) * reciprocal
+    v = inverse * (vectors @ coordinates.unsqueeze(-1)).squeeze(-1)
+    error = kappa * inverse.sum(-1) * coordinates.norm(dim=-1) * reciprocal.amax(-1)
+
+    deficient = rank < present.sum(-1)
+    if bool(deficient.any()):
+        X = norms.unsqueeze(-1) * vectors * values.sqrt().unsqueeze(-2)
+        P, sigma, _ = torch.linalg.svd(X[deficient])
+        counts = torch.arange(m, device=G.device) < rank[deficient].unsqueeze(-1)
+        squares = torch.where(counts & (sigma > 0), sigma**-2, 0.0)
+        d = norms[deficient]
+        coordinates = (d.unsqueeze(-2) @ P).squeeze(-2) * squares
+        v[deficient] = (P @ coordinates.unsqueeze(-1)).squeeze(-1)
+        error[deficient] = kappa * m**0.5 * d.norm(dim=-1) * squares.amax(-1)
+
+    total = v.sum(-1)
+    defined = total.abs() > error
+    return torch.where(defined.unsqueeze(-1), v / torch.where(defined, total, 1.0).unsqueeze(-1), 0.0)

@@ -42,17 +42,12 @@ def preference_vector(preferences: tuple[float, ...] | None, G: Gramian) -> Tens
         G: Gramian, shape ``[..., m, m]``.
 
     Returns:
-        Shape ``[m]``, dtype and device of G.
+        Shape ``[m]``, dtype and device of G. It is shared between calls: not to be changed.
 
     Raises:
         InputError: Their number is not m.
     """
-    m = G.shape[-1]
-    if preferences is None:
-        return G.new_full((m,), 1 / m)
-    if len(preferences) != m:
-        raise InputError(f"preferences={preferences}, required {m} numbers, got {len(preferences)}, one a row")
-    return torch.tensor(preferences, dtype=G.dtype, device=G.device)
+    return _vector(preferences, G.shape[-1], G.dtype, G.device)
 
 
 def preference_bounds(preferences: tuple[float, ...] | None, G: Gramian) -> Tensor:
@@ -68,11 +63,18 @@ def preference_bounds(preferences: tuple[float, ...] | None, G: Gramian) -> Tens
     Raises:
         InputError: Their number is not m.
     """
-    if preferences is None:
-        return _uniform_bounds(G.shape[-1], G.dtype, G.device)
-    return torch.diag(preference_vector(preferences, G))
+    return _bounds(preferences, G.shape[-1], G.dtype, G.device)
 
 
 @lru_cache(maxsize=64)
-def _uniform_bounds(m: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    return torch.diag(torch.full((m,), 1 / m, dtype=dtype, device=device))
+def _vector(preferences: tuple[float, ...] | None, m: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    if preferences is None:
+        return torch.full((m,), 1 / m, dtype=dtype, device=device)
+    if len(preferences) != m:
+        raise InputError(f"preferences={preferences}, required {m} numbers, got {len(preferences)}, one a row")
+    return torch.tensor(preferences, dtype=dtype, device=device)
+
+
+@lru_cache(maxsize=64)
+def _bounds(preferences: tuple[float, ...] | None, m: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.diag(_vector(preferences, m, dtype, device))

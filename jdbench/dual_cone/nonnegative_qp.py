@@ -4,9 +4,10 @@ The dual cone's program (5) is of this form, and so are the minimum-norm point o
 constrained projections of CAGrad: one kernel serves them all.
 
 Each link takes over where the one before gives up or ends with weights so large that their rounding could
-exceed `DOUBT`: `TABLEAU`, for linear terms that are columns of M; `PIVOTING`; `DESCENT`, the method of Lawson
-& Hanson from where pivoting left off; `COLD`, the same from zero, whose guards weigh every column before it
-enters.
+exceed `DOUBT`: `IN_STEP`, for several programs of one matrix (`in_step`, called by the solver of a Gramian);
+`TABLEAU`, for linear terms that are columns of M; `PIVOTING`, for any single program; `DESCENT`, the method of
+Lawson & Hanson from where pivoting left off; `COLD`, the same from zero, whose guards weigh every column before
+it enters.
 """
 
 import numpy as np
@@ -14,18 +15,15 @@ import numpy.typing as npt
 
 from jdbench.compiled import compiled
 from jdbench.dual_cone.face import Face, empty_face
-from jdbench.dual_cone.factor import EPS, factorize
+from jdbench.dual_cone.factor import EPS
 from jdbench.dual_cone.lawson_hanson import lawson_hanson
 from jdbench.dual_cone.principal_pivoting import principal_pivoting
 from jdbench.dual_cone.tableau import Tableau, fresh_tableau, solve_column
 
-TABLEAU, PIVOTING, DESCENT, COLD = 0, 1, 2, 3
+IN_STEP, TABLEAU, PIVOTING, DESCENT, COLD = 0, 1, 2, 3, 4
 
 DOUBT = 1e-10
 """Largest rounding, in units of the square of the scale, with which the quick links are trusted."""
-
-SMALL = 32
-"""Up to this size a tableau beats pivoting where coordinate descent is slow to settle."""
 
 
 @compiled
@@ -108,25 +106,6 @@ def column_chain(
 
 
 @compiled
-def first_link(M: npt.NDArray[np.float64], face: Face) -> int:
-    """Return the link to begin with for linear terms that are columns of M.
-
-    Args:
-        M: Positive semi-definite, shape ``[m, m]``, diagonal of ones (or zeros).
-        face: Memory.
-
-    Returns:
-        `PIVOTING` where coordinate descent settles soon: columns far from each other's span, or many and
-        independent. `TABLEAU` elsewhere.
-    """
-    m = M.shape[0]
-    for j in range(m):
-        face.factor.active[j] = j
-    least = 0.5 if m <= SMALL else 1e-9
-    return PIVOTING if factorize(M, face.factor, m, least) == m else TABLEAU
-
-
-@compiled
 def doubtful(face: Face, scale: float) -> bool:
     """Return whether the rounding of M's entries, weighed by the answer, could exceed `DOUBT`.
 
@@ -137,5 +116,8 @@ def doubtful(face: Face, scale: float) -> bool:
     Returns:
         Whether 4 · 2⁻⁵² · Σzᵢ(Σzᵢ + 2 scale) is more, or NaN.
     """
-    size = np.sum(np.abs(face.trial))
+    trial = face.trial
+    size = 0.0
+    for i in range(trial.shape[0]):
+        size += abs(trial[i])
     return not 4 * EPS * size * (size + 2 * scale) <= DOUBT * scale * scale

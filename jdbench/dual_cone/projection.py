@@ -1,6 +1,7 @@
 """The program of Proposition 1, min vᵀGv over v ≥ u, by any solver: unit rows in, weights out ([JD] eq. 5)."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ from jdbench.dual_cone.solvers import qpsolvers_backend
 from jdbench.dual_cone.solvers.active_set import active_set
 from jdbench.dual_cone.solvers.batched import EXCHANGES, GUESSES, SETTLED, batched
 from jdbench.errors import InputError, NonFiniteError, SolverError, unknown_name
-from jdbench.gramian import as_gramian, checked_gramian, soundness, unit_rows
+from jdbench.gramian import as_gramian, checked_gramian, half_precision, soundness, unit_rows
 from jdbench.shapes import Gramian, WeightRows
 
 ACTIVE_SET = "active-set"
@@ -52,7 +53,7 @@ def solve(G: Gramian, U: WeightRows, solver: str | None = None, start: WeightRow
     """
     if solver not in {None, ACTIVE_SET, BATCHED} and solver not in available_solvers():
         raise unknown_name("solver", str(solver), available_solvers())
-    return _solve(G, U, solver, start)[0]
+    return _solve(G, U, solver, start).solution()
 
 
 def project_weights(G: Gramian, U: WeightRows) -> WeightRows:
@@ -72,8 +73,11 @@ def project_weights(G: Gramian, U: WeightRows) -> WeightRows:
         NonFiniteError: G or U holds NaN or infinity.
         SolverError: The solver ended with residuals that no rounding explains.
     """
-    solution, worst = _solve(G, U, None, None)
-    if not worst <= ACCURACY and solution.status is not Status.SOLVED:
+    answer = _solve(G, U, None, None)
+    if answer.worst <= ACCURACY:
+        return answer.weights
+    solution = answer.solution()
+    if solution.status is not Status.SOLVED:
         excess = solution.residual() / solution.rounding_limit()
         if not bool((excess <= 1).all()):
             raise SolverError(
@@ -84,9 +88,24 @@ def project_weights(G: Gramian, U: WeightRows) -> WeightRows:
     return solution.weights
 
 
-def _solve(G: Gramian, U: WeightRows, solver: str | None, start: WeightRows | None) -> tuple[Solution, float]:
-    """Return the solution, and its largest residual as far as it is known."""
-    original, G = G, checked_gramian(G) if isinstance(G, Tensor) and G.is_cpu else as_gramian(G)  # pyright: ignore[reportUnnecessaryIsInstance]
+class _Answer(NamedTuple):
+    """What a `Solution` is made of where it is asked for, and the largest residual as far as it is known."""
+
+    gramian: Gramian
+    bounds: WeightRows
+    weights: WeightRows
+    iterations: int
+    solver: str
+    worst: float
+
+    def solution(self) -> Solution:
+        """Return the solution."""
+        bounds = self.bounds.expand(self.weights.shape)
+        return Solution(self.gramian, bounds, self.weights, self.iterations, self.solver)
+
+
+def _solve(G: Gramian, U: WeightRows, solver: str | None, start: WeightRows | None) -> _Answer:
+    original, G = G, as_gramian(G)
     U, batch = _checked_bounds(G, U)
     k, m = U.shape[-2:]
     shape = (*batch, k, m)
@@ -96,20 +115,22 @@ def _solve(G: Gramian, U: WeightRows, solver: str | None, start: WeightRows | No
         )
     if solver == BATCHED or (solver is None and not G.is_cpu):
         weights, iterations, worst = _by_batched(original, G, U.expand(shape), start)
-        return Solution(G, U.expand(shape), weights, iterations, BATCHED), worst
-    G = G if G.is_cpu else checked_gramian(original)
+        return _Answer(G, U, weights, iterations, BATCHED, worst)
     if solver not in {None, ACTIVE_SET}:
+        G = checked_gramian(original)
         _check_finite(U)
         weights = _by_backend(G, U.expand(shape), str(solver))
-        return Solution(G, U.expand(shape), weights, -1, str(solver)), math.nan
+        return _Answer(G, U, weights, -1, str(solver), math.nan)
     flat = (G, U) if U.ndim == 2 else (G.expand(*batch, m, m), U.expand(shape))
     near = None if start is None else _flat(start.to(torch.float64))
-    W, iterations, worst = active_set(_flat(flat[0]), _flat(flat[1]), near)
+    precision = half_precision(original.dtype)
+    W, iterations, worst = active_set(_flat(flat[0]), _flat(flat[1]), near, precision=precision)
     if not worst <= ACCURACY:
+        checked_gramian(original)
         _check_finite(U)
     weights = torch.from_numpy(W.reshape(shape))
     weights = weights if G.is_cpu else weights.to(G.device)
-    return Solution(G, U if U.shape == shape else U.expand(shape), weights, iterations, ACTIVE_SET), worst
+    return _Answer(G, U, weights, iterations, ACTIVE_SET, worst)
 
 
 def _checked_bounds(G: Gramian, U: WeightRows) -> tuple[WeightRows, torch.Size]:
@@ -121,7 +142,8 @@ def _checked_bounds(G: Gramian, U: WeightRows) -> tuple[WeightRows, torch.Size]:
         raise InputError(
             f"U, required shape [..., k, {m}] to fit G, got {tuple(U.shape)}, pass one bound a row"
         )
-    U = U.detach().to(G)
+    U = U.detach() if U.requires_grad else U
+    U = U if U.dtype == G.dtype and U.device == G.device else U.to(G)
     if U.ndim == 2:
         return U, G.shape[:-2]
     try:
@@ -160,7 +182,8 @@ def _by_batched(
     if not left:
         return weights.reshape(U.shape), GUESSES + EXCHANGES, 0.0
     begin = None if start is None else _flat(start.to(torch.float64))[left]
-    W, changes, worst = active_set(_flat(G)[left], _flat(flat)[left], begin)
+    precision = half_precision(original.dtype)
+    W, changes, worst = active_set(_flat(G)[left], _flat(flat)[left], begin, precision=precision)
     weights[left] = torch.from_numpy(W).to(weights.device)
     return weights.reshape(U.shape), GUESSES + EXCHANGES + changes, worst
 
@@ -174,7 +197,8 @@ def _scaled(bounds: WeightRows) -> tuple[WeightRows, Tensor]:
 
 def _flat(T: Tensor) -> npt.NDArray[np.float64]:
     """Return a contiguous array on the CPU with the leading dimensions made one."""
-    return np.ascontiguousarray(T.numpy(force=True).reshape(-1, *T.shape[-2:]))
+    array = T.numpy(force=True)
+    return np.ascontiguousarray(array[None] if array.ndim == 2 else array.reshape(-1, *array.shape[-2:]))
 
 
 def _by_backend(G: Gramian, U: WeightRows, solver: str) -> WeightRows:

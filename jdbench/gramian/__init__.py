@@ -3,8 +3,17 @@
 from jdbench.gramian.algorithm3 import chain_rule, reverse_accumulation, sum_rule
 from jdbench.gramian.engine import Engine
 from jdbench.gramian.explicit import check_jacobian, combine, gramian
+from jdbench.gramian.full_rank import full_rank
 from jdbench.gramian.rank import Eigen, eigen, rank_cutoff
-from jdbench.gramian.unit_rows import UnitRows, as_gramian, checked_gramian, soundness, unit_rows
+from jdbench.gramian.unit_rows import (
+    UnitRows,
+    as_gramian,
+    checked_gramian,
+    half_precision,
+    is_sound,
+    soundness,
+    unit_rows,
+)
 
 __all__ = [
     "Eigen",
@@ -16,7 +25,10 @@ __all__ = [
     "checked_gramian",
     "combine",
     "eigen",
+    "full_rank",
     "gramian",
+    "half_precision",
+    "is_sound",
     "rank_cutoff",
     "reverse_accumulation",
     "soundness",

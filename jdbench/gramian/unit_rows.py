@@ -5,6 +5,7 @@ decided in unit rows is decided alike for gradients of norm 1e-150 and 1e150.
 """
 
 import math
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -48,9 +49,10 @@ def as_gramian(G: Gramian) -> Gramian:
     if not isinstance(G, Tensor) or not G.is_floating_point():  # pyright: ignore[reportUnnecessaryIsInstance]
         got = f"dtype {G.dtype}" if isinstance(G, Tensor) else type(G).__name__  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InputError(f"G, required a floating-point torch.Tensor, got {got}, convert it first")
-    if G.ndim < 2 or G.shape[-1] != G.shape[-2] or G.shape[-1] < 1:
-        raise InputError(f"G, required shape [..., m, m] with m ≥ 1, got {tuple(G.shape)}, pass G = JJᵀ")
-    G = G.detach()
+    shape = G.shape
+    if len(shape) < 2 or shape[-1] != shape[-2] or shape[-1] < 1:
+        raise InputError(f"G, required shape [..., m, m] with m ≥ 1, got {tuple(shape)}, pass G = JJᵀ")
+    G = G.detach() if G.requires_grad else G
     return G if G.dtype == torch.float64 else G.to(torch.float64)
 
 
@@ -68,11 +70,11 @@ def checked_gramian(G: Gramian) -> Gramian:
         NonFiniteError: G holds NaN or infinity.
     """
     checked = as_gramian(G)
-    half_precision = _half_precision(G)
-    if checked.is_cpu and _is_sound(checked.numpy().reshape(-1, *G.shape[-2:]), half_precision):
+    precision = half_precision(G.dtype)
+    if checked.is_cpu and is_sound(checked.numpy().reshape(-1, *G.shape[-2:]), precision):
         return checked
     if checked.is_cpu or not bool(soundness(G)):
-        _complain(checked, half_precision)
+        _complain(checked, precision)
     return checked
 
 
@@ -85,7 +87,7 @@ def soundness(G: Gramian) -> Tensor:
     Returns:
         A boolean tensor without dimensions. Nothing waits for the device.
     """
-    room = _half_precision(G)
+    room = half_precision(G.dtype)
     G = as_gramian(G)
     norms = G.diagonal(dim1=-2, dim2=-1).sqrt() + UNDERFLOW
     limit = norms.unsqueeze(-1) * norms.unsqueeze(-2) * room
@@ -93,11 +95,20 @@ def soundness(G: Gramian) -> Tensor:
     return ((G.abs() <= limit) & ((G - G.mT).abs() <= limit * (room - 1)) & torch.isfinite(G)).all()
 
 
-def _half_precision(G: Tensor) -> float:
-    return 1 + torch.finfo(G.dtype).eps ** 0.5
+@cache
+def half_precision(dtype: torch.dtype) -> float:
+    """Return the precision to which a Gramian is checked, half the digits of its entries.
+
+    Args:
+        dtype: In which it was computed.
+
+    Returns:
+        1 + √ε.
+    """
+    return 1 + torch.finfo(dtype).eps ** 0.5
 
 
-def _complain(G: Gramian, half_precision: float) -> None:
+def _complain(G: Gramian, precision: float) -> None:
     """Raise what `checked_gramian` raises."""
     if not bool(torch.isfinite(G).all()):
         kind = "NaN" if bool(torch.isnan(G).any()) else "infinity"
@@ -108,14 +119,22 @@ def _complain(G: Gramian, half_precision: float) -> None:
         raise InputError("G, required a positive semi-definite matrix, got a negative diagonal, pass G = JJᵀ")
     # |gᵢᵀgⱼ| ≤ ‖gᵢ‖‖gⱼ‖ to half the digits; a norm whose square is zero may be as large as `UNDERFLOW`.
     norms = diagonal.sqrt() + UNDERFLOW
-    room = norms.unsqueeze(-1) * norms.unsqueeze(-2) * half_precision
-    if bool(((G.abs() > room) | ((G - G.mT).abs() > room * (half_precision - 1))).any()):
+    room = norms.unsqueeze(-1) * norms.unsqueeze(-2) * precision
+    if bool(((G.abs() > room) | ((G - G.mT).abs() > room * (precision - 1))).any()):
         raise InputError("G, required a symmetric matrix with |G_ij| ≤ √(G_ii G_jj), got another, pass G = JJᵀ")
 
 
 @compiled
-def _is_sound(G: npt.NDArray[np.float64], half_precision: float) -> bool:
-    """Return whether all that `checked_gramian` requires holds, in one pass."""
+def is_sound(G: npt.NDArray[np.float64], precision: float) -> bool:
+    """Return whether all that `checked_gramian` requires of entries holds, in one pass over them.
+
+    Args:
+        G: Gramians, shape ``[b, m, m]``.
+        precision: As `half_precision` returns it.
+
+    Returns:
+        Whether the entries are finite and those of a symmetric matrix with |Gᵢⱼ| ≤ √(Gᵢᵢ Gⱼⱼ).
+    """
     room = np.empty(G.shape[1])
     for g in range(G.shape[0]):
         for i in range(G.shape[1]):
@@ -123,10 +142,10 @@ def _is_sound(G: npt.NDArray[np.float64], half_precision: float) -> bool:
                 return False
             room[i] = math.sqrt(G[g, i, i]) + UNDERFLOW
             for j in range(i):
-                limit = room[i] * room[j] * half_precision
+                limit = room[i] * room[j] * precision
                 difference = abs(G[g, i, j] - G[g, j, i])
                 # A NaN fails the second comparison, an infinity the first.
-                if not (abs(G[g, i, j]) <= limit and difference <= limit * (half_precision - 1.0)):
+                if not (abs(G[g, i, j]) <= limit and difference <= limit * (precision - 1.0)):
                     return False
     return True
 

@@ -1,0 +1,99 @@
+"""Eight programs min ½zᵀMz + qᵀz over z ≥ 0 of one matrix M, in step: one a lane of a vector register.
+
+The method of `principal_pivoting`: coordinate descent guesses the active sets, and the columns that violate a
+sign on a guess are exchanged all at once. A column that depends on those before it gets the weight zero. What
+does not settle, or ends with weights too large to be trusted, is reported, for the next link of the chain.
+"""
+
+import numpy as np
+
+from jdbench.compiled import compiled, compiled_sums
+from jdbench.dual_cone.factor import EPS
+from jdbench.dual_cone.lanes import absolute, add, choose, fma, largest, load, mul, spread, store, sub
+from jdbench.dual_cone.nonnegative_qp import DOUBT
+from jdbench.dual_cone.octet import Floats, Octet
+from jdbench.dual_cone.octet_face import factorize_in_step, list_active, minimize_in_step
+from jdbench.dual_cone.principal_pivoting import EXCHANGES, SWEEPS
+
+
+@compiled
+def solve_in_step(octet: Octet) -> int:
+    """Set ``octet.z`` to the argmins of ½zᵀMz + qᵀz over z ≥ 0, where ``octet.wrong`` becomes 0.
+
+    Args:
+        octet: Linear terms, scales and M, whose diagonal is of ones (or zeros).
+
+    Returns:
+        The most changes of an active set that one program took.
+    """
+    q, z, gradient, inside, wrong = octet.q, octet.z, octet.gradient, octet.inside, octet.wrong
+    M, R, inverse, x, active, scale = octet.padded, octet.R, octet.inverse, octet.x, octet.active, octet.scale
+    m = q.shape[0]
+    _sweep(M, q, z, gradient, inside)
+    changes = 0
+    fewest = np.inf
+    for _ in range(EXCHANGES):
+        p = list_active(inside, active)
+        changes += p if changes == 0 else 0
+        factorize_in_step(M, active, p, R, inverse, inside)
+        minimize_in_step(M, q, scale, active, p, R, inverse, x, z, gradient)
+        count = _judge(m, scale, z, gradient, inside, wrong)
+        if count == 0.0 or count > fewest:
+            break
+        changes += int(count)
+        fewest = min(count, fewest)
+    return changes
+
+
+@compiled_sums
+def _sweep(M: Floats, q: Floats, z: Floats, gradient: Floats, inside: Floats) -> None:
+    """Minimise over one coordinate of z after the other until a sweep changes few signs; set ``inside``."""
+    m = q.shape[0]
+    zero, one = spread(0.0), spread(1.0)
+    for j in range(m):
+        store(z, j, zero)
+        store(inside, j, zero)
+        store(gradient, j, load(q, j))
+    for _ in range(SWEEPS):
+        changed = zero
+        for j in range(m):
+            old = load(z, j)
+            new = sub(old, load(gradient, j))
+            new = choose(new, new, zero)
+            store(z, j, new)
+            shift = sub(new, old)
+            now = choose(new, one, zero)
+            changed = add(changed, absolute(sub(now, load(inside, j))))
+            store(inside, j, now)
+            for i in range(m):
+                store(gradient, i, fma(spread(M[j, i]), shift, load(gradient, i)))
+        if largest(changed) == 0.0:
+            break
+
+
+@compiled_sums
+def _judge(m: int, scale: Floats, z: Floats, gradient: Floats, inside: Floats, wrong: Floats) -> float:
+    """Count the wrong signs of every program, and exchange those columns.
+
+    Weights so large that the rounding of M could exceed `DOUBT` count as one, which no exchange mends.
+
+    Returns:
+        The largest number of wrong signs that exchanges may mend.
+    """
+    zero, one = spread(0.0), spread(1.0)
+    size = zero
+    for j in range(m):
+        size = add(size, absolute(load(z, j)))
+    scales = load(scale, 0)
+    tolerance = mul(spread(2 * m * EPS), add(scales, size))
+    total = zero
+    for j in range(m):
+        was = load(inside, j)
+        below = sub(zero, add(load(gradient, j), tolerance))
+        bad = choose(was, choose(load(z, j), zero, one), choose(below, one, zero))
+        total = add(total, bad)
+        store(inside, j, absolute(sub(was, bad)))
+    error = mul(spread(4 * EPS), mul(size, add(size, add(scales, scales))))
+    trusted = sub(mul(spread(DOUBT), mul(scales, scales)), error)
+    store(wrong, 0, choose(total, total, choose(trusted, zero, one)))
+    return largest(total)
