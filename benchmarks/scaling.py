@@ -107,7 +107,7 @@ def trained(turns: int = 9, seconds: float = 0.3, patience: float = 1.0) -> Iter
     for network in NETWORKS:
         for batch in BATCHES:
             methods = [method for method in METHODS if worthwhile(batch, method)]
-            peaks = {method: _peak_of(method, network, batch) for method in methods}
+            peaks = {method: peak_of_step(method, network, batch) for method in methods}
             steps = {method: step(method, network, batch) for method in methods}
             for method, times in alternate(steps, turns, seconds, patience=patience).items():
                 yield Trained(network, batch, method, "step", median(times), len(times), peaks[method])
@@ -116,8 +116,17 @@ def trained(turns: int = 9, seconds: float = 0.3, patience: float = 1.0) -> Iter
                 yield Trained(network, batch, method, "gramian", median(times), len(times), math.nan)
 
 
-def _peak_of(method: str, network: str, batch: int) -> float:
-    """Return the peak of three steps in a process that has taken none before."""
+def peak_of_step(method: str, network: str, batch: int) -> float:
+    """Return the peak of three steps with UPGrad in a process that has taken none of that batch before.
+
+    Args:
+        method: Out of `METHODS`.
+        network: Out of `NETWORKS`.
+        batch: Number of images.
+
+    Returns:
+        Bytes above what was resident before.
+    """
     # Forked from a server that has imported torch and run nothing: what threads hold does not survive a fork.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["benchmarks.training"])
