@@ -45,7 +45,11 @@ def main() -> None:
                     f"{network:9} {batch:4} {name:9} median {1e3 * median(times):8.2f} ms "
                     f"x{median(times) / median(taken[first]):.2f}"
                     f"   least {1e3 * min(times):8.2f} ms x{min(times) / min(taken[first]):.2f}"
-                    + (f"   peak {peaks[name] / 2**20:7.1f} MiB x{peaks[name] / peaks[first]:.2f}" if peaks else ""),
+                    + (
+                        f"   peak {peaks[name] / 2**20:7.1f} MiB x{peaks[name] / peaks[first]:.2f}"
+                        if peaks
+                        else ""
+                    ),
                     flush=True,
                 )
 

@@ -1,6 +1,6 @@
 """One call of a module in a forward pass: what its rule needs once the gradient of the output arrives."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, final
 
 import torch
@@ -10,7 +10,6 @@ from torch.nn import Parameter
 from torch.utils import _pytree as pytree  # pyright: ignore[reportPrivateUsage]
 
 from jdbench.errors import InputError
-from jdbench.gramian.workspace import Workspace
 
 
 @final
@@ -28,7 +27,6 @@ class Call:
         random_states: Of the generators of the CPU and of the device before the call, to draw the same masks
             again; empty if the rule of the module never calls it again.
         autocast: Device type and dtype of the mixed precision that was on, if any.
-        workspace: Where a rule finds memory for per-instance gradients.
     """
 
     module: nn.Module
@@ -39,7 +37,6 @@ class Call:
     versions: list[tuple[Tensor, int]]
     random_states: list[Tensor]
     autocast: tuple[str, torch.dtype] | None
-    workspace: Workspace = field(default_factory=Workspace)
 
     @property
     def x(self) -> Tensor:

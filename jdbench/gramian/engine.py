@@ -19,8 +19,9 @@ from jdbench.errors import InputError
 from jdbench.gramian.aggregation import Weighting, check_weighting, weights
 from jdbench.gramian.coverage import check_gradient, check_owners
 from jdbench.gramian.graph import walk
+from jdbench.gramian.heap import keep_freed_memory
 from jdbench.gramian.instance_rows import instance_parts
-from jdbench.gramian.parts import Part
+from jdbench.gramian.part import Part
 from jdbench.gramian.recorder import Recorder
 from jdbench.gramian.task_rows import Head, checked_heads, headed_rows, task_rows
 from jdbench.gramian.units import check_instances_apart
@@ -50,7 +51,7 @@ class Engine:
 
     The Gramian is float64. The products of float64 layers are float64 throughout; those of narrower ones err by
     at most γ‖gᵢ‖‖gⱼ‖ in the γ of float32 and of the layer's positions plus 1024, whatever the norms: a power of
-    two is taken out of each row first, layer by layer.
+    two is taken out of each row where squares would leave the range of float32.
 
     Attributes:
         model: The model.
@@ -63,6 +64,7 @@ class Engine:
             model: Any module.
         """
         self.model = model
+        keep_freed_memory()
         self._recorder = Recorder(model)
 
     def remove(self) -> None:
@@ -94,9 +96,7 @@ class Engine:
         """
         _check_losses(losses, separable)
         with _full_precision(losses), torch.no_grad():
-            G = _gramian(self._parts(losses, separable, check, retain_graph=True), losses)
-            self._recorder.workspace.give_back()
-            return G
+            return _gramian(self._parts(losses, separable, check, retain_graph=True), losses)
 
     def backward(
         self,
@@ -138,7 +138,6 @@ class Engine:
             while parts:  # popped one by one, so that each can be let go
                 part = parts.pop()
                 gradients.update(zip(part.parameters, part.gradient(w), strict=True))
-            self._recorder.workspace.give_back()
         found = [g.to(p.dtype) for p, g in gradients.items()]
         # Torch itself adds them, with all that is hooked onto the accumulation.
         torch.autograd.backward(list(gradients), found)

@@ -9,7 +9,8 @@ from jdbench.errors import InputError
 from jdbench.gramian.call import Call
 from jdbench.gramian.generic import generic, no_instances, repeated
 from jdbench.gramian.graph import Found, sweep
-from jdbench.gramian.parts import Part, merged
+from jdbench.gramian.merge import merged
+from jdbench.gramian.part import Part
 from jdbench.gramian.units import Unit
 
 
