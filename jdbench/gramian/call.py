@@ -57,8 +57,8 @@ class Call:
         Returns:
             The parameter, or None where it is absent or frozen.
         """
-        p = dict(self.module.named_parameters(recurse=False)).get(name)
-        return p if p is not None and p.requires_grad else None
+        p = getattr(self.module, name, None)
+        return p if isinstance(p, Parameter) and p.requires_grad else None
 
     def check_unchanged(self) -> None:
         """Raise if an argument was changed in place since the call.
@@ -88,14 +88,16 @@ def record(
     Returns:
         The record, which keeps the arguments alive but not their graph.
     """
-    leaves, spec = pytree.tree_flatten((args, kwargs))
+    # Most modules take one tensor.
+    plain = not kwargs and all(isinstance(arg, Tensor) for arg in args)
+    leaves, spec = (list(args), None) if plain else pytree.tree_flatten((args, kwargs))
     tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
     above = [t.grad_fn for t in tensors if t.grad_fn is not None]
     leaf_inputs = [t for t in tensors if t.requires_grad and t.grad_fn is None]
     above += [torch.autograd.graph.get_gradient_edge(t).node for t in leaf_inputs]
     detached = [leaf.detach() if isinstance(leaf, Tensor) else leaf for leaf in leaves]
     versions = [(leaf, leaf._version) for leaf in detached if isinstance(leaf, Tensor)]
-    args, kwargs = pytree.tree_unflatten(detached, spec)
+    args, kwargs = (tuple(detached), kwargs) if spec is None else pytree.tree_unflatten(detached, spec)
     return Call(module, path, args, kwargs, above, versions, random_states, _autocast(tensors))
 
 

@@ -147,16 +147,16 @@ class Engine:
         return {p: name for name, p in self.model.named_parameters() if p.requires_grad}
 
     def _parts(self, losses: Tensor, separable: bool, check: bool, *, retain_graph: bool) -> list[Part]:
-        trained = self._trained()
         if not separable:
-            return task_rows(losses, list(trained))
+            return task_rows(losses, list(self._trained()))
         check_instances_apart(self.model)
         found = walk(losses, self._recorder.key)
-        check_owners(found, trained)
+        if found.outside:
+            check_owners(found, self._trained())
         with self._recorder.paused():
             parts = instance_parts(losses, found, self._recorder.units, retain_graph=retain_graph or check)
         if check:
-            check_gradient(losses, found, parts, trained)
+            check_gradient(losses, found, parts, self._trained())
         return parts
 
     def _headed(self, losses: Tensor, heads: Sequence[Head]) -> tuple[list[Part], dict[Parameter, Tensor]]:

@@ -18,8 +18,8 @@ ACCURATE = 2**17
 BLOCK = 1024
 """Columns that one float32 product sums; the blocks are summed in float64."""
 
-LARGEST_WEIGHT = 2.0**64
-"""Weights of at most that size, and at least its reciprocal, multiply float32 gradients in float32."""
+WEIGHT = 64
+"""Weights from 2⁻⁶⁴ to 2⁶⁴ multiply float32 gradients in float32."""
 
 
 def inner_products(rows: Tensor) -> Tensor:
@@ -76,9 +76,10 @@ def factors(w: Tensor, dtype: torch.dtype) -> Tensor:
     Returns:
         Shape ``[m]``.
     """
-    size = w.abs()
-    fits = (size <= LARGEST_WEIGHT) & ((size >= 1 / LARGEST_WEIGHT) | (size == 0))
-    return w.to(dtype) if dtype != torch.float64 and bool(fits.all()) else w
+    if dtype == torch.float64:
+        return w
+    least, largest = torch.aminmax(torch.frexp(w).exponent)  # that of zero is zero
+    return w.to(dtype) if int(least) >= -WEIGHT and int(largest) <= WEIGHT else w
 
 
 def weighted_sum(w: Tensor, rows: Tensor) -> Tensor:
@@ -91,5 +92,5 @@ def weighted_sum(w: Tensor, rows: Tensor) -> Tensor:
     Returns:
         Shape ``[n]``, dtype of the rows.
     """
-    w = factors(w, rows.dtype)
+    w = w if rows.numel() <= ACCURATE else factors(w, rows.dtype)
     return (w @ rows.to(w.dtype)).to(rows.dtype)

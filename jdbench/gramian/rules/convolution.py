@@ -90,7 +90,8 @@ def _grouped(module: nn.Conv2d, x: Tensor, delta: Tensor) -> Tensor:
             delta.shape[2:], module.stride, module.kernel_size, module.dilation, strict=True
         )
     ]
-    x = x[(slice(None), slice(None), *map(slice, reached))]
+    if reached != list(x.shape[2:]):
+        x = x[(slice(None), slice(None), *map(slice, reached))]
     found: list[Tensor] = []
     step = max(1, AT_ONCE // module.weight.numel())
     for some_x, some_delta in zip(x.split(step), delta.split(step), strict=True):
