@@ -1,4 +1,4 @@
-"""Parts of one parameter, such as of a layer that is called twice, made one part."""
+"""Parts of one parameter, such as of a layer that is called twice, made one part; and all rows one."""
 
 from collections import Counter
 
@@ -26,7 +26,15 @@ def merged(parts: list[Part]) -> list[Part]:
             touched = [c for c in components if any(not mine.isdisjoint(other.parameters) for other in c)]
             components = [c for c in components if c not in touched]
             components.append([*(other for c in touched for other in c), part])
-    return apart + [_sum(component) for component in components]
+    return _rows_together(apart + [_sum(component) for component in components])
+
+
+def _rows_together(parts: list[Part]) -> list[Part]:
+    rows = [part for part in parts if isinstance(part, Rows)]
+    if len(rows) < 2:
+        return parts
+    others = [part for part in parts if not isinstance(part, Rows)]
+    return [*others, Rows({p: r for part in rows for p, r in zip(part.parameters, part.rows(), strict=True)})]
 
 
 def _sum(parts: list[Part]) -> Part:

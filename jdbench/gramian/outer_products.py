@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from jdbench.gramian.part import Part
-from jdbench.gramian.products import factors, inner_products
+from jdbench.gramian.products import inner_products
 from jdbench.gramian.scale import working
 from jdbench.shapes import Gramian, Weights
 
@@ -99,10 +99,11 @@ class OuterProducts(Part):
         Returns:
             One tensor a parameter, of its shape.
         """
-        delta = (self._delta * factors(w, self._delta.dtype).view(-1, 1, 1)).flatten(0, 1)
+        # In float64, so that nothing leaves the range but what leaves it altogether.
+        delta = (self._delta * w.view(-1, 1, 1)).to(self._delta.dtype).flatten(0, 1)
         found: list[Tensor] = []
         if self.weight is not None:
-            found.append((delta.mT @ self._x.flatten(0, 1).to(delta.dtype)).view_as(self.weight))
+            found.append((delta.mT @ self._x.flatten(0, 1)).view_as(self.weight))
         if self.bias is not None:
             found.append(delta.sum(0))
-        return [g.to(self._delta.dtype) for g in found]
+        return found
