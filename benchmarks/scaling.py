@@ -9,7 +9,7 @@ from statistics import median
 from typing import NamedTuple
 
 from benchmarks.alternating import alternate
-from benchmarks.gramians import RANKS, gramian
+from benchmarks.gramians import CAPTURED, CAPTURED_ROWS, RANKS, gramian
 from benchmarks.memory import peak
 from benchmarks.methods import METHODS, gramian_step, step
 from benchmarks.projection import SIZES
@@ -17,9 +17,6 @@ from benchmarks.solvers import SOLVERS, residual, sensible, upgrad_weights
 from benchmarks.threads import set_threads
 from benchmarks.training import BATCHES, STEPS_OF_PEAK, worthwhile
 from jdbench.problems.networks import NETWORKS
-
-CAPTURED = 32
-"""Rows of the captured Gramian."""
 
 
 class Solved(NamedTuple):
@@ -81,7 +78,7 @@ def solved(
     upgrad_weights("ours")(gramian("full", 2))  # compiles
     for rank in RANKS:
         left = list(SOLVERS)
-        for m in [m for m in SIZES if rank != "captured" or m <= CAPTURED]:
+        for m in [m for m in SIZES if rank not in CAPTURED or m <= CAPTURED_ROWS]:
             G = gramian(rank, m)
             calls: dict[str, Callable[[], object]] = {
                 solver: partial(upgrad_weights(solver), G) for solver in left if sensible(solver, rank, m)
