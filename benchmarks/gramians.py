@@ -5,13 +5,19 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from jdbench.verification.captured import snapshots
+from jdbench.verification.captured import training
 
-RANKS = ["full", "half", "captured"]
+CAPTURED = {"captured": "MNIST", "SVHN": "SVHN", "CIFAR-10": "CIFAR-10", "EuroSAT": "EuroSAT"}
+"""The network of each rank that was captured in training; the first keeps the name it had when it was alone."""
+
+CAPTURED_ROWS = 32
+"""Instances of a captured batch."""
+
+RANKS = ["full", "half", *CAPTURED]
 """Values of the parameter ``rank``.
 
 Gaussian J of n = m columns, the worst conditioned of full rank; of n = m/2 columns; and the first m of 32
-gradients after 160 steps of training the network of [JD] Table 5, whose norms span decades (m ≤ 32).
+gradients after 160 steps of training the networks of [JD] Tables 2 to 5 (m ≤ 32).
 """
 
 CAPTURED_STEP = 160
@@ -46,8 +52,8 @@ def jacobian(rank: str, m: int, batch: int = 1) -> Tensor:
     Returns:
         Shape ``[batch, m, n]``, float64.
     """
-    if rank == "captured":
-        factor = next(one.factor for one in snapshots() if one.step == CAPTURED_STEP)
+    if rank in CAPTURED:
+        factor = next(one.factor for one in training(CAPTURED[rank]) if one.step == CAPTURED_STEP)
         return factor[:m].expand(batch, -1, -1)
     n = m if rank == "full" else m // 2
     return torch.randn(batch, m, n, dtype=torch.float64, generator=torch.Generator().manual_seed(m))

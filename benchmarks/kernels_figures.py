@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.gramians import RANKS
+from benchmarks.gramians import CAPTURED, RANKS
 from jdbench.problems.networks import NETWORKS
 from jdbench.report.drawing import Drawing, render
 from jdbench.report.palette import SOLID, Style, slug
@@ -38,7 +38,9 @@ LOOKS = {
 }
 """How each solver and method is drawn, and what the legend calls it."""
 
-TITLES = {"full": "full rank, n = m", "half": "rank m/2", "captured": "captured in training"}
+TITLES = {"full": "full rank, n = m", "half": "rank m/2"} | {
+    rank: f"captured on {network}" for rank, network in CAPTURED.items()
+}
 
 SMALLEST = 1e-17
 """A residual below is drawn here: zero among them."""

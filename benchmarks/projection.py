@@ -1,11 +1,10 @@
 """UPGrad's weights and one projection by m, rank, batch, solver and device; their residuals ([JD] eq. 5)."""
 
 from benchmarks.devices import DEVICES, finish
-from benchmarks.gramians import RANKS, gramian
+from benchmarks.gramians import CAPTURED, CAPTURED_ROWS, RANKS, gramian
 from benchmarks.sampling import REPEAT, ROUNDS, TIMEOUT, WARMUP_TIME
 from benchmarks.solvers import SOLVERS, projection, residual, sensible, upgrad_weights
 from benchmarks.threads import set_threads
-from jdbench.verification.captured import snapshots
 
 SIZES = [8, 32, 64, 128, 256]
 
@@ -82,8 +81,8 @@ class ProjectionOfBatch(Projection):
 
 def _skip(m: int, rank: str, solver: str, device: str) -> None:
     """Raise NotImplementedError, which asv shows as n/a, for combinations that make no sense."""
-    if rank == "captured" and m > len(snapshots()[0].factor):
-        raise NotImplementedError  # the batch of the training had 32 instances
+    if rank in CAPTURED and m > CAPTURED_ROWS:
+        raise NotImplementedError
     if not sensible(solver, rank, m):
         raise NotImplementedError  # it finds no solution, or not within minutes
     if device != "cpu" and solver in ONE_BY_ONE:

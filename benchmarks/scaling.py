@@ -9,7 +9,7 @@ from statistics import median
 from typing import NamedTuple
 
 from benchmarks.alternating import alternate
-from benchmarks.gramians import RANKS, gramian
+from benchmarks.gramians import CAPTURED, CAPTURED_ROWS, RANKS, gramian
 from benchmarks.memory import peak
 from benchmarks.methods import METHODS, gramian_step, step
 from benchmarks.projection import SIZES
@@ -17,9 +17,6 @@ from benchmarks.solvers import SOLVERS, residual, sensible, upgrad_weights
 from benchmarks.threads import set_threads
 from benchmarks.training import BATCHES, STEPS_OF_PEAK, worthwhile
 from jdbench.problems.networks import NETWORKS
-
-CAPTURED = 32
-"""Rows of the captured Gramian."""
 
 
 class Solved(NamedTuple):
@@ -81,7 +78,7 @@ def solved(
     upgrad_weights("ours")(gramian("full", 2))  # compiles
     for rank in RANKS:
         left = list(SOLVERS)
-        for m in [m for m in SIZES if rank != "captured" or m <= CAPTURED]:
+        for m in [m for m in SIZES if rank not in CAPTURED or m <= CAPTURED_ROWS]:
             G = gramian(rank, m)
             calls: dict[str, Callable[[], object]] = {
                 solver: partial(upgrad_weights(solver), G) for solver in left if sensible(solver, rank, m)
@@ -107,7 +104,7 @@ def trained(turns: int = 9, seconds: float = 0.3, patience: float = 1.0) -> Iter
     for network in NETWORKS:
         for batch in BATCHES:
             methods = [method for method in METHODS if worthwhile(batch, method)]
-            peaks = {method: _peak_of(method, network, batch) for method in methods}
+            peaks = {method: peak_of_step(method, network, batch) for method in methods}
             steps = {method: step(method, network, batch) for method in methods}
             for method, times in alternate(steps, turns, seconds, patience=patience).items():
                 yield Trained(network, batch, method, "step", median(times), len(times), peaks[method])
@@ -116,8 +113,17 @@ def trained(turns: int = 9, seconds: float = 0.3, patience: float = 1.0) -> Iter
                 yield Trained(network, batch, method, "gramian", median(times), len(times), math.nan)
 
 
-def _peak_of(method: str, network: str, batch: int) -> float:
-    """Return the peak of three steps in a process that has taken none before."""
+def peak_of_step(method: str, network: str, batch: int) -> float:
+    """Return the peak of three steps with UPGrad in a process that has taken none of that batch before.
+
+    Args:
+        method: Out of `METHODS`.
+        network: Out of `NETWORKS`.
+        batch: Number of images.
+
+    Returns:
+        Bytes above what was resident before.
+    """
     # Forked from a server that has imported torch and run nothing: what threads hold does not survive a fork.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["benchmarks.training"])

@@ -23,7 +23,7 @@ from torchjd.aggregation import UPGradWeighting
 from jdbench.aggregators import UPGrad
 from jdbench.dual_cone import Solution, solve
 from jdbench.gramian import gramian, unit_rows
-from jdbench.verification.captured import snapshots
+from jdbench.verification.captured import snapshots, training
 
 BACKENDS = ("daqp", "proxqp", "quadprog")
 USABLE = 1e-4
@@ -35,9 +35,10 @@ def draw(*shape: int, seed: int) -> Tensor:
 
 
 def captured(m: int, seed: int) -> Tensor:
-    """Return the last m ≤ 32 rows of a factor captured while MNIST was trained."""
-    taken = snapshots()
-    return taken[seed % len(taken)].factor[-m:]
+    """Return the last m ≤ 32 rows of a factor captured in training: the networks take turns, then the steps."""
+    networks = list(dict.fromkeys(one.network for one in snapshots()))
+    taken = training(networks[seed % len(networks)])
+    return taken[seed // len(networks) % len(taken)].factor[-m:]
 
 
 FAMILIES: dict[str, Callable[[int, int], Tensor]] = {

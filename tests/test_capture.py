@@ -19,20 +19,25 @@ from jdbench.verification.tolerances import gamma
 def folder(tmp_path: Path) -> Path:
     images = np.random.default_rng(0).integers(0, 256, (64, 28, 28, 1), dtype=np.uint8)
     np.savez(tmp_path / "mnist.npz", images=images, labels=np.arange(64) % 10)
+    images = np.random.default_rng(0).integers(0, 256, (64, 32, 32, 3), dtype=np.uint8)
+    np.savez(tmp_path / "cifar10.npz", images=images, labels=np.arange(64) % 10)
     return tmp_path
 
 
-def test_a_training_repeats_itself_and_its_factors_are_the_jacobians(folder: Path) -> None:
-    images, labels = capture.images_of_mnist(str(folder))
-    assert abs(float(images.mean())) < gamma(images.numel())
-    runs = [list(itertools.islice(capture.train(images, labels, 0.02, 3), 3)) for _ in range(2)]
+@pytest.mark.parametrize(("network", "n"), [("MNIST", 130_890), ("CIFAR-10", 134_666)])
+def test_a_training_repeats_itself_and_its_factors_are_the_jacobians(
+    folder: Path, network: str, n: int
+) -> None:
+    images, labels = capture.images_of(network, str(folder))
+    assert float(images.mean((0, 2, 3)).abs().max()) < gamma(images.numel())
+    runs = [list(itertools.islice(capture.train(network, images, labels, 0.02, 3), 3)) for _ in range(2)]
     for (step, loss, J), again in zip(*runs, strict=True):
         assert (step, loss) == again[:2]
         assert torch.equal(J, again[2])
-        assert J.shape == (32, 130_890)
+        assert J.shape == (32, n)
         L, norms = triangular(J), J.norm(dim=-1)
         error = (L @ L.T - J @ J.T).abs() / torch.outer(norms, norms)
-        assert float(error.max()) <= gamma(32 * 130_890)  # Higham (2002), Theorem 19.4
+        assert float(error.max()) <= gamma(32 * n)  # Higham (2002), Theorem 19.4
         assert not L.triu(1).any()
 
 
@@ -47,10 +52,13 @@ def test_a_factor_keeps_rows_that_a_gramian_loses() -> None:
 
 
 def test_what_is_saved_is_read(tmp_path: Path) -> None:
-    taken = [Snapshot(step, torch.eye(2, dtype=torch.float64) * (step + 1)) for step in (0, 7)]
-    save(taken, tmp_path / "file.npz", rate=0.5, seed=1)
+    taken = [
+        Snapshot(network, step, torch.eye(2, dtype=torch.float64) * (step + 1))
+        for network, step in (("MNIST", 0), ("SVHN", 7))
+    ]
+    save(taken, tmp_path / "file.npz", rates={"MNIST": 0.5, "SVHN": 0.1}, seed=1)
     for one, other in zip(snapshots(tmp_path / "file.npz"), taken, strict=True):
-        assert one.step == other.step
+        assert (one.network, one.step) == (other.network, other.step)
         assert torch.equal(one.factor, other.factor)
         assert (one.decades, one.condition, one.conflicting) == (0, 1, 0)
 
@@ -67,5 +75,5 @@ def test_missing_data_is_one_line(data: str | None) -> None:
         timeout=300,
     )
     assert run.returncode == 2
-    assert run.stderr.startswith(f"JDBENCH_DATA={data!r}, required a folder with mnist.npz")
+    assert run.stderr.startswith(f"JDBENCH_DATA={data!r}, required a folder with svhn.npz")
     assert len(run.stderr.splitlines()) == 1

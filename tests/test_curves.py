@@ -16,7 +16,7 @@ from jdbench.aggregators import UPGrad
 from jdbench.report.verdict_data import Standing, read_verification
 from jdbench.report.verdict_page import write_verdict_page
 from jdbench.verification.axes import AXES, M, conditioned, of_rank, uneven
-from jdbench.verification.captured import snapshots
+from jdbench.verification.captured import training
 from jdbench.verification.curves import as_table, curve, read_points
 from jdbench.verification.properties import TABLE_1
 from jdbench.verification.tolerances import gamma, row_norms
@@ -102,7 +102,7 @@ def test_trace_regularisation_is_refuted_as_decades_grow(name: str) -> None:
 
 def test_trace_regularisation_conflicts_with_gradients_of_a_real_training() -> None:
     variant = resolve("UPGrad(trace_regularization=0.0001)").aggregator
-    late = {one.step for one in snapshots() if one.decades > 2}
+    late = {one.step for one in training("MNIST") if one.decades > 2}
     for aggregator, conflicts in ((variant, True), (UPGrad(), False)):
         points = curve(aggregator, "", "batch", torch.float64, properties=[NON_CONFLICTING])
         assert {p.x for p in points if p.cosine < -0.2} == (late if conflicts else set())

@@ -7,12 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from jdbench.gramian.call import Call, record
-from jdbench.gramian.parts import OuterProducts, Rows, merged
+from jdbench.gramian.merge import merged
+from jdbench.gramian.outer_products import OuterProducts
+from jdbench.gramian.products import factors, inner_products, weighted_sum
+from jdbench.gramian.rows import Rows
 from jdbench.gramian.rules.convolution import _by_products, _grouped, _padded, _unfolded, convolution_part
 from jdbench.gramian.rules.embedding import Lookups, embedding_part
 from jdbench.gramian.rules.linear import linear_part
-from jdbench.gramian.scale import LARGEST, exponents, grow, inner_products, shrink, weigh
-from jdbench.gramian.workspace import Workspace
+from jdbench.gramian.scale import LARGEST, exponents, grow, shrink, weigh
 from jdbench.verification.tolerances import gamma
 
 DOUBLE = torch.float64
@@ -47,8 +49,8 @@ def test_the_three_forms_of_a_convolution(axes: int, groups: int, stride: int, d
         for i in range(3)
     ])  # fmt: skip
     padded = _padded(module, x)
-    assert torch.equal(_by_products(module, padded, delta, Workspace()), expected)
-    assert torch.equal(_grouped(module, padded, delta, Workspace()), expected)
+    assert torch.equal(_by_products(module, padded, delta), expected)
+    assert torch.equal(_grouped(module, padded, delta), expected)
     if groups == 1:
         part = OuterProducts(_unfolded(module, padded), delta.flatten(2).mT, module.weight, module.bias)
         assert torch.equal(part.rows()[0], expected)
@@ -152,11 +154,33 @@ def test_a_convolution_with_few_positions_keeps_no_rows() -> None:
     assert ((part.gramian() - J @ J.mT).abs() <= room).all()
 
 
-def test_memory_is_lent_again_once_it_is_given_back() -> None:
-    workspace, like = Workspace(), torch.zeros(1)
-    first, second = workspace.take((3, 4), like), workspace.take((12,), like)
-    assert first.data_ptr() != second.data_ptr()
-    workspace.give_back()
-    again = {workspace.take((2, 6), like).data_ptr(), workspace.take((12,), like).data_ptr()}
-    assert again == {first.data_ptr(), second.data_ptr()}
-    assert workspace.take((12,), like.double()).dtype == DOUBLE
+@pytest.mark.parametrize(
+    "sizes", [[1.0] * 4, [1e-30, 1e-12, 1.0, 1e3], [1e25, 1.0, 0.0, 1e-25], [1e-38, 1e-38, 1e38, 1e38]]
+)
+def test_inner_products_of_float32_rows_of_any_size(sizes: list[float]) -> None:
+    rows = torch.rand(4, 2**15 + 1025, generator=torch.Generator().manual_seed(0)) * torch.tensor(
+        sizes
+    ).unsqueeze(1)
+    exact = rows.double() @ rows.double().mT
+    norms = exact.diagonal().sqrt()
+    assert ((inner_products(rows) - exact).abs() <= gamma(1025, torch.float32) * norms.outer(norms)).all()
+
+
+@pytest.mark.parametrize("sizes", [[1.0, 2.0], [2.0**63, 0.0], [1e30, 1e-30], [1e45, 1e-45]])
+def test_weights_of_any_size_multiply_float32_rows(sizes: list[float]) -> None:
+    w = torch.tensor(sizes, dtype=DOUBLE)
+    rows = torch.tensor([[1e-30, -1e-38], [1e30, 1e38]])
+    assert factors(w, torch.float32).dtype == (torch.float32 if max(sizes) < 2.0**64 else DOUBLE)
+    exact, terms = rows.double().mT @ w, rows.double().mT.abs() @ w
+    assert ((weighted_sum(w, rows) - exact).abs() <= gamma(4, torch.float32) * terms).all()
+
+
+def test_a_grouped_gradient_in_several_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = nn.Conv2d(2, 4, 3)
+    x, delta = (
+        integers(5, 2, 6, 6, seed=0, dtype=torch.float32),
+        integers(5, 4, 4, 4, seed=1, dtype=torch.float32),
+    )
+    expected = _grouped(module, x, delta)
+    monkeypatch.setattr("jdbench.gramian.rules.convolution.AT_ONCE", 2 * module.weight.numel())
+    assert torch.equal(_grouped(module, x, delta), expected)

@@ -1,6 +1,6 @@
 """One call of a module in a forward pass: what its rule needs once the gradient of the output arrives."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, final
 
 import torch
@@ -10,7 +10,6 @@ from torch.nn import Parameter
 from torch.utils import _pytree as pytree  # pyright: ignore[reportPrivateUsage]
 
 from jdbench.errors import InputError
-from jdbench.gramian.workspace import Workspace
 
 
 @final
@@ -28,7 +27,6 @@ class Call:
         random_states: Of the generators of the CPU and of the device before the call, to draw the same masks
             again; empty if the rule of the module never calls it again.
         autocast: Device type and dtype of the mixed precision that was on, if any.
-        workspace: Where a rule finds memory for per-instance gradients.
     """
 
     module: nn.Module
@@ -39,7 +37,6 @@ class Call:
     versions: list[tuple[Tensor, int]]
     random_states: list[Tensor]
     autocast: tuple[str, torch.dtype] | None
-    workspace: Workspace = field(default_factory=Workspace)
 
     @property
     def x(self) -> Tensor:
@@ -60,8 +57,8 @@ class Call:
         Returns:
             The parameter, or None where it is absent or frozen.
         """
-        p = dict(self.module.named_parameters(recurse=False)).get(name)
-        return p if p is not None and p.requires_grad else None
+        p = getattr(self.module, name, None)
+        return p if isinstance(p, Parameter) and p.requires_grad else None
 
     def check_unchanged(self) -> None:
         """Raise if an argument was changed in place since the call.
@@ -91,14 +88,16 @@ def record(
     Returns:
         The record, which keeps the arguments alive but not their graph.
     """
-    leaves, spec = pytree.tree_flatten((args, kwargs))
+    # Most modules take one tensor.
+    plain = not kwargs and all(isinstance(arg, Tensor) for arg in args)
+    leaves, spec = (list(args), None) if plain else pytree.tree_flatten((args, kwargs))
     tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
     above = [t.grad_fn for t in tensors if t.grad_fn is not None]
     leaf_inputs = [t for t in tensors if t.requires_grad and t.grad_fn is None]
     above += [torch.autograd.graph.get_gradient_edge(t).node for t in leaf_inputs]
     detached = [leaf.detach() if isinstance(leaf, Tensor) else leaf for leaf in leaves]
     versions = [(leaf, leaf._version) for leaf in detached if isinstance(leaf, Tensor)]
-    args, kwargs = pytree.tree_unflatten(detached, spec)
+    args, kwargs = (tuple(detached), kwargs) if spec is None else pytree.tree_unflatten(detached, spec)
     return Call(module, path, args, kwargs, above, versions, random_states, _autocast(tensors))
 
 

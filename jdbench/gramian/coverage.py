@@ -6,7 +6,7 @@ from torch.nn import Parameter
 
 from jdbench.errors import InputError
 from jdbench.gramian.graph import Found
-from jdbench.gramian.parts import Part
+from jdbench.gramian.part import Part
 from jdbench.gramian.vjp import vjp
 
 

@@ -19,8 +19,9 @@ from jdbench.errors import InputError
 from jdbench.gramian.aggregation import Weighting, check_weighting, weights
 from jdbench.gramian.coverage import check_gradient, check_owners
 from jdbench.gramian.graph import walk
+from jdbench.gramian.heap import keep_freed_memory
 from jdbench.gramian.instance_rows import instance_parts
-from jdbench.gramian.parts import Part
+from jdbench.gramian.part import Part
 from jdbench.gramian.recorder import Recorder
 from jdbench.gramian.task_rows import Head, checked_heads, headed_rows, task_rows
 from jdbench.gramian.units import check_instances_apart
@@ -50,7 +51,7 @@ class Engine:
 
     The Gramian is float64. The products of float64 layers are float64 throughout; those of narrower ones err by
     at most γ‖gᵢ‖‖gⱼ‖ in the γ of float32 and of the layer's positions plus 1024, whatever the norms: a power of
-    two is taken out of each row first, layer by layer.
+    two is taken out of each row where squares would leave the range of float32.
 
     Attributes:
         model: The model.
@@ -63,6 +64,7 @@ class Engine:
             model: Any module.
         """
         self.model = model
+        keep_freed_memory()
         self._recorder = Recorder(model)
 
     def remove(self) -> None:
@@ -94,9 +96,7 @@ class Engine:
         """
         _check_losses(losses, separable)
         with _full_precision(losses), torch.no_grad():
-            G = _gramian(self._parts(losses, separable, check, retain_graph=True), losses)
-            self._recorder.workspace.give_back()
-            return G
+            return _gramian(self._parts(losses, separable, check, retain_graph=True), losses)
 
     def backward(
         self,
@@ -138,7 +138,6 @@ class Engine:
             while parts:  # popped one by one, so that each can be let go
                 part = parts.pop()
                 gradients.update(zip(part.parameters, part.gradient(w), strict=True))
-            self._recorder.workspace.give_back()
         found = [g.to(p.dtype) for p, g in gradients.items()]
         # Torch itself adds them, with all that is hooked onto the accumulation.
         torch.autograd.backward(list(gradients), found)
@@ -148,16 +147,16 @@ class Engine:
         return {p: name for name, p in self.model.named_parameters() if p.requires_grad}
 
     def _parts(self, losses: Tensor, separable: bool, check: bool, *, retain_graph: bool) -> list[Part]:
-        trained = self._trained()
         if not separable:
-            return task_rows(losses, list(trained))
+            return task_rows(losses, list(self._trained()))
         check_instances_apart(self.model)
         found = walk(losses, self._recorder.key)
-        check_owners(found, trained)
+        if found.outside:
+            check_owners(found, self._trained())
         with self._recorder.paused():
             parts = instance_parts(losses, found, self._recorder.units, retain_graph=retain_graph or check)
         if check:
-            check_gradient(losses, found, parts, trained)
+            check_gradient(losses, found, parts, self._trained())
         return parts
 
     def _headed(self, losses: Tensor, heads: Sequence[Head]) -> tuple[list[Part], dict[Parameter, Tensor]]:

@@ -17,7 +17,8 @@ from torch.utils import _pytree as pytree  # pyright: ignore[reportPrivateUsage]
 
 from jdbench.errors import InputError
 from jdbench.gramian.call import Call
-from jdbench.gramian.parts import Part, Rows
+from jdbench.gramian.part import Part
+from jdbench.gramian.rows import Rows
 from jdbench.gramian.units import output_axis
 from jdbench.gramian.vjp import vjp
 

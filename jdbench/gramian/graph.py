@@ -34,16 +34,22 @@ def tag(call: Call, output: Any, key: str) -> Any:
     Returns:
         What to return instead.
     """
+    if isinstance(output, Tensor):
+        return _tagged(output, call, 0, key)
     leaves, spec = pytree.tree_flatten(output)
-    changed = False
-    for number, y in enumerate(leaves):
-        if isinstance(y, Tensor) and y.grad_fn is not None:
-            if y._is_view():
-                y = torch.ops.aten._unsafe_view(y, y.shape) if y.is_contiguous() else y.clone()
-                leaves[number], changed = y, True
-            edge = torch.autograd.graph.get_gradient_edge(y)
-            _metadata(edge.node).setdefault(key, {})[edge.output_nr] = (call, number)
-    return pytree.tree_unflatten(leaves, spec) if changed else output
+    tagged = [_tagged(y, call, number, key) if isinstance(y, Tensor) else y for number, y in enumerate(leaves)]
+    changed = any(new is not old for new, old in zip(tagged, leaves, strict=True))
+    return pytree.tree_unflatten(tagged, spec) if changed else output
+
+
+def _tagged(y: Tensor, call: Call, number: int, key: str) -> Tensor:
+    if y.grad_fn is None:
+        return y
+    if y._is_view():
+        y = torch.ops.aten._unsafe_view(y, y.shape) if y.is_contiguous() else y.clone()
+    edge = torch.autograd.graph.get_gradient_edge(y)
+    _metadata(edge.node).setdefault(key, {})[edge.output_nr] = (call, number)
+    return y
 
 
 @final

@@ -9,7 +9,8 @@ from jdbench.errors import InputError
 from jdbench.gramian.call import Call
 from jdbench.gramian.generic import generic, no_instances, repeated
 from jdbench.gramian.graph import Found, sweep
-from jdbench.gramian.parts import Part, merged
+from jdbench.gramian.merge import merged
+from jdbench.gramian.part import Part
 from jdbench.gramian.units import Unit
 
 
@@ -29,8 +30,9 @@ def instance_parts(
     """
     collected = _Collected(losses, units)
     for task in range(collected.tasks):
-        seed = torch.zeros_like(losses)
-        seed.view(len(losses), -1)[:, task] = 1.0
+        seed = torch.ones_like(losses)
+        if collected.tasks > 1:
+            seed.zero_()[:, task] = 1.0
         collected.task = task
         keep = retain_graph or task + 1 < collected.tasks
         sweep(found, losses, seed, collected.receive, retain_graph=keep)

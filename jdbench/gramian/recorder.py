@@ -12,7 +12,6 @@ from torch.utils.hooks import RemovableHandle
 from jdbench.gramian.call import random_states, record
 from jdbench.gramian.graph import tag
 from jdbench.gramian.units import Unit, units
-from jdbench.gramian.workspace import Workspace
 
 
 @final
@@ -22,7 +21,6 @@ class Recorder:
     Attributes:
         key: Of the tags in the graph.
         units: What is hooked, by module.
-        workspace: Memory of the calls' per-instance gradients.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -33,7 +31,6 @@ class Recorder:
         """
         self.key = f"{__name__}.{id(self)}"
         self.units: dict[nn.Module, Unit] = {unit.module: unit for unit in units(model)}
-        self.workspace = Workspace()
         self._states: dict[nn.Module, list[Tensor]] = {}
         self._on = True
         self._handles: list[RemovableHandle] = []
@@ -49,7 +46,6 @@ class Recorder:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
-        self.workspace = Workspace()
 
     @contextlib.contextmanager
     def paused(self) -> Generator[None]:
@@ -74,5 +70,4 @@ class Recorder:
         if not self._on or not torch.is_grad_enabled() or not unit.trained():
             return None
         call = record(module, unit.path, args, kwargs, self._states.pop(module, []))
-        call.workspace = self.workspace
         return tag(call, output, self.key)

@@ -6,12 +6,6 @@ from torch import Tensor
 LARGEST = 126
 """Largest power of two taken out: the next but one, and its reciprocal, are no normal float32."""
 
-ACCURATE = 2**17
-"""Entries up to which a matrix is simply multiplied in float64; beyond, in float32 block by block."""
-
-BLOCK = 1024
-"""Columns that one float32 product sums; the blocks are summed in float64."""
-
 
 def working(t: Tensor) -> Tensor:
     """Return t in the precision that is computed in: float32 for anything narrower, else its own.
@@ -42,20 +36,18 @@ def exponents(rows: Tensor) -> Tensor:
     return torch.frexp(largest).exponent.clamp(-LARGEST, LARGEST)
 
 
-def shrink(rows: Tensor, e: Tensor, *, own: bool = False) -> Tensor:
+def shrink(rows: Tensor, e: Tensor) -> Tensor:
     """Return row i times 2^(-eᵢ): exact, but for entries 2¹²⁵ times below the largest of the row.
 
     Args:
         rows: Shape ``[m, ...]``.
         e: Exponents, shape ``[m]``.
-        own: Whether the rows may be overwritten.
 
     Returns:
         Shape of the rows.
     """
     factor = torch.ldexp(torch.ones_like(e, dtype=rows.dtype), -e)
-    factor = factor.view(-1, *[1] * (rows.ndim - 1))
-    return rows.mul_(factor) if own else rows * factor
+    return rows * factor.view(-1, *[1] * (rows.ndim - 1))
 
 
 def grow(G: Tensor, e: Tensor) -> Tensor:
@@ -84,26 +76,3 @@ def weigh(w: Tensor, e: Tensor, dtype: torch.dtype) -> Tensor:
         Shape ``[m]``, that dtype.
     """
     return torch.ldexp(w, e).to(dtype)
-
-
-def inner_products(rows: Tensor) -> Tensor:
-    """Return RRᵀ in float64 from rows of order one.
-
-    Float32 rows of more than `ACCURATE` entries in all are multiplied in float32, `BLOCK` columns at a time,
-    and the blocks summed in float64: |error| ≤ γ₁₀₂₄ ‖rᵢ‖ ‖rⱼ‖ in the γ of float32, and about 1e-6 of that
-    product in practice. Everything else is float64 throughout.
-
-    Args:
-        rows: Shape ``[m, n]``, float32 or float64.
-
-    Returns:
-        Shape ``[m, m]``, float64.
-    """
-    n = rows.shape[1]
-    if rows.dtype == torch.float64 or rows.numel() <= ACCURATE:
-        rows = rows.to(torch.float64)
-        return rows @ rows.mT
-    whole = n - n % BLOCK
-    blocks = rows[:, :whole].unflatten(1, (-1, BLOCK)).transpose(0, 1)
-    rest = rows[:, whole:]
-    return torch.bmm(blocks, blocks.mT).sum(0, dtype=torch.float64) + (rest @ rest.mT).to(torch.float64)

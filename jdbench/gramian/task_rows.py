@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn import Parameter
 
 from jdbench.errors import InputError
-from jdbench.gramian.parts import Part, Rows
+from jdbench.gramian.part import Part
+from jdbench.gramian.rows import Rows
 from jdbench.gramian.vjp import vjp
 
 Head = nn.Module | Iterable[Parameter]

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from jdbench.verification.captured import Snapshot, snapshots, triangular
+from jdbench.verification.captured import Snapshot, training, triangular
 from jdbench.verification.strategies.matrix import RANGES, rounded
+
+CAPTURED = "MNIST"
+"""The network of the captured batches: its norms drift apart the farthest."""
 
 M, N = 8, 16
 """Rows and columns of the matrices that are drawn, and rows of the subsets of captured batches."""
@@ -137,7 +140,7 @@ def _captured(snapshot: Snapshot, dtype: torch.dtype) -> Tensor:
 
 
 def _snapshot(step: float) -> Snapshot:
-    return next(one for one in snapshots() if one.step == step)
+    return next(one for one in training(CAPTURED) if one.step == step)
 
 
 def _points(first: int, double: int, single: int, by: int = 1) -> dict[torch.dtype, tuple[float, ...]]:
@@ -147,7 +150,7 @@ def _points(first: int, double: int, single: int, by: int = 1) -> dict[torch.dty
     }
 
 
-STEPS = dict.fromkeys((torch.float64, torch.float32), tuple(float(one.step) for one in snapshots()))
+STEPS = dict.fromkeys((torch.float64, torch.float32), tuple(float(one.step) for one in training(CAPTURED)))
 
 AXES = {
     axis.name: axis

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from jdbench.gramian.call import Call
-from jdbench.gramian.parts import Part
+from jdbench.gramian.part import Part
 from jdbench.gramian.rules.convolution import convolution_part
 from jdbench.gramian.rules.embedding import embedding_part
 from jdbench.gramian.rules.linear import linear_part

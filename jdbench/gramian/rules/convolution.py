@@ -16,16 +16,16 @@ from torch.nn import Parameter, functional
 from torch.nn import grad as weight_gradients
 
 from jdbench.gramian.call import Call
-from jdbench.gramian.parts import OuterProducts, Part, Rows
+from jdbench.gramian.outer_products import OuterProducts
+from jdbench.gramian.part import Part
+from jdbench.gramian.rows import Rows
 from jdbench.gramian.scale import working
-from jdbench.gramian.workspace import Workspace
 
 LARGEST = 4
 """Per-instance gradients are kept if they take at most so many times the memory of x and δ."""
 
-AT_ONCE = 300_000
-"""Entries that one grouped weight gradient returns: twice as fast on a CPU than several times as many, whose
-memory is new to the process each time."""
+AT_ONCE = 2**22
+"""Entries that one grouped weight gradient returns: it takes as much memory again, reordered."""
 
 CHUNK = 2**21
 """Entries of the unfolded input in memory at once."""
@@ -52,10 +52,10 @@ def convolution_part(call: Call, x: Tensor, delta: Tensor) -> Part:
         if _prefers_outer_products(module, x, delta):
             return OuterProducts(_unfolded(module, x), delta.flatten(2).mT, weight, bias)
         form = _by_products if _prefers_products(module, x) else _grouped
-        rows[weight] = form(module, x, delta, call.workspace)
+        rows[weight] = form(module, x, delta)
     if bias is not None:
-        rows[bias] = delta.flatten(2).sum(2)
-    return Rows(rows, own=True)
+        rows[bias] = delta.sum(tuple(range(2, delta.ndim)))
+    return Rows(rows)
 
 
 def _padded(module: nn.Conv2d, x: Tensor) -> Tensor:
@@ -80,9 +80,8 @@ def _prefers_products(module: nn.Conv2d, x: Tensor) -> bool:
     return x.dtype == torch.float64 or (module.groups > 1 and not depthwise)
 
 
-def _grouped(module: nn.Conv2d, x: Tensor, delta: Tensor, workspace: Workspace) -> Tensor:
-    m, o = delta.shape[:2]
-    one_instance = module.weight.shape
+def _grouped(module: nn.Conv2d, x: Tensor, delta: Tensor) -> Tensor:
+    o, one_instance = delta.shape[1], module.weight.shape
     gradient = (weight_gradients.conv1d_weight, weight_gradients.conv2d_weight, weight_gradients.conv3d_weight)
     # A stride may leave a border of x̃ unused, in which case its size does not follow from that of δ.
     reached = [
@@ -91,28 +90,29 @@ def _grouped(module: nn.Conv2d, x: Tensor, delta: Tensor, workspace: Workspace) 
             delta.shape[2:], module.stride, module.kernel_size, module.dilation, strict=True
         )
     ]
-    x = x[(slice(None), slice(None), *map(slice, reached))]
-    rows = workspace.take((m, *one_instance), x)
+    if reached != list(x.shape[2:]):
+        x = x[(slice(None), slice(None), *map(slice, reached))]
+    found: list[Tensor] = []
     step = max(1, AT_ONCE // module.weight.numel())
-    for low in range(0, m, step):
-        size = min(step, m - low)
-        found = gradient[x.ndim - 3](
-            x[low : low + size].reshape(1, -1, *x.shape[2:]),
+    for some_x, some_delta in zip(x.split(step), delta.split(step), strict=True):
+        size = len(some_x)
+        together = gradient[x.ndim - 3](
+            some_x.reshape(1, -1, *x.shape[2:]),
             (size * o, *one_instance[1:]),
-            delta[low : low + size].reshape(1, -1, *delta.shape[2:]),
+            some_delta.reshape(1, -1, *delta.shape[2:]),
             stride=module.stride,  # pyright: ignore[reportArgumentType]
             dilation=module.dilation,  # pyright: ignore[reportArgumentType]
             groups=size * module.groups,
         )
-        rows[low : low + size] = found.view(size, *one_instance)
-    return rows
+        found.append(together.view(size, *one_instance))
+    return found[0] if len(found) == 1 else torch.cat(found)
 
 
-def _by_products(module: nn.Conv2d, x: Tensor, delta: Tensor, workspace: Workspace) -> Tensor:
+def _by_products(module: nn.Conv2d, x: Tensor, delta: Tensor) -> Tensor:
     groups, taps, last = module.groups, module.kernel_size[:-1], module.kernel_size[-1]
     out, (o, i) = delta.shape[2:], module.weight.shape[:2]
     step = max(1, CHUNK // (x[0].numel() * last))
-    rows = workspace.take((len(x), groups, o // groups, i, *taps, last), x)
+    rows = x.new_empty(len(x), groups, o // groups, i, *taps, last)
     for low in range(0, len(x), step):
         chunk = slice(low, low + step)
         reach, stride, dilation = (out[-1] - 1) * module.stride[-1] + 1, module.stride[-1], module.dilation[-1]

@@ -7,8 +7,9 @@ from torch import Tensor, nn
 from torch.nn import Parameter
 
 from jdbench.gramian.call import Call
-from jdbench.gramian.parts import Part
-from jdbench.gramian.scale import exponents, grow, inner_products, shrink, weigh, working
+from jdbench.gramian.part import Part
+from jdbench.gramian.products import inner_products
+from jdbench.gramian.scale import exponents, grow, shrink, weigh, working
 from jdbench.shapes import Gramian, Weights
 
 CHUNK = 2**22

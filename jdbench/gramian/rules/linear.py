@@ -6,7 +6,8 @@ Hence gᵢᵀgⱼ = Σ_ts (x_itᵀx_js + [bias]) (δ_itᵀδ_js), which is (XX�
 from torch import Tensor
 
 from jdbench.gramian.call import Call
-from jdbench.gramian.parts import OuterProducts, Part
+from jdbench.gramian.outer_products import OuterProducts
+from jdbench.gramian.part import Part
 
 
 def linear_part(call: Call, x: Tensor, delta: Tensor) -> Part:

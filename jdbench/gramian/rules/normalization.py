@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn import Parameter, functional
 
 from jdbench.gramian.call import Call
-from jdbench.gramian.parts import Part, Rows
+from jdbench.gramian.part import Part
+from jdbench.gramian.rows import Rows
 from jdbench.gramian.scale import working
 
 
