@@ -667,13 +667,17 @@ def test_what_is_no_jacobian_is_refused(spec: str, J: object) -> None:
         named(spec, 3)(J, generator=seeded())  # pyright: ignore[reportArgumentType]
 
 
-@pytest.mark.parametrize(
-    "G", [torch.ones(3, 2), torch.ones(3), -torch.eye(2), torch.ones(2, 2, dtype=torch.int64)]
-)
+@pytest.mark.parametrize("G", [torch.ones(3, 2), torch.ones(3), torch.ones(2, 2, dtype=torch.int64)])
 @pytest.mark.parametrize("spec", WEIGHTED)
 def test_what_is_no_gramian_is_refused(spec: str, G: Tensor) -> None:
     with pytest.raises(InputError, match=r"^G, required"):
         weighted(spec, G.shape[-1]).weights(G, generator=seeded())
+
+
+@pytest.mark.parametrize("spec", [spec for spec in WEIGHTED if spec not in {"Mean", "RGW"}])
+def test_a_negative_diagonal_is_refused_where_weights_depend_on_it(spec: str) -> None:
+    with pytest.raises(InputError, match=r"^G, required .*negative diagonal"):
+        weighted(spec, 2).weights(-torch.eye(2), generator=seeded())
 
 
 @pytest.mark.parametrize(

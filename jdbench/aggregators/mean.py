@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from jdbench.aggregator import GramianAggregator, short_repr
-from jdbench.gramian import checked_gramian
+from jdbench.gramian import as_gramian
 from jdbench.shapes import Gramian, Weights
 
 
@@ -14,7 +14,7 @@ class Mean(GramianAggregator):
     """A(J) = (1/m) Jᵀ1 ([JD] eq. 25)."""
 
     def weights(self, G: Gramian, *, generator: torch.Generator | None = None) -> Weights:  # noqa: ARG002
-        """Return the constant weights 1/m.
+        """Return the constant weights 1/m, of whatever has the shape of a Gramian.
 
         Args:
             G: Gramian, shape ``[..., m, m]``.
@@ -23,7 +23,7 @@ class Mean(GramianAggregator):
         Returns:
             Weights, shape ``[..., m]``, float64.
         """
-        G = checked_gramian(G)
+        G = as_gramian(G)
         return G.new_full(G.shape[:-1], 1 / G.shape[-1])
 
     __repr__ = short_repr

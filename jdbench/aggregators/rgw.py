@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 
 from jdbench.aggregator import GramianAggregator, short_repr
-from jdbench.gramian import checked_gramian
+from jdbench.gramian import as_gramian
 from jdbench.shapes import Gramian, Weights
 
 
@@ -26,7 +26,7 @@ class RGW(GramianAggregator):
         Returns:
             Weights, shape ``[..., m]``, float64.
         """
-        G = checked_gramian(G)
+        G = as_gramian(G)
         draws = torch.randn(G.shape[:-1], dtype=G.dtype, device=G.device, generator=generator)
         return draws.softmax(-1)
 
