@@ -136,10 +136,10 @@ def ranking(selected: pd.DataFrame, *, seed: int = 1) -> pd.DataFrame:
     tables = _seed_ranks(selected)
     names = sorted(set.intersection(*(set(table.columns) for table in tables.values()))) if tables else []
     values = [table[names].to_numpy() for table in tables.values()]
-    means = np.array([value.mean(0) for value in values]).reshape(-1, len(names))
+    means = np.array([value.mean(0) for value in values]).reshape(len(values), len(names))
     resampled = _resample(values, len(names), np.random.default_rng(seed))
     low, high = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-    counted = selected[selected["problem"].isin(list(tables))].groupby("aggregator")["state"]
+    counted = selected[selected["problem"].isin(list(tables))].groupby("aggregator")["score"]
     ranks = pd.DataFrame(means, index=list(tables), columns=names)
     letters = groups(ranks, rank_tests(ranks))
     result = pd.DataFrame({
@@ -149,7 +149,7 @@ def ranking(selected: pd.DataFrame, *, seed: int = 1) -> pd.DataFrame:
         "high": high,
         "group": [letters[name] for name in names],
         "runs": counted.size().reindex(names).to_numpy(),
-        "lost": counted.agg(lambda states: int((states != "finished").sum())).reindex(names).to_numpy(),
+        "lost": counted.agg(lambda scores: int((~np.isfinite(scores)).sum())).reindex(names).to_numpy(),
     })
     for problem, row in zip(tables, means, strict=True):
         result[problem] = row
