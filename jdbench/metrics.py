@@ -1,10 +1,12 @@
 """Records to indicators: one row a run, and the runs at the selected learning rate ([JD] Appendix D.1)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 
+from jdbench.errors import JDBenchError
+from jdbench.problem import AnalyticProblem, Problem, resolve_problem
 from jdbench.record import Record
 
 GROUP = ["problem", "aggregator", "seed"]
@@ -76,3 +78,61 @@ def reference_runs(table: pd.DataFrame) -> pd.DataFrame:
         Its rows of reference runs.
     """
     return table.loc[table["trace"].astype(bool)].reset_index(drop=True)
+
+
+def problems_of(table: pd.DataFrame) -> dict[str, Problem]:
+    """Return the problems of a table by spec, without those that cannot be had here.
+
+    Args:
+        table: Any table with a column ``problem``.
+
+    Returns:
+        Problems by spec.
+    """
+    found: dict[str, Problem] = {}
+    for spec in sorted(str(problem) for problem in table["problem"].unique()):
+        try:
+            found[spec] = resolve_problem(spec)
+        except (JDBenchError, ImportError, AttributeError):
+            continue
+    return found
+
+
+def families(problems: Mapping[str, Problem]) -> dict[str, str]:
+    """Return the family of each problem.
+
+    Args:
+        problems: Of `problems_of`.
+
+    Returns:
+        Families by spec.
+    """
+    return {spec: problem.family for spec, problem in problems.items()}
+
+
+def analytic(problems: Mapping[str, Problem]) -> dict[str, AnalyticProblem]:
+    """Return those problems that are analytic.
+
+    Args:
+        problems: Of `problems_of`.
+
+    Returns:
+        Analytic problems by spec.
+    """
+    return {spec: problem for spec, problem in problems.items() if isinstance(problem, AnalyticProblem)}
+
+
+def outcomes(table: pd.DataFrame) -> pd.DataFrame:
+    """Return how many runs of each aggregator on each problem finished, diverged and failed, at all rates.
+
+    Args:
+        table: An `indicator_table`.
+
+    Returns:
+        Columns ``problem aggregator runs finished diverged failed``.
+    """
+    counts = pd.crosstab([table["problem"], table["aggregator"]], table["state"])
+    counts = counts.reindex(columns=["finished", "diverged", "failed"], fill_value=0)
+    counts.insert(0, "runs", counts.sum(axis=1))
+    counts.columns.name = None
+    return counts.reset_index()
