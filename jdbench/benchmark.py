@@ -24,7 +24,7 @@ from jdbench.aggregators import LEADERBOARD
 from jdbench.environment import environment
 from jdbench.errors import InputError, JDBenchError, StoreError
 from jdbench.optimizers import DESCENT, check_optimizer
-from jdbench.problem import available_problems, canonical_problem, resolve_problem
+from jdbench.problem import TrainingProblem, available_problems, canonical_problem, resolve_problem
 from jdbench.protocol import Protocol, RunSpec, batches, first_round, preset, second_round
 from jdbench.record import Record
 from jdbench.runner import local_executor, run_batches
@@ -65,10 +65,7 @@ def run_benchmark(
     protocol = _protocol(preset_name, seeds, optimizer)
     if workers < 1:
         raise InputError(f"workers={workers}, required at least 1, got fewer, try the number of cores")
-    names = list(problems or available_problems())
-    for name in names:
-        resolve_problem(name)
-    names = [canonical_problem(name) for name in names]
+    names = [canonical_problem(name) for name in _present(problems, console)]
     specs = [resolve(spec).spec for spec in aggregators or LEADERBOARD]
     stamp = protocol.preset if optimizer == DESCENT else f"{protocol.preset} with {optimizer}"
     with Store(path, create=True) as store:
@@ -105,6 +102,21 @@ def run_benchmark(
             raise
         _summary(store, path, failures, console)
     return len(failures)
+
+
+def _present(problems: Sequence[str] | None, console: Console) -> list[str]:
+    """Return the problems that can be run here: an absent one is an error where it was asked for by name."""
+    present: list[str] = []
+    for name in problems or available_problems():
+        problem = resolve_problem(name)
+        absence = problem.absence() if isinstance(problem, TrainingProblem) else ""
+        if absence and problems:
+            raise InputError(f"problem={name!r}: {absence}")
+        if absence:
+            console.print(f"left out: {name}: {absence}", markup=False)
+        else:
+            present.append(name)
+    return present
 
 
 def _protocol(name: str, seeds: int | None, optimizer: str) -> Protocol:

@@ -24,7 +24,7 @@ from jdbench.gramian.parts import Part
 from jdbench.gramian.recorder import Recorder
 from jdbench.gramian.task_rows import Head, checked_heads, headed_rows, task_rows
 from jdbench.gramian.units import check_instances_apart
-from jdbench.shapes import Gramian, Weights
+from jdbench.shapes import Gramian, Jacobian, Weights
 
 
 @final
@@ -97,6 +97,35 @@ class Engine:
             G = _gramian(self._parts(losses, separable, check, retain_graph=True), losses)
             self._recorder.workspace.give_back()
             return G
+
+    def jacobian(self, losses: Tensor, *, separable: bool = True, check: bool = False) -> Jacobian:
+        """Return J itself, for as little as `gramian` costs. The graph of the losses is kept.
+
+        Args:
+            losses: Shape ``[B]``, ``[B, T]`` or, if not separable, ``[T]``.
+            separable: Whether each loss depends on one instance alone.
+            check: Whether to test that.
+
+        Returns:
+            Shape ``[m, n]``: gradients in rows; the trained parameters, flattened, in the order in which the model
+            has them; zero where a loss does not depend on one. Of the losses' dtype.
+
+        Raises:
+            InputError: As `gramian`.
+        """
+        _check_losses(losses, separable)
+        with _full_precision(losses), torch.no_grad():
+            rows: dict[Parameter, Tensor] = {}
+            for part in self._parts(losses, separable, check, retain_graph=True):
+                rows.update(zip(part.parameters, part.rows(), strict=True))
+            m, columns = losses.numel(), 0
+            J = losses.new_zeros(m, sum(p.numel() for p in self._trained()))
+            for p in self._trained():
+                if p in rows:
+                    J[:, columns : columns + p.numel()] = rows[p].reshape(m, -1)
+                columns += p.numel()
+            self._recorder.workspace.give_back()
+            return J
 
     def backward(
         self,
