@@ -39,8 +39,8 @@ class FlatModel:
 
         Args:
             x: Parameters, shape ``[b, n]``.
-            losses: Takes the module to losses, of shape ``[B]`` or ``[B, T]`` where loss i depends on instance i
-                alone, the first axis of all that the module gives, or ``[T]`` if not separable.
+            losses: Takes the module to losses: of shape ``[B]`` or ``[B, T]`` where loss i depends on instance
+                i alone, which is number i of every module's output; or ``[T]`` if not separable.
             separable: Which of the two.
 
         Returns:

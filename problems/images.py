@@ -18,12 +18,12 @@ HELD_OUT = 2048
 def split(name: str, seed: int) -> tuple[Examples, Examples]:
     """Return the images that a run trains on and those held out from it, labels as targets.
 
-    The seed draws `SUBSET` images of the data set's file, and from the others up to `HELD_OUT`: both come from the
-    official training split, of which the file may hold a part. Of a file of 1083 images, 59 are held out.
+    The seed draws `SUBSET` images of the data set's file, and from the others up to `HELD_OUT`: both come from
+    the official training split, of which the file may hold a part. Of a file of 1083 images, 59 are held out.
 
     Images are normalised per channel by mean and standard deviation over the whole training split ([JD] D.6),
-    whichever part of it the file holds: these constants are known for all six sets (`jdbench.data.DATASETS`). The
-    digits have no split; all 1797 count.
+    whichever part of it the file holds: these constants are known for all six sets (`jdbench.data.DATASETS`).
+    The digits have no split; all 1797 count.
 
     Args:
         name: A data set of `jdbench.data`.

@@ -1,7 +1,6 @@
 """Instance-wise multi-task learning: the loss of every training example on every task is an objective.
 
-[JD] Section 3: IWRM "can also be extended to cases where each fᵢ is a vector-valued function", its objective being
-"the concatenation of the losses of all examples".
+[JD] Section 3, the extension of IWRM to vector-valued fᵢ: the objective concatenates all examples' losses.
 """
 
 from typing import ClassVar
@@ -22,13 +21,14 @@ class DigitsTasks(TrainingProblem):
 
     - *digit*: which of ten; cross-entropy of ten logits;
     - *parity*: odd or even; cross-entropy of one logit. It follows from the digit, but groups digits that look
-      nothing like each other (1, 7 and 9 against 4);
-    - *balance*: how much more ink the left half of the image has than the right, in standard deviations over the
-      training subset; half the squared error. It has little to do with either, but shares all layers except the last.
+      nothing like each other (0 and 4, but not 9);
+    - *balance*: how much more ink the left half of the image has than the right, in standard deviations over
+      the training subset; half the squared error. It has little to do with the others, and shares all but the
+      last layer with them.
 
-    Images, subsets and network are those of IWRM-digits, the last layer having twelve outputs instead of ten. The
-    held-out measures are the two accuracies, and the squared error as a share of the held-out variance, which
-    is 1 for whoever always answers the mean.
+    Images, subsets and network are those of IWRM-digits, the last layer having twelve outputs instead of ten.
+    The held-out measures are the two accuracies, and the squared error as a share of the held-out variance,
+    which is 1 for whoever always answers the mean.
 
     Attributes:
         batch_size: Examples of a step; the number of objectives is three times that.
@@ -107,13 +107,10 @@ def task_scores(outputs: Tensor, targets: Tensor) -> Tensor:
     """
     labels, balance = targets[:, 0].long(), targets[:, 1]
     # The logit of "odd" against 0 for "even".
-    parity = torch.nn.functional.pad(outputs[:, CLASSES : CLASSES + 1], (1, 0))
+    parity = nn.functional.pad(outputs[:, CLASSES : CLASSES + 1], (1, 0))
     unexplained = (outputs[:, CLASSES + 1] - balance).square().mean() / balance.var(correction=0)
-    return torch.cat([
-        accuracy(outputs[:, :CLASSES], labels),
-        accuracy(parity, labels % 2),
-        unexplained.reshape(1),
-    ])
+    digit, odd = accuracy(outputs[:, :CLASSES], labels), accuracy(parity, labels % 2)
+    return torch.cat([digit, odd, unexplained.reshape(1)])
 
 
 def _leaning(images: Tensor) -> Tensor:

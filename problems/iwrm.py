@@ -1,4 +1,4 @@
-"""Instance-wise risk minimisation: the loss of every training example is an objective ([JD] Section 3, eq. 8)."""
+"""Instance-wise risk minimisation: every training example's loss is an objective ([JD] Section 3, eq. 8)."""
 
 from collections.abc import Callable
 from typing import ClassVar
@@ -29,8 +29,9 @@ MEASURES = (Measure("accuracy", larger_is_better=True),)
 class ImageInstances(TrainingProblem):
     """IWRM on 1024 images of one of the six data sets of [JD] Section 5, a batch of 32 a step.
 
-    The network is the paper's for that set ([JD] Tables 2 to 5), in PyTorch's default initialisation and float32. The
-    images and how they are normalised: `jdbench.problems.images.split`. Accuracy is measured on up to 2048 others.
+    The network is the paper's for that set ([JD] Tables 2 to 5), in PyTorch's default initialisation and
+    float32. Which images, and how they are normalised: `jdbench.problems.images.split`. Accuracy is measured
+    on up to 2048 others.
 
     Attributes:
         data: The data set.
@@ -69,8 +70,8 @@ class DigitsInstances(TrainingProblem):
 
     The images are scikit-learn's 1797, of which the seed draws 1024; accuracy is measured on the other 773. The
     network follows the paper's, cut down to 8 × 8 pixels: 3,658 parameters in PyTorch's default
-    initialisation. Images are normalised by mean and standard deviation of the whole set ([JD] D.6). float32, as
-    in the paper.
+    initialisation. Images are normalised by mean and standard deviation of the whole set ([JD] D.6).
+    float32, as in the paper.
 
     Attributes:
         batch_size: Number of objectives of a step.

@@ -104,7 +104,7 @@ def digits(outputs: int = CLASSES) -> nn.Sequential:
         outputs: Number of outputs.
 
     Returns:
-        Convolutions 3 × 3 without padding, ELU, max-pooling, two linear layers; 3,658 parameters for ten outputs.
+        Two convolutions 3 × 3 without padding, ELU, max-pooling, two linear layers: 3,658 parameters for ten.
     """
     return nn.Sequential(
         nn.Conv2d(1, 8, 3),

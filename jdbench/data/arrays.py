@@ -150,7 +150,7 @@ def _loaded(known: DataSet, path: Path, _changed: int) -> Arrays:
         # Never unpickle: an array of objects is an error.
         with np.load(path, allow_pickle=False) as file:
             arrays = Arrays(file["images"], file["labels"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, TypeError) as error:
         raise DataError(
             f"file={path}, required arrays images and labels in an npz file, got {type(error).__name__}: "
             f"{error}, replace it"

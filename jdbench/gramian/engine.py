@@ -107,8 +107,8 @@ class Engine:
             check: Whether to test that.
 
         Returns:
-            Shape ``[m, n]``: gradients in rows; the trained parameters, flattened, in the order in which the model
-            has them; zero where a loss does not depend on one. Of the losses' dtype.
+            Shape ``[m, n]``, of the losses' dtype: gradients in rows, with respect to the trained parameters in
+            the model's order, flattened; zero where a loss does not depend on one.
 
         Raises:
             InputError: As `gramian`.
