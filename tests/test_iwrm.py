@@ -1,4 +1,4 @@
-"""Instance-wise training: real subsets, the paper's normalisation, a batch that equals a loop, held-out measures."""
+"""Instance-wise training: subsets of real images, normalised; a batch equals a loop; held-out measures."""
 
 import numpy as np
 import pytest
@@ -101,7 +101,7 @@ def test_a_subset_and_what_is_held_out_are_different_images_of_the_file(name: st
     mean, deviation = (torch.tensor(v).view(-1, 1, 1) for v in (known.mean, known.deviation))
     pixels = (255 * (both[:20] * deviation + mean)).movedim(1, -1)
     nearest = pixels.round()
-    assert float((pixels - nearest).abs().max()) < 1e-3  # float32 at 255: 3e-5, and the two factors
+    assert float((pixels - nearest).abs().max()) <= gamma(8, torch.float32) * 255 * 8  # up to 8 deviations
     in_file = {image.tobytes() for image in images}
     assert all(image.to(torch.uint8).numpy().tobytes() in in_file for image in nearest)
 
@@ -167,7 +167,9 @@ def test_losses_of_all_examples_hold_those_of_a_batch(spec: str) -> None:
     x = made.parameters[None]
     everything = made.losses(x).view(1024, -1)
     batch = made.evaluate(x, 7).objectives.view(len(made.batch(7)), -1)
-    torch.testing.assert_close(everything[made.batch(7)], batch, rtol=gamma(SUMMED, torch.float32), atol=1e-6)
+    torch.testing.assert_close(
+        everything[made.batch(7)], batch, rtol=gamma(SUMMED, torch.float32), atol=gamma(SUMMED, torch.float32)
+    )
 
 
 @pytest.mark.parametrize("spec", ["IWRM-digits", "IWMTL-digits"])
@@ -208,13 +210,13 @@ def test_three_tasks_by_hand() -> None:
     outputs = torch.zeros(2, 12)
     outputs[:, 3], outputs[:, 10], outputs[:, 11] = 5.0, torch.tensor([2.0, -2.0]), torch.tensor([1.0, 1.5])
     targets = torch.tensor([[3.0, 1.0], [7.0, -0.5]])
-    others = torch.tensor(5.0).exp() + 9
+    log = float(np.log(np.exp(5.0) + 9))
     expected = torch.tensor([
-        [-(5 - others.log()), np.log1p(np.exp(-2.0)), 0],
-        [others.log(), np.log1p(np.exp(2.0)), 2],
+        [log - 5, float(np.log1p(np.exp(-2.0))), 0.0],
+        [log, float(np.log1p(np.exp(2.0))), 2.0],
     ])
     torch.testing.assert_close(task_losses(outputs, targets), expected)
-    # The digit is right once of twice, so is the parity; squared errors 0 and 4, the variance of ±0.75 is 0.5625.
+    # The digit is right once of twice; parity too. Squared errors 0 and 4; the variance of ±0.75 is 0.5625.
     torch.testing.assert_close(task_scores(outputs, targets), torch.tensor([0.5, 0.5, 2 / 0.5625]))
 
 
@@ -223,14 +225,15 @@ def test_tasks_are_the_digit_its_parity_and_the_balance_of_the_image() -> None:
     inputs, targets = made.examples
     labels = split("digits", 1)[0].targets
     assert torch.equal(targets[:, 0].long(), labels)
-    assert abs(float(targets[:, 1].mean())) < 1e-5
-    assert abs(float(targets[:, 1].std()) - 1) < 1e-5
+    slack = gamma(1024 * 64, torch.float32)
+    assert abs(float(targets[:, 1].mean())) < slack
+    assert abs(float(targets[:, 1].std()) - 1) < slack
     mirrored = inputs.flip(-1)
     leaning = inputs[..., :4].sum((1, 2, 3)) - inputs[..., 4:].sum((1, 2, 3))
     opposite = mirrored[..., :4].sum((1, 2, 3)) - mirrored[..., 4:].sum((1, 2, 3))
     torch.testing.assert_close(leaning, -opposite)
     line = torch.corrcoef(torch.stack([leaning, targets[:, 1]]))[0, 1]
-    assert float(line) > 1 - 1e-5
+    assert float(line) > 1 - slack
     assert made.evaluate(made.parameters[None], 0).jacobian.shape == (1, 48, 3658 + 2 * 33)
 
 
@@ -248,7 +251,10 @@ def test_rows_of_tasks_are_those_of_a_loop() -> None:
             expected = torch.cat([g.reshape(-1) for g in found])
             error = (J[0, 3 * i + task] - expected).norm()
             assert float(error) <= gamma(SUMMED, torch.float32) * float(expected.norm())
-            torch.testing.assert_close(values[0, 3 * i + task], losses[0, task].detach())
+            slack = gamma(SUMMED, torch.float32)
+            torch.testing.assert_close(
+                values[0, 3 * i + task], losses[0, task].detach(), rtol=slack, atol=slack
+            )
 
 
 def test_a_flat_model_gives_losses_that_are_not_separable_too() -> None:
