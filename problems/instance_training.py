@@ -11,8 +11,8 @@ from jdbench.problem import Evaluation, Training, seeded
 from jdbench.problems.flat_model import FlatModel
 from jdbench.shapes import Vector
 
-AT_ONCE = 256
-"""Examples that go through a model together where no gradient is wanted: more would only take more memory."""
+AT_ONCE = 32
+"""Examples that go through a model together where no gradient is wanted: 256 are 1.7 times slower on EuroSAT."""
 
 
 class Examples(NamedTuple):

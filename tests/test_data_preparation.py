@@ -17,7 +17,7 @@ from jdbench.cli import main
 from jdbench.data import DATASETS, Arrays, DataSet, dataset, prepare
 from jdbench.data import preparation as module
 from jdbench.data.catalogue import SourceFile
-from jdbench.errors import DataError
+from jdbench.errors import DataError, MissingExtraError
 
 COUNT = 20
 
@@ -209,3 +209,26 @@ def test_commands(
     code, _, err = command(["data", "prepare", "mnits"], monkeypatch, capsys)
     assert (code, err.count("\n")) == (2, 1)
     assert "did you mean mnist?" in err
+
+
+def test_without_the_extra_it_says_which(
+    known: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(MissingExtraError, match=r'required pillow, .* run `pip install "jdbench\[data\]"`'):
+        DATASETS["eurosat"].read([tmp_path / "EuroSAT_RGB.zip"])
+    monkeypatch.setitem(sys.modules, "pooch", None)
+    with pytest.raises(MissingExtraError, match=r'required pooch, .* run `pip install "jdbench\[data\]"`'):
+        prepare(known, tmp_path)
+    monkeypatch.delenv("JDBENCH_DATA", raising=False)
+    monkeypatch.delenv("JDBENCH_CACHE", raising=False)
+    with pytest.raises(DataError, match="got none in any folder, run `jdbench data prepare mnist`"):
+        dataset("mnist")
+
+
+def test_every_published_file_has_a_checksum() -> None:
+    for known in DATASETS.values():
+        for file in known.files:
+            algorithm, digest = file.checksum.split(":")
+            assert len(bytes.fromhex(digest)) == hashlib.new(algorithm).digest_size
+            assert all(url.startswith(("http://", "https://")) for url in file.urls)

@@ -119,10 +119,9 @@ class Engine:
             for part in self._parts(losses, separable, check, retain_graph=True):
                 rows.update(zip(part.parameters, part.rows(), strict=True))
             m, columns = losses.numel(), 0
-            J = losses.new_zeros(m, sum(p.numel() for p in self._trained()))
+            J = losses.new_empty(m, sum(p.numel() for p in self._trained()))
             for p in self._trained():
-                if p in rows:
-                    J[:, columns : columns + p.numel()] = rows[p].reshape(m, -1)
+                J[:, columns : columns + p.numel()] = rows[p].reshape(m, -1) if p in rows else 0
                 columns += p.numel()
             self._recorder.workspace.give_back()
             return J
