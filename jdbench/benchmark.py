@@ -65,7 +65,8 @@ def run_benchmark(
     protocol = _protocol(preset_name, seeds, optimizer)
     if workers < 1:
         raise InputError(f"workers={workers}, required at least 1, got fewer, try the number of cores")
-    names = [canonical_problem(name) for name in _present(problems, console)]
+    present, absent = _present(problems)
+    names = [canonical_problem(name) for name in present]
     specs = [resolve(spec).spec for spec in aggregators or LEADERBOARD]
     stamp = protocol.preset if optimizer == DESCENT else f"{protocol.preset} with {optimizer}"
     with Store(path, create=True) as store:
@@ -75,6 +76,8 @@ def run_benchmark(
                 "choose another with --store"
             )
         store.stamp(stamp)
+        for line in absent:
+            console.print(f"left out: {line}", markup=False)
         first = first_round(protocol, names, specs)
         facts = environment(workers)
         failures: list[Record] = []
@@ -104,19 +107,20 @@ def run_benchmark(
     return len(failures)
 
 
-def _present(problems: Sequence[str] | None, console: Console) -> list[str]:
-    """Return the problems that can be run here: an absent one is an error where it was asked for by name."""
+def _present(problems: Sequence[str] | None) -> tuple[list[str], list[str]]:
+    """Return the problems that can be run here, and why others cannot: an error if asked for by name."""
     present: list[str] = []
+    absent: list[str] = []
     for name in problems or available_problems():
         problem = resolve_problem(name)
         absence = problem.absence() if isinstance(problem, TrainingProblem) else ""
         if absence and problems:
             raise InputError(f"problem={name!r}: {absence}")
         if absence:
-            console.print(f"left out: {name}: {absence}", markup=False)
+            absent.append(f"{name}: {absence}")
         else:
             present.append(name)
-    return present
+    return present, absent
 
 
 def _protocol(name: str, seeds: int | None, optimizer: str) -> Protocol:

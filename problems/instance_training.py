@@ -12,7 +12,7 @@ from jdbench.problems.flat_model import FlatModel
 from jdbench.shapes import Vector
 
 AT_ONCE = 32
-"""Examples that go through a model together where no gradient is wanted: 256 are 1.7 times slower on EuroSAT."""
+"""Examples that go through a model together without a gradient; 256 are 1.7 times slower on EuroSAT."""
 
 
 class Examples(NamedTuple):
