@@ -24,7 +24,7 @@ from jdbench.aggregators import LEADERBOARD
 from jdbench.environment import environment
 from jdbench.errors import InputError, JDBenchError, StoreError
 from jdbench.optimizers import DESCENT, check_optimizer
-from jdbench.problem import benchmark_problems, canonical_problem, resolve_problem
+from jdbench.problem import TrainingProblem, benchmark_problems, canonical_problem, resolve_problem
 from jdbench.protocol import Protocol, RunSpec, batches, first_round, preset, second_round
 from jdbench.record import Record
 from jdbench.runner import local_executor, run_batches
@@ -65,10 +65,8 @@ def run_benchmark(
     protocol = _protocol(preset_name, seeds, optimizer)
     if workers < 1:
         raise InputError(f"workers={workers}, required at least 1, got fewer, try the number of cores")
-    names = list(problems or benchmark_problems(quick=preset_name == "quick"))
-    for name in names:
-        resolve_problem(name)
-    names = [canonical_problem(name) for name in names]
+    present, absent = _present(problems, quick=preset_name == "quick")
+    names = [canonical_problem(name) for name in present]
     specs = [resolve(spec).spec for spec in aggregators or LEADERBOARD]
     stamp = protocol.preset if optimizer == DESCENT else f"{protocol.preset} with {optimizer}"
     with Store(path, create=True) as store:
@@ -78,6 +76,8 @@ def run_benchmark(
                 "choose another with --store"
             )
         store.stamp(stamp)
+        for line in absent:
+            console.print(f"left out: {line}", markup=False)
         first = first_round(protocol, names, specs)
         facts = environment(workers)
         failures: list[Record] = []
@@ -105,6 +105,22 @@ def run_benchmark(
             raise
         _summary(store, path, failures, console)
     return len(failures)
+
+
+def _present(problems: Sequence[str] | None, *, quick: bool) -> tuple[list[str], list[str]]:
+    """Return the problems that can be run here, and why others cannot: an error if asked for by name."""
+    present: list[str] = []
+    absent: list[str] = []
+    for name in problems or benchmark_problems(quick):
+        problem = resolve_problem(name)
+        absence = problem.absence() if isinstance(problem, TrainingProblem) else ""
+        if absence and problems:
+            raise InputError(f"problem={name!r}: {absence}")
+        if absence:
+            absent.append(f"{name}: {absence}")
+        else:
+            present.append(name)
+    return present, absent
 
 
 def _protocol(name: str, seeds: int | None, optimizer: str) -> Protocol:

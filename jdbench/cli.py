@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from typer.exceptions import TyperException
 
+from jdbench.data_cli import data
 from jdbench.errors import JDBenchError
 from jdbench.verification.profiles import EXAMPLES
 
@@ -23,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(data, name="data")
 
 
 class Listable(StrEnum):
@@ -32,6 +34,7 @@ class Listable(StrEnum):
     AGGREGATORS = "aggregators"
     SOLVERS = "solvers"
     PRESETS = "presets"
+    DATASETS = "datasets"
 
 
 @app.command("list")
@@ -40,7 +43,7 @@ def list_(
         Listable | None, typer.Argument(help="Only this kind of thing.", show_default=False)
     ] = None,
 ) -> None:
-    """List the problems, aggregators, solvers and presets that there are."""
+    """List the problems, aggregators, solvers, presets and data sets that there are."""
     from jdbench.listing import listing
 
     console = Console()

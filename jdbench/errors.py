@@ -24,6 +24,10 @@ class StoreError(JDBenchError):
     """A store of records cannot be read or written."""
 
 
+class DataError(JDBenchError):
+    """A data set cannot be had, or a file of it is not what it should be."""
+
+
 class SolverError(JDBenchError):
     """A solver stopped without an answer within its tolerance."""
 

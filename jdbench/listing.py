@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jdbench import aggregators, protocol
+from jdbench.data import DATASETS, DIGITS, locate
 from jdbench.dual_cone import available_solvers
 from jdbench.problem import AnalyticProblem, available_problems, resolve_problem
 
@@ -15,7 +16,7 @@ def listing(kind: str) -> Table:
     """Return the table of one kind of thing.
 
     Args:
-        kind: ``problems``, ``aggregators``, ``solvers`` or ``presets``.
+        kind: ``problems``, ``aggregators``, ``solvers``, ``presets`` or ``datasets``.
 
     Returns:
         A table for rich to print.
@@ -25,6 +26,7 @@ def listing(kind: str) -> Table:
         "aggregators": _aggregators,
         "solvers": _solvers,
         "presets": _presets,
+        "datasets": _datasets,
     }[kind]()
 
 
@@ -77,6 +79,15 @@ def _presets() -> Table:
             str(p.analytic_steps),
             str(p.training_epochs),
         )
+    return table
+
+
+def _datasets() -> Table:
+    table = _table("data sets", "name", "what it is", "images", "where", "use", "source")
+    for d in DATASETS.values():
+        where = locate(d.name) or f"nowhere yet: jdbench data prepare {d.name}"
+        table.add_row(d.name, d.title, f"{d.count} of {d.shape}", str(where), d.licence, d.source)
+    table.add_row(DIGITS, "handwritten digits", "1797 of (8, 8, 1)", "scikit-learn", "CC BY 4.0", "UCI 1998")
     return table
 
 

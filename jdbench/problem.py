@@ -153,6 +153,13 @@ class TrainingProblem(ABC):
     quick: ClassVar[bool] = False
     measures: tuple[Measure, ...] = ()
 
+    def absence(self) -> str:
+        """Return why the problem cannot be run here and what to do, in one line; by default nothing.
+
+        A benchmark of everything leaves it out then, with this line; one that asks for it by name stops.
+        """
+        return ""
+
     @abstractmethod
     def training(self, seed: int) -> Training:
         """Return the training of run ``seed`` ≥ 1: the seed draws the subset, the weights and the batches."""

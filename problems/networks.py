@@ -97,6 +97,28 @@ def mnist() -> nn.Sequential:
     )
 
 
+def digits(outputs: int = CLASSES) -> nn.Sequential:
+    """Return the paper's kind of network cut down to the 8 × 8 pixels of scikit-learn's digits.
+
+    Args:
+        outputs: Number of outputs.
+
+    Returns:
+        Two convolutions 3 × 3 without padding, ELU, max-pooling, two linear layers: 3,658 parameters for ten.
+    """
+    return nn.Sequential(
+        nn.Conv2d(1, 8, 3),
+        nn.ELU(),
+        nn.Conv2d(8, 16, 3),
+        nn.MaxPool2d(2),
+        nn.ELU(),
+        nn.Flatten(),
+        nn.Linear(64, 32),
+        nn.ELU(),
+        nn.Linear(32, outputs),
+    )
+
+
 NETWORKS = {
     "SVHN": Network(2, (3, 32, 32), svhn),
     "CIFAR-10": Network(3, (3, 32, 32), cifar10),

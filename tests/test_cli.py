@@ -182,6 +182,7 @@ def test_list_names_everything_there_is(tmp_path: Path) -> None:
         "daqp",
         "quick",
         "paper",
+        "cifar10",
     ):
         assert name in result.stdout
     only = jdbench("list", "solvers", cwd=tmp_path)
@@ -190,7 +191,7 @@ def test_list_names_everything_there_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["run", "--help"], ["report", "-h"], ["list", "-h"]], ids=" ".join
+    "arguments", [["--help"], ["run", "--help"], ["report", "-h"], ["list", "-h"], ["data", "-h"]], ids=" ".join
 )
 def test_help_explains_itself(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

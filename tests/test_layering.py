@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 
 LAYERS = [
     {"errors", "shapes", "compiled"},
-    {"spec"},
+    {"spec", "data"},
     {"gramian"},
     {"dual_cone"},
     {"aggregator"},
@@ -36,12 +36,12 @@ LAYERS = [
     {"verdict_files"},
     {"benchmark", "listing", "examination", "subject"},
     {"parametrization"},
-    {"pytest_plugin"},
+    {"pytest_plugin", "data_cli"},
     {"cli"},
 ]
 DEPTH = {name: depth for depth, layer in enumerate(LAYERS) for name in layer}
 ALONE = {"verification": {"errors", "shapes", "aggregator", "gramian", "dual_cone"}}
-ZOO = {"errors", "shapes", "spec", "problem", "verification"}
+ZOO = {"data", "errors", "gramian", "shapes", "spec", "problem", "verification"}
 
 
 def imports(file: Path) -> Iterator[str]:

@@ -134,12 +134,14 @@ def test_instance_losses_and_jacobian_are_those_of_a_loop_over_instances() -> No
     losses, J = training.evaluate(x, 3)
     assert losses.shape == (1, 32)
     assert J.shape == (1, 32, len(training.parameters))
-    torch.nn.utils.vector_to_parameters(training.parameters, training.model.parameters())
+    torch.nn.utils.vector_to_parameters(training.parameters, training.model.module.parameters())
     rows = training.batch(3)
     for i in (0, 17, 31):
         row = rows[i : i + 1]
-        loss = torch.nn.functional.cross_entropy(training.model(training.images[row]), training.labels[row])
-        gradients = torch.autograd.grad(loss, list(training.model.parameters()))
+        loss = torch.nn.functional.cross_entropy(
+            training.model.module(training.examples.inputs[row]), training.examples.targets[row]
+        )
+        gradients = torch.autograd.grad(loss, list(training.model.module.parameters()))
         flat = torch.cat([g.reshape(-1) for g in gradients])
         n = len(flat)
         torch.testing.assert_close(losses[0, i], loss.detach(), rtol=gamma(16 * 64, torch.float32), atol=0)
@@ -155,10 +157,10 @@ def test_seeds_draw_subset_weights_and_batches_and_nothing_else_does() -> None:
     first, again, other = problem.training(1), problem.training(1), problem.training(2)
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(first.parameters, again.parameters)
-    assert torch.equal(first.images, again.images)
+    assert torch.equal(first.examples.inputs, again.examples.inputs)
     assert torch.equal(first.batch(40), again.batch(40))
     assert not torch.equal(first.parameters, other.parameters)
-    assert not torch.equal(first.labels, other.labels)
+    assert not torch.equal(first.examples.targets, other.examples.targets)
 
 
 def test_an_epoch_visits_every_example_once() -> None:

@@ -25,7 +25,7 @@ from jdbench.gramian.part import Part
 from jdbench.gramian.recorder import Recorder
 from jdbench.gramian.task_rows import Head, checked_heads, headed_rows, task_rows
 from jdbench.gramian.units import check_instances_apart
-from jdbench.shapes import Gramian, Weights
+from jdbench.shapes import Gramian, Jacobian, Weights
 
 
 @final
@@ -97,6 +97,33 @@ class Engine:
         _check_losses(losses, separable)
         with _full_precision(losses), torch.no_grad():
             return _gramian(self._parts(losses, separable, check, retain_graph=True), losses)
+
+    def jacobian(self, losses: Tensor, *, separable: bool = True, check: bool = False) -> Jacobian:
+        """Return J itself, for as little as `gramian` costs. The graph of the losses is kept.
+
+        Args:
+            losses: Shape ``[B]``, ``[B, T]`` or, if not separable, ``[T]``.
+            separable: Whether each loss depends on one instance alone.
+            check: Whether to test that.
+
+        Returns:
+            Shape ``[m, n]``, of the losses' dtype: gradients in rows, with respect to the trained parameters in
+            the model's order, flattened; zero where a loss does not depend on one.
+
+        Raises:
+            InputError: As `gramian`.
+        """
+        _check_losses(losses, separable)
+        with _full_precision(losses), torch.no_grad():
+            rows: dict[Parameter, Tensor] = {}
+            for part in self._parts(losses, separable, check, retain_graph=True):
+                rows.update(zip(part.parameters, part.rows(), strict=True))
+            m, columns = losses.numel(), 0
+            J = losses.new_empty(m, sum(p.numel() for p in self._trained()))
+            for p in self._trained():
+                J[:, columns : columns + p.numel()] = rows[p].reshape(m, -1) if p in rows else 0
+                columns += p.numel()
+            return J
 
     def backward(
         self,

@@ -1,0 +1,19 @@
+"""The data sets of [JD] Section 5 and scikit-learn's digits, as arrays; nothing is downloaded unasked."""
+
+from jdbench.data.arrays import DIGITS, absence, dataset, locate
+from jdbench.data.catalogue import CLASSES, DATASETS, DataSet, data_set
+from jdbench.data.formats import Arrays
+from jdbench.data.preparation import prepare
+
+__all__ = [
+    "CLASSES",
+    "DATASETS",
+    "DIGITS",
+    "Arrays",
+    "DataSet",
+    "absence",
+    "data_set",
+    "dataset",
+    "locate",
+    "prepare",
+]
