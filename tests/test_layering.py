@@ -21,7 +21,7 @@ LAYERS = [
     {"momentum"},
     {"optimizers"},
     {"descent"},
-    {"protocol"},
+    {"protocol", "distributed"},
     {"record", "environment"},
     {"runner"},
     {"store"},
