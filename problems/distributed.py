@@ -40,10 +40,12 @@ def split_by_labels(labels: Tensor, shares: int, alpha: float | None, seed: int)
     left = [order[labels[order] == label].tolist() for label in range(CLASSES)]
     taken: list[int] = []
     for _ in range(shares):
-        q = random.dirichlet(np.full(CLASSES, alpha))
+        # Logarithms of Gamma(α) draws, of which q is the normalised exponential: for small α all but one of them
+        # underflow, yet they decide what follows when a label is used up.
+        log_q = np.log(random.gamma(alpha + 1, size=CLASSES)) + np.log(1 - random.random(CLASSES)) / alpha
         for _ in range(size):
-            # A label with weight 0 is drawn once all others are used up.
-            p = np.where([bool(examples) for examples in left], np.maximum(q, 1e-300), 0.0)
+            present = np.where([bool(examples) for examples in left], log_q, -np.inf)
+            p = np.exp(present - present.max())
             taken.append(left[random.choice(CLASSES, p=p / p.sum())].pop())
     return torch.tensor(taken).view(shares, size)
 
@@ -138,8 +140,9 @@ class SharesOfDigits(TrainingProblem):
     """Digits shared among parties with different labels, one objective each, the loss on its own data.
 
     Of scikit-learn's 1797 images of 8 × 8 pixels the seed draws 1024 for training, split by `split_by_labels`;
-    the other 773 are held out. A perceptron with one hidden layer of 32, ELU: 2,410 parameters in PyTorch's default
-    initialisation, float32. `jdbench.distributed.train_distributed` trains it with a process for each share.
+    the other 773 are held out. A perceptron with one hidden layer of 32, ELU: 2,410 parameters in PyTorch's
+    default initialisation, float32. `jdbench.distributed.train_distributed` trains it
+    with processes that hold the shares.
     """
 
     family: ClassVar[str] = "distributed"

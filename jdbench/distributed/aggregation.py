@@ -4,13 +4,13 @@ Every rank gets the same direction. Two routes lead there; n entries a row, k ro
 
 - ``rows``: all ranks gather all rows and aggregate them, each for itself. A rank receives (m - k)n entries
   in one exchange. Any aggregator; the result is that of a single process, bit for bit.
-- ``columns``: rank r gets the r-th block of columns of all rows (all-to-all, (1 - 1/ranks)kn entries sent and as
-  many received), the m × m Gramians of the blocks are summed, each rank finds the weights, combines its block
-  and sends that to all ((1 - 1/ranks)n entries received). For k = 1 these are 2(1 - 1/ranks)n entries, what a
-  ring takes to average the gradients, plus m² numbers: the least there can be but for the m², since averaging
-  is a case of it. Weighting one's own rows and summing them over the ranks would take as much for the last step
-  and a vector of n entries of memory more. Aggregators with weights only; the Gramian is summed in
-  another order than in a single process, so that it differs by rounding.
+- ``columns``: rank r gets the r-th block of columns of all rows (all-to-all, (1 - 1/ranks)kn entries received),
+  the m × m Gramians of the blocks are summed, each rank finds the weights, combines its block and sends it to
+  all ((1 - 1/ranks)n entries received). For k = 1 these are 2(1 - 1/ranks)n entries, what a ring takes to
+  average the gradients, and 2(1 - 1/ranks)m² more: since averaging is a case of it, next to nothing can be
+  saved. To weigh one's own rows and sum them over the ranks, instead of the last step, would receive twice its
+  entries. Aggregators with weights only; the Gramian is summed in another order than in a single process, so
+  that it differs by rounding.
 
 Three exchanges wait longer than one, so ``columns`` is taken where the rows come to more than `GATHERED` bytes.
 """
