@@ -40,8 +40,8 @@ def split_by_labels(labels: Tensor, shares: int, alpha: float | None, seed: int)
     left = [order[labels[order] == label].tolist() for label in range(CLASSES)]
     taken: list[int] = []
     for _ in range(shares):
-        # Logarithms of Gamma(α) draws, of which q is the normalised exponential: for small α all but one of them
-        # underflow, yet they decide what follows when a label is used up.
+        # Logarithms of Gamma(α) draws, of which q is the normalised exponential: for small α all but one of
+        # them underflow, yet they decide what follows when a label is used up.
         log_q = np.log(random.gamma(alpha + 1, size=CLASSES)) + np.log(1 - random.random(CLASSES)) / alpha
         for _ in range(size):
             present = np.where([bool(examples) for examples in left], log_q, -np.inf)
