@@ -44,8 +44,9 @@ def run_ranks(
 
     Raises:
         InputError: A number is not positive.
-        ShareLostError: A rank died, raised or hung; it is named, and no process is left. That takes at most
-            the patience, from when the others wait for it, and `GRACE`.
+        ShareLostError: A rank died, raised or hung; it is named, and no process is left. A death takes moments
+            to tell; a rank that hangs at most the patience, from when the others wait for it, and `GRACE`.
+            Beside it those are named that began to wait more than `GRACE` after the first.
     """
     if ranks < 1:
         raise InputError(f"ranks={ranks}, required at least 1, got fewer, try 2")
