@@ -76,7 +76,12 @@ def run(
         int | None, typer.Option(help="Runs of each rate, seeds 1, 2, … [default: the preset's]")
     ] = None,
     optimizer: Annotated[
-        str, typer.Option(help='The step: descent, or one of torch.optim such as Adam or "SGD(momentum=0.9)".')
+        str,
+        typer.Option(
+            help='The step: descent, one of torch.optim such as Adam or "SGD(momentum=0.9)", or one whose '
+            "gradient and momentum an aggregator combines: HeavyBall, Nesterov, and with an aggregator Adam, "
+            "AdamW, NAdam, such as \"Adam(aggregator='UPGrad')\"."
+        ),
     ] = "descent",
     store: Annotated[
         Path | None, typer.Option(help="File of records (SQLite). [default: results/PRESET.sqlite]")

@@ -14,7 +14,7 @@ from torch import Tensor
 from jdbench.aggregator import AnyAggregator
 from jdbench.directions import Draws, directions
 from jdbench.errors import InputError
-from jdbench.optimizers import Optimizer
+from jdbench.optimizer import Optimizer
 from jdbench.problem import AnalyticProblem, Evaluation
 from jdbench.shapes import Vector, Weights
 

@@ -32,6 +32,10 @@ class SolverError(JDBenchError):
     """A solver stopped without an answer within its tolerance."""
 
 
+class ShareLostError(JDBenchError):
+    """A rank of a distributed run died, raised or does not answer; the message names it where it is known."""
+
+
 class MissingExtraError(JDBenchError, ImportError):
     """An optional dependency is not installed; the message names the extra that brings it."""
 

@@ -1,33 +1,17 @@
 """The step taken with a direction: plain descent, or an optimiser of torch given it as gradient ([JD] A.4)."""
 
-from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from jdbench.errors import InputError, unknown_name
+from jdbench.momentum import METHODS
+from jdbench.optimizer import Optimizer
 from jdbench.shapes import Vector
 from jdbench.spec import build, parse
 
 DESCENT = "descent"
-
-
-class Optimizer(ABC):
-    """A rule that moves a batch of points, each with its own rate and state."""
-
-    @abstractmethod
-    def step(self, x: Vector, direction: Vector, members: Tensor) -> Vector:
-        """Return the points after one step against their directions.
-
-        Args:
-            x: The points that still run, shape ``[k, n]``.
-            direction: Their aggregations, shape ``[k, n]``.
-            members: Their places in the whole batch, shape ``[k]``, int64.
-
-        Returns:
-            New points, shape ``[k, n]``.
-        """
 
 
 class Descent(Optimizer):
@@ -78,7 +62,9 @@ def make_optimizer(spec: str, x: Vector, rates: Tensor) -> Optimizer:
     """Return the optimiser that a spec names.
 
     Args:
-        spec: ``descent``, or a class of torch.optim with keywords, such as ``Adam`` or ``SGD(momentum=0.9)``.
+        spec: ``descent``, or a class of torch.optim with keywords, such as ``Adam`` or ``SGD(momentum=0.9)``,
+            or a class of `jdbench.momentum`: ``HeavyBall``, ``Nesterov``, or one of those that torch has too
+            with the aggregator that combines gradient and momentum, such as ``Adam(aggregator='UPGrad')``.
         x: Starts, shape ``[b, n]``.
         rates: Learning rates, shape ``[b]``.
 
@@ -93,8 +79,8 @@ def make_optimizer(spec: str, x: Vector, rates: Tensor) -> Optimizer:
         return Descent(rates)
     parsed = parse(spec, "optimizer")
     known = {name: kind for name, kind in vars(torch.optim).items() if _is_optimizer(kind)}
-    if parsed.name not in known or parsed.module:
-        raise unknown_name("optimizer", spec, [DESCENT, *known])
+    if parsed.module or parsed.name not in {*known, *METHODS}:
+        raise unknown_name("optimizer", spec, {DESCENT, *known, *METHODS})
     if parsed.name in ("LBFGS", "SparseAdam"):
         raise InputError(
             f"optimizer={spec!r}, required one that takes a dense gradient, got one that line-searches or "
@@ -103,7 +89,9 @@ def make_optimizer(spec: str, x: Vector, rates: Tensor) -> Optimizer:
     if "lr" in parsed.keywords:
         raise InputError(f"optimizer={spec!r}, required no lr, got one, the protocol has the rates")
 
-    def make(**keywords: Any) -> TorchOptimizer:
+    def make(**keywords: Any) -> Optimizer:
+        if parsed.name in METHODS and ("aggregator" in keywords or parsed.name not in known):
+            return METHODS[parsed.name](x, rates, **keywords)
         return TorchOptimizer(known[parsed.name], keywords, x, rates)
 
     return build(make, parsed, spec, "optimizer")
