@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from jdbench.problems.competing_tasks import CompetingTasks
-from jdbench.problems.labelled_images import FILES, available_images
+from jdbench.problems.labelled_images import NAMES, available_images
 from jdbench.problems.overlaid_digits import MultiDigits
 from jdbench.problems.regressions import DiabetesPanel, Linnerud
 from jdbench.problems.single_task import COMMAND, EPOCHS, RATES, SEEDS, TaskProblem, stored, train_alone
@@ -16,12 +16,11 @@ from jdbench.problems.single_task import COMMAND, EPOCHS, RATES, SEEDS, TaskProb
 def problems() -> list[TaskProblem]:
     """Return the problems that have baselines: the dials are those of the variants and of the default."""
     dials = [1.0, 0.5, 0.0, -0.5, -0.9]
-    images = ("digits", *FILES)
     return [
         Linnerud(),
         DiabetesPanel(),
         *(CompetingTasks(cosine=dial) for dial in dials),
-        *(MultiDigits(images=name) for name in images),
+        *(MultiDigits(images=name) for name in NAMES),
     ]
 
 

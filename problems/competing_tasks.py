@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from jdbench.errors import InputError
 from jdbench.problem import Measure, seeded
+from jdbench.problems.flat_model import initialised, rowwise
 from jdbench.problems.single_task import TaskProblem, baseline
-from jdbench.problems.training import TaskTraining, initialised, rowwise
+from jdbench.problems.task_training import TaskTraining
 from jdbench.shapes import Objectives, Vector
 
 INPUTS = 6

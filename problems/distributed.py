@@ -1,15 +1,16 @@
 """Data shares as objectives: the loss of a common model on the data of each of m parties ([JD] Section 3)."""
 
-from functools import lru_cache
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from jdbench.errors import InputError
 from jdbench.problem import Evaluation, Measure, Training, TrainingProblem, seeded
+from jdbench.problems.batches import order
+from jdbench.problems.flat_model import FlatModel, initialised
+from jdbench.problems.labelled_images import labelled_images
 from jdbench.shapes import Vector
 
 CLASSES = 10
@@ -76,26 +77,25 @@ class SharesTraining(Training):
             batch_size: Examples in a share's batch.
             seed: Seed of the orders.
         """
-        self.model, self.data, self.split = model, data, split
+        self.model, self.data, self.split = FlatModel(model), data, split
+        self.parameters = self.model.parameters
         self.shares, size = split.shape
         self.batch_size, self.seed = batch_size, seed
         self.steps_per_epoch = size // batch_size
-        self.shapes = {name: p.shape for name, p in model.named_parameters()}
-        self.parameters = torch.cat([p.detach().reshape(-1) for p in model.parameters()])
         counts = torch.stack([data.labels[rows].bincount(minlength=CLASSES) for rows in split])
         self.labels_of_shares = counts.to(torch.float64) / size
 
     def batch(self, step: int, index: int) -> Tensor:
         """Return the examples of a share's batch, shape ``[batch_size]``."""
         epoch, within = divmod(step, self.steps_per_epoch)
-        order = _order(self.split.shape[1], self.seed, epoch * self.shares + index)
-        return self.split[index, order[within * self.batch_size : (within + 1) * self.batch_size]]
+        examples = order(self.split.shape[1], self.seed, epoch * self.shares + index)
+        return self.split[index, examples[within * self.batch_size : (within + 1) * self.batch_size]]
 
     def share(self, x: Vector, step: int, index: int) -> tuple[Tensor, Vector]:
         """Return the mean cross-entropy of one share's batch, a scalar, and its gradient, ``[n]``."""
         rows = self.batch(step, index)
         x = x.detach().requires_grad_()
-        loss = nn.functional.cross_entropy(self._logits(x, self.data.images[rows]), self.data.labels[rows])
+        loss = nn.functional.cross_entropy(self.model(x, self.data.images[rows]), self.data.labels[rows])
         (gradient,) = torch.autograd.grad(loss, x)
         return loss.detach(), gradient
 
@@ -112,8 +112,7 @@ class SharesTraining(Training):
         images, labels = self.data.images[self.split.flatten()], self.data.labels[self.split.flatten()]
         with torch.no_grad():
             every = torch.stack([
-                nn.functional.cross_entropy(self._logits(point, images), labels, reduction="none")
-                for point in x
+                nn.functional.cross_entropy(self.model(point, images), labels, reduction="none") for point in x
             ])
         return every.view(len(x), *self.split.shape).mean(-1)
 
@@ -124,16 +123,11 @@ class SharesTraining(Training):
         """
         images, labels = self.data.held_out_images, self.data.held_out_labels
         with torch.no_grad():
-            hits = torch.stack([self._logits(point, images).argmax(-1) == labels for point in x]).to(
+            hits = torch.stack([self.model(point, images).argmax(-1) == labels for point in x]).to(
                 torch.float64
             )
         by_label = torch.stack([hits[:, labels == label].mean(-1) for label in range(CLASSES)], -1)
         return torch.stack([hits.mean(-1), (by_label @ self.labels_of_shares.T).amin(-1)], -1).to(x)
-
-    def _logits(self, x: Vector, images: Tensor) -> Tensor:
-        sizes = [shape.numel() for shape in self.shapes.values()]
-        parts = zip(self.shapes.items(), x.split(sizes), strict=True)
-        return functional_call(self.model, {name: part.view(shape) for (name, shape), part in parts}, images)
 
 
 class SharesOfDigits(TrainingProblem):
@@ -175,26 +169,11 @@ class SharesOfDigits(TrainingProblem):
 
     def training(self, seed: int) -> SharesTraining:
         """Return the training of run ``seed``: its subset, split, initial weights and batches."""
-        images, labels = _digits()
-        order = torch.randperm(len(labels), generator=seeded(seed))
-        inside, outside = order[: self.SUBSET], order[self.SUBSET :]
+        images, labels = labelled_images("digits")
+        images = ((images - images.mean()) / images.std()).flatten(1)
+        drawn = torch.randperm(len(labels), generator=seeded(seed))
+        inside, outside = drawn[: self.SUBSET], drawn[self.SUBSET :]
         data = Digits(images[inside], labels[inside], images[outside], labels[outside])
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            model = nn.Sequential(nn.Linear(64, 32), nn.ELU(), nn.Linear(32, CLASSES))
+        model = initialised(lambda: nn.Sequential(nn.Linear(64, 32), nn.ELU(), nn.Linear(32, CLASSES)), seed)
         split = split_by_labels(data.labels, self.shares, self.alpha, seed)
         return SharesTraining(model, data, split, self.batch_size, seed)
-
-
-@lru_cache(maxsize=1)
-def _digits() -> tuple[Tensor, Tensor]:
-    from sklearn.datasets import load_digits
-
-    bunch = load_digits()
-    images = torch.from_numpy(bunch.data).to(torch.float32)
-    return (images - images.mean()) / images.std(), torch.from_numpy(bunch.target).to(torch.int64)
-
-
-@lru_cache(maxsize=512)
-def _order(size: int, seed: int, number: int) -> Tensor:
-    return torch.randperm(size, generator=seeded(1_000_003 * seed + number))

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from jdbench.errors import InputError
 from jdbench.problem import Measure, TrainingProblem, seeded
+from jdbench.problems.flat_model import initialised
 from jdbench.problems.gradient_reversal import Reversal, ReversalTraining
-from jdbench.problems.training import initialised
 from jdbench.shapes import Objectives, Vector
 
 BLUR = 0.5

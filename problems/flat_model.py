@@ -1,36 +1,52 @@
 """A module as a function of one vector of all its parameters, with the Jacobian of whatever losses it gives."""
 
 from collections.abc import Callable
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from jdbench.gramian import Engine
 from jdbench.problem import Evaluation
-from jdbench.shapes import Vector
+from jdbench.shapes import Objectives, Vector
 
 
 class FlatModel:
-    """A model whose parameters are set from vectors.
+    """A model whose parameters come from vectors.
 
-    The rows of a Jacobian come from `jdbench.gramian.Engine`: for losses that are separable over instances, one
-    forward and one backward pass of the whole batch a task. For a batch of 32 and the networks of [JD] Tables 2
-    to 5, on one thread, that takes 1.1 to 1.4 times what the gradient of the mean takes.
+    Rows of a Jacobian of instance losses come from `jdbench.gramian.Engine`, by `evaluation`: one forward and
+    one backward pass of the whole batch a task. For a batch of 32 and the networks of [JD] Tables 2 to 5, on
+    one thread, that takes 1.1 to 1.4 times what the gradient of the mean takes. A few losses of whole batches
+    are cheaper by `rowwise`.
 
     Attributes:
-        module: The model.
-        parameters: Its parameters at the start, flattened, shape ``[n]``.
+        module: The model; `evaluation` and `each` leave the parameters of the last point in it.
+        parameters: Its parameters at the start, flattened in the order of ``named_parameters``, shape ``[n]``.
     """
 
     def __init__(self, module: nn.Module) -> None:
-        """Take over a module: its parameters change with every call from now on.
+        """Take over a module.
 
         Args:
             module: Any module all of whose parameters are trained.
         """
         self.module = module
         self.parameters = torch.cat([p.detach().reshape(-1) for p in module.parameters()])
-        self._engine = Engine(module)
+        self._shapes = {name: p.shape for name, p in module.named_parameters()}
+        self._sizes = [shape.numel() for shape in self._shapes.values()]
+
+    def __call__(self, x: Vector, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """Return what the module gives for the inputs with parameters ``x``, shape ``[n]``, differentiably."""
+        return functional_call(self.module, self._named(x), inputs)
+
+    def columns(self, part: str) -> Tensor:
+        """Return which entries of the vector belong to a submodule, shape ``[n]``, bool."""
+        owned = [
+            torch.full((size,), name.startswith(f"{part}."))
+            for name, size in zip(self._shapes, self._sizes, strict=True)
+        ]
+        return torch.cat(owned)
 
     def evaluation(
         self, x: Vector, losses: Callable[[nn.Module], Tensor], *, separable: bool = True
@@ -48,11 +64,12 @@ class FlatModel:
         """
         values: list[Tensor] = []
         jacobians: list[Tensor] = []
+        engine = self._engine
         for point in x:
             self._load(point)
             with torch.enable_grad():
                 found = losses(self.module)
-            jacobians.append(self._engine.jacobian(found, separable=separable))
+            jacobians.append(engine.jacobian(found, separable=separable))
             values.append(found.detach().reshape(-1))
         # One Jacobian, the usual case, is not copied.
         J = jacobians[0].unsqueeze(0) if len(jacobians) == 1 else torch.stack(jacobians)
@@ -75,8 +92,51 @@ class FlatModel:
                 results.append(measured(self.module))
         return torch.stack(results)
 
+    @cached_property
+    def _engine(self) -> Engine:
+        return Engine(self.module)
+
+    def _named(self, x: Vector) -> dict[str, Tensor]:
+        parts = zip(self._shapes.items(), x.split(self._sizes), strict=True)
+        return {name: part.view(shape) for (name, shape), part in parts}
+
     @torch.no_grad()
     def _load(self, point: Vector) -> None:
-        parameters = list(self.module.parameters())
-        for p, part in zip(parameters, point.split([p.numel() for p in parameters]), strict=True):
-            p.copy_(part.view_as(p))
+        for p, part in zip(self.module.parameters(), self._named(point).values(), strict=True):
+            p.copy_(part)
+
+
+def rowwise(objectives: Callable[[Vector], Objectives], x: Vector) -> Evaluation:
+    """Return values and gradients of m objectives at each point: one forward and m backward passes.
+
+    Args:
+        objectives: Differentiable, from ``[n]`` to ``[m]``.
+        x: Points, shape ``[b, n]``.
+
+    Returns:
+        Values ``[b, m]`` and gradients ``[b, m, n]``.
+    """
+    values: list[Tensor] = []
+    gradients: list[Tensor] = []
+    for point in x:
+        leaf = point.detach().clone().requires_grad_()
+        value = objectives(leaf)
+        grads = [torch.autograd.grad(v, leaf, retain_graph=True)[0] for v in value]
+        values.append(value.detach())
+        gradients.append(torch.stack(grads))
+    return Evaluation(torch.stack(values), torch.stack(gradients))
+
+
+def initialised(build: Callable[[], nn.Module], seed: int) -> nn.Module:
+    """Return a module whose initial weights a seed draws, the global generator being left as it was.
+
+    Args:
+        build: Makes the module, drawing from torch's global generator.
+        seed: Any integer ≥ 0.
+
+    Returns:
+        The module.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build()

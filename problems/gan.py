@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from jdbench.errors import InputError
 from jdbench.problem import Evaluation, Measure, TrainingProblem, seeded
-from jdbench.problems.training import TaskTraining, initialised
+from jdbench.problems.flat_model import initialised
+from jdbench.problems.task_training import TaskTraining
 from jdbench.shapes import Objectives, Vector
 
 MODES = 8

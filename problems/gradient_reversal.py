@@ -4,7 +4,7 @@ from abc import abstractmethod
 
 from torch import Tensor, nn
 
-from jdbench.problems.training import TaskTraining
+from jdbench.problems.task_training import TaskTraining
 from jdbench.shapes import Objectives, Vector
 
 

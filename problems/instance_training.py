@@ -1,13 +1,13 @@
 """SSJD on the losses of training examples: the objectives of a step are those of its batch ([JD] Section 3)."""
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from jdbench.problem import Evaluation, Training, seeded
+from jdbench.problem import Evaluation, Training
+from jdbench.problems.batches import batch
 from jdbench.problems.flat_model import FlatModel
 from jdbench.shapes import Vector
 
@@ -76,9 +76,7 @@ class InstanceTraining(Training):
 
     def batch(self, step: int) -> Tensor:
         """Return the indices of the examples of a step, shape ``[batch_size]``."""
-        epoch, within = divmod(step, self.steps_per_epoch)
-        order = _order(len(self.examples.inputs), self.seed, epoch)
-        return order[within * self.batch_size : (within + 1) * self.batch_size]
+        return batch(len(self.examples.inputs), self.batch_size, self.seed, step)
 
     def evaluate(self, x: Vector, step: int) -> Evaluation:
         """Return the losses of the batch, ``[b, m]``, and their Jacobian, ``[b, m, n]``."""
@@ -111,25 +109,5 @@ def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
     return torch.where(torch.isfinite(logits).all(), share, torch.nan).reshape(1)
 
 
-def initialised(build: Callable[[], nn.Module], seed: int) -> nn.Module:
-    """Return a module whose initial weights a seed draws, the global generator being left as it was.
-
-    Args:
-        build: Makes the module, drawing from torch's global generator.
-        seed: Any integer ≥ 0.
-
-    Returns:
-        The module.
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return build()
-
-
 def _outputs(module: nn.Module, inputs: Tensor) -> Tensor:
     return torch.cat([module(part) for part in inputs.split(AT_ONCE)])
-
-
-@lru_cache(maxsize=64)
-def _order(size: int, seed: int, epoch: int) -> Tensor:
-    return torch.randperm(size, generator=seeded(1_000_003 * seed + epoch))

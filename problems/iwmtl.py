@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from jdbench.data import DIGITS
 from jdbench.problem import Measure, TrainingProblem
+from jdbench.problems.flat_model import initialised
 from jdbench.problems.images import split
-from jdbench.problems.instance_training import Examples, InstanceTraining, accuracy, initialised
+from jdbench.problems.instance_training import Examples, InstanceTraining, accuracy
 from jdbench.problems.iwrm import checked_batch_size
 from jdbench.problems.networks import CLASSES, digits
 

@@ -8,8 +8,9 @@ from torch import nn
 from jdbench.data import DIGITS, absence, data_set
 from jdbench.errors import InputError
 from jdbench.problem import Measure, TrainingProblem
+from jdbench.problems.flat_model import initialised
 from jdbench.problems.images import SUBSET, split
-from jdbench.problems.instance_training import InstanceTraining, accuracy, initialised
+from jdbench.problems.instance_training import InstanceTraining, accuracy
 from jdbench.problems.networks import cifar10, digits, eurosat, mnist, svhn
 
 NETWORKS: dict[str, Callable[[], nn.Sequential]] = {

@@ -5,11 +5,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from jdbench.errors import InputError
+from jdbench.data import DIGITS, absence
+from jdbench.errors import InputError, unknown_name
 from jdbench.problem import Measure, seeded
-from jdbench.problems.labelled_images import available_images, labelled_images
+from jdbench.problems.flat_model import initialised
+from jdbench.problems.labelled_images import NAMES, labelled_images
 from jdbench.problems.single_task import TaskProblem, baseline
-from jdbench.problems.training import TaskTraining, initialised
+from jdbench.problems.task_training import TaskTraining
 from jdbench.shapes import Objectives, Vector
 
 CLASSES = 10
@@ -90,9 +92,7 @@ class MultiDigits(TaskProblem):
 
     family: ClassVar[str] = "multi-task"
     source: ClassVar[str] = "after MultiMNIST (Sabour et al. 2017; Sener & Koltun 2018)"
-    variants: ClassVar[tuple[str, ...]] = tuple(
-        "" if name == "digits" else f"(images={name!r})" for name in available_images()
-    )
+    variants: ClassVar[tuple[str, ...]] = tuple("" if n == DIGITS else f"(images={n!r})" for n in NAMES)
     PAIRS: ClassVar[int] = 1024
     HELD_OUT: ClassVar[int] = 512
 
@@ -100,18 +100,25 @@ class MultiDigits(TaskProblem):
         """Choose the images.
 
         Args:
-            images: ``digits``, or ``mnist`` or ``fashion_mnist`` where JDBENCH_DATA has them.
+            images: ``digits``, ``mnist`` or ``fashion_mnist``.
             batch_size: Pairs in a batch, 1 to 1024.
 
         Raises:
             InputError: The batch size is not within 1 to 1024.
+            UnknownNameError: There are no such images.
         """
         if not 1 <= batch_size <= self.PAIRS:
             raise InputError(f"batch_size={batch_size}, required 1 to {self.PAIRS}, got another, try 32")
+        if images not in NAMES:
+            raise unknown_name("images", images, NAMES)
         self.images, self.batch_size = images, batch_size
         self.key = f"MultiDigits(images={images!r},batch_size={batch_size})"
         names = ("left above: accuracy", "right below: accuracy")
         self.measures = tuple(Measure(name, True, baseline(self.key, name)) for name in names)
+
+    def absence(self) -> str:
+        """Return why the images are not here and both ways out, or nothing."""
+        return absence(self.images)
 
     def training(self, seed: int) -> OverlaidTraining:
         """Return the training of run ``seed``: its pairs, initial weights and batches."""

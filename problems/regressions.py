@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from jdbench.problem import Measure, seeded
+from jdbench.problems.flat_model import initialised
 from jdbench.problems.single_task import TaskProblem, baseline
-from jdbench.problems.training import TaskTraining, initialised
+from jdbench.problems.task_training import TaskTraining
 from jdbench.shapes import Objectives, Vector
 
 

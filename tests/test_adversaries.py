@@ -14,7 +14,7 @@ from jdbench.problem import resolve_problem, seeded
 from jdbench.problems.domain_adversarial import shifted
 from jdbench.problems.fairness import parity_gap, people
 from jdbench.problems.gan import DEVIATION, centres, energy_distance, mixture, modes_covered
-from jdbench.problems.training import TaskTraining
+from jdbench.problems.task_training import TaskTraining
 from jdbench.verification.tolerances import binomial_range, gamma
 
 REVERSALS = ("DomainAdversarial-digits", "AdversarialFairness")

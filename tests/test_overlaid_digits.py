@@ -7,7 +7,7 @@ import pytest
 import torch
 from trainings import training
 
-from jdbench.errors import InputError, UnknownNameError
+from jdbench.errors import DataError, InputError, UnknownNameError
 from jdbench.problem import resolve_problem
 from jdbench.problems.labelled_images import available_images, labelled_images
 from jdbench.problems.overlaid_digits import overlay
@@ -58,8 +58,10 @@ def test_training_pairs_and_held_out_pairs_share_no_image() -> None:
 def test_images_come_from_the_folder_that_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     labelled_images.cache_clear()
     monkeypatch.delenv("JDBENCH_DATA", raising=False)
+    monkeypatch.setenv("JDBENCH_CACHE", str(tmp_path / "none"))
     assert available_images() == ("digits",)
-    with pytest.raises(InputError, match=r"images='mnist', required mnist\.npz .* set JDBENCH_DATA"):
+    assert "JDBENCH_DATA" in resolve_problem("MultiDigits(images='mnist')").absence()
+    with pytest.raises(DataError, match=r"mnist.*JDBENCH_DATA"):
         labelled_images("mnist")
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (60, 28, 28, 1), dtype=np.uint8)
@@ -76,6 +78,6 @@ def test_images_come_from_the_folder_that_is_named(tmp_path: Path, monkeypatch: 
 
 def test_unusable_keywords_are_refused() -> None:
     with pytest.raises(UnknownNameError, match="did you mean mnist"):
-        labelled_images("mnits")
+        resolve_problem("MultiDigits(images='mnits')")
     with pytest.raises(InputError, match="batch_size=0, required 1 to 1024"):
         resolve_problem("MultiDigits(batch_size=0)")

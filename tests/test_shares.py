@@ -57,15 +57,15 @@ def test_rows_are_the_gradients_of_the_shares_mean_losses() -> None:
     losses, J = training.evaluate(x, 9)
     assert losses.shape == (1, 4)
     assert J.shape == (1, 4, 2410)
-    torch.nn.utils.vector_to_parameters(training.parameters, training.model.parameters())
+    torch.nn.utils.vector_to_parameters(training.parameters, training.model.module.parameters())
     for i in range(4):
         rows = training.batch(9, i)
         assert len(rows) == 16
         assert set(rows.tolist()) <= set(training.split[i].tolist())
         loss = torch.nn.functional.cross_entropy(
-            training.model(training.data.images[rows]), training.data.labels[rows]
+            training.model.module(training.data.images[rows]), training.data.labels[rows]
         )
-        gradients = torch.autograd.grad(loss, list(training.model.parameters()))
+        gradients = torch.autograd.grad(loss, list(training.model.module.parameters()))
         flat = torch.cat([g.reshape(-1) for g in gradients])
         rtol = gamma(16 * 64, torch.float32)
         torch.testing.assert_close(losses[0, i], loss.detach(), rtol=rtol, atol=0)
@@ -100,10 +100,10 @@ def test_losses_and_held_out_accuracy_are_those_of_a_loop() -> None:
     assert len(data.labels) == 1024
     assert len(data.held_out_labels) == 773
     for point, losses, measured in zip(x, training.losses(x), training.held_out(x), strict=True):
-        torch.nn.utils.vector_to_parameters(point.clone(), training.model.parameters())
+        torch.nn.utils.vector_to_parameters(point.clone(), training.model.module.parameters())
         with torch.no_grad():
-            hits = training.model(data.held_out_images).argmax(-1) == data.held_out_labels
-            logits = [training.model(data.images[rows]) for rows in training.split]
+            hits = training.model.module(data.held_out_images).argmax(-1) == data.held_out_labels
+            logits = [training.model.module(data.images[rows]) for rows in training.split]
         assert float(measured[0]) == pytest.approx(float(hits.double().mean()), rel=gamma(8, torch.float32))
         worst = min(
             sum(float(hits[data.held_out_labels == data.labels[row]].double().mean()) for row in rows)

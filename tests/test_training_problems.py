@@ -13,7 +13,7 @@ from jdbench.descent import State, descend
 from jdbench.optimizers import Descent
 from jdbench.problem import available_problems, resolve_problem
 from jdbench.problems import gradient_reversal
-from jdbench.problems.training import TaskTraining
+from jdbench.problems.task_training import TaskTraining
 from jdbench.verification.tolerances import gamma
 
 LONGEST = 16 * 64

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from jdbench.problem import resolve_problem, seeded
-from jdbench.problems.training import TaskTraining
+from jdbench.problems.task_training import TaskTraining
 
 SPECS = (
     "MultiDigits",
