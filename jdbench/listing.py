@@ -69,15 +69,17 @@ def _solvers() -> Table:
 
 
 def _presets() -> Table:
-    table = _table("presets", "name", "rates (analytic, training)", "refined", "seeds", "steps", "epochs")
+    table = _table(
+        "presets: analytic, training, large training", "name", "rates", "seeds", "steps, epochs", "refined"
+    )
     for p in protocol.PRESETS.values():
+        budgets = (p.analytic, p.training, p.large)
         table.add_row(
             p.preset,
-            f"{len(p.analytic_rates)}, {len(p.training_rates)}",
+            ", ".join(str(len(budget.rates)) for budget in budgets),
+            ", ".join(str(budget.seeds) for budget in budgets),
+            ", ".join(str(budget.length) for budget in budgets),
             str(p.refined),
-            f"{p.analytic_seeds}, {p.training_seeds}",
-            str(p.analytic_steps),
-            str(p.training_epochs),
         )
     return table
 

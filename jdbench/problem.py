@@ -144,6 +144,7 @@ class TrainingProblem(ABC):
         source: Where it was published.
         variants: Keywords, in brackets, with which a benchmark runs it; ``""`` stands for the defaults.
         quick: Whether it is small enough for the quick preset.
+        large: Whether a step takes so long that presets try fewer rates and seeds.
         measures: What `Training.held_out` returns, in order.
     """
 
@@ -151,6 +152,7 @@ class TrainingProblem(ABC):
     source: ClassVar[str]
     variants: ClassVar[tuple[str, ...]] = ("",)
     quick: ClassVar[bool] = False
+    large: ClassVar[bool] = False
     measures: tuple[Measure, ...] = ()
 
     def absence(self) -> str:
@@ -182,7 +184,7 @@ def benchmark_problems(quick: bool) -> list[str]:
     """Return the specs that a benchmark runs unless told otherwise: announced problems with all their variants.
 
     Args:
-        quick: Whether to leave out training problems that are not ``quick``.
+        quick: Whether to leave out training problems that are not ``quick``, and all variants but the first.
 
     Returns:
         Canonical specs, by name, variants in their order.
@@ -191,7 +193,8 @@ def benchmark_problems(quick: bool) -> list[str]:
     for name in available_problems():
         kind = type(resolve_problem(name))
         if not (quick and issubclass(kind, TrainingProblem) and not kind.quick):
-            specs += [canonical_problem(name + variant) for variant in kind.variants]
+            variants = kind.variants[:1] if quick else kind.variants
+            specs += [canonical_problem(name + variant) for variant in variants]
     return specs
 
 

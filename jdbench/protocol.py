@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 
 from jdbench.errors import InputError, unknown_name
 from jdbench.optimizers import DESCENT
-from jdbench.problem import AnalyticProblem, resolve_problem
+from jdbench.problem import AnalyticProblem, Problem, resolve_problem
 
 FACTOR = 10 ** (1 / 3)
 """Ratio of neighbouring coarse rates, and the margin by which the refined range is widened ([JD] D.1)."""
@@ -50,32 +50,54 @@ class RunSpec:
 
 
 @dataclass(frozen=True)
+class Budget:
+    """What a problem of one kind gets.
+
+    Attributes:
+        length: Steps of a run on an analytic problem, epochs of a training.
+        rates: Learning rates tried first.
+        seeds: Runs of each rate, seeds 1, 2, …
+    """
+
+    length: int
+    rates: tuple[float, ...] = COARSE_RATES
+    seeds: int = 8
+
+
+@dataclass(frozen=True)
 class Protocol:
     """How learning rates are selected, and how long and how often runs go.
 
     Attributes:
         preset: Its name.
-        analytic_rates: First rates tried on analytic problems.
-        training_rates: First rates tried on training problems.
+        analytic: For analytic problems.
+        training: For training problems.
+        large: For training problems that are ``large``.
         refined: Number of rates tried in a second round between the best two of the first.
-        analytic_seeds: Runs of each rate on analytic problems, seeds 1, 2, …
-        training_seeds: The same on training problems.
-        analytic_steps: Steps of a run on an analytic problem.
-        training_epochs: Epochs of a run on a training problem.
         reference_steps: Steps of the runs at Theorem 1's rate 1/(β√m), whose paths are kept.
         optimizer: Spec of the optimiser.
     """
 
     preset: str
-    analytic_rates: tuple[float, ...] = COARSE_RATES
-    training_rates: tuple[float, ...] = COARSE_RATES
+    analytic: Budget
+    training: Budget
+    large: Budget
     refined: int = 0
-    analytic_seeds: int = 8
-    training_seeds: int = 8
-    analytic_steps: int = 300
-    training_epochs: int = 2
     reference_steps: int = 1000
     optimizer: str = DESCENT
+
+    def budget(self, problem: Problem) -> Budget:
+        """Return what a problem gets.
+
+        Args:
+            problem: Any problem.
+
+        Returns:
+            One of the three.
+        """
+        if isinstance(problem, AnalyticProblem):
+            return self.analytic
+        return self.large if problem.large else self.training
 
     def with_seeds(self, seeds: int | None) -> "Protocol":
         """Return the protocol with another number of runs, everywhere.
@@ -93,16 +115,22 @@ class Protocol:
             return self
         if seeds < 1:
             raise InputError(f"seeds={seeds}, required at least 1, got fewer, [JD] takes 8")
-        return replace(self, analytic_seeds=seeds, training_seeds=seeds)
+        analytic, training, large = (
+            replace(budget, seeds=seeds) for budget in (self.analytic, self.training, self.large)
+        )
+        return replace(self, analytic=analytic, training=training, large=large)
 
+
+EVERY_SECOND = COARSE_RATES[6::2]
+"""Every second of the coarse rates from 1e-3 on: eight."""
 
 PRESETS = {
-    # Minutes. Training: every second of the coarse rates from 1e-3 on, three seeds instead of eight.
-    "quick": Protocol("quick", training_rates=COARSE_RATES[6::2], training_seeds=3),
-    # All coarse rates and eight seeds, longer runs, no second round.
-    "full": Protocol("full", analytic_steps=1000, training_epochs=4),
+    # Minutes: the problems with their default sizes, of the trainings those that are quick.
+    "quick": Protocol("quick", Budget(300), Budget(2, EVERY_SECOND, 3), Budget(2, EVERY_SECOND[:5], 1)),
+    # Everything, in an hour or so.
+    "full": Protocol("full", Budget(1000), Budget(4, EVERY_SECOND, 2), Budget(2, EVERY_SECOND[:5], 1)),
     # [JD] Appendix D to the letter, with the 8 epochs of its MNIST runs (Table 6).
-    "paper": Protocol("paper", refined=50, analytic_steps=1000, training_epochs=8),
+    "paper": Protocol("paper", Budget(1000), Budget(8), Budget(8), refined=50),
 }
 
 
@@ -137,12 +165,16 @@ def first_round(protocol: Protocol, problems: Sequence[str], aggregators: Sequen
     specs: list[RunSpec] = []
     for problem in dict.fromkeys(problems):
         resolved = resolve_problem(problem)
-        analytic = isinstance(resolved, AnalyticProblem)
-        rates = protocol.analytic_rates if analytic else protocol.training_rates
-        reference = resolved.reference_rate() if analytic and protocol.optimizer == DESCENT else None
+        budget = protocol.budget(resolved)
+        reference: float | None = None
+        if isinstance(resolved, AnalyticProblem) and protocol.optimizer == DESCENT:
+            reference = resolved.reference_rate()
         for aggregator in dict.fromkeys(aggregators):
-            for seed in _seeds(protocol, analytic):
-                specs += [_spec(protocol, analytic, problem, aggregator, rate, seed) for rate in rates]
+            for seed in range(1, budget.seeds + 1):
+                specs += [
+                    RunSpec(problem, aggregator, rate, seed, budget.length, protocol.optimizer)
+                    for rate in budget.rates
+                ]
                 if reference is not None:
                     specs.append(
                         RunSpec(problem, aggregator, reference, seed, protocol.reference_steps, trace=True)
@@ -211,12 +243,3 @@ def batches(specs: Iterable[RunSpec]) -> list[list[RunSpec]]:
     return [
         group[i : i + LARGEST_BATCH] for group in groups.values() for i in range(0, len(group), LARGEST_BATCH)
     ]
-
-
-def _seeds(protocol: Protocol, analytic: bool) -> range:
-    return range(1, (protocol.analytic_seeds if analytic else protocol.training_seeds) + 1)
-
-
-def _spec(protocol: Protocol, analytic: bool, problem: str, aggregator: str, rate: float, seed: int) -> RunSpec:
-    steps = protocol.analytic_steps if analytic else protocol.training_epochs
-    return RunSpec(problem, aggregator, rate, seed, steps, protocol.optimizer)

@@ -15,8 +15,8 @@ from jdbench.record import Array, Record
 from jdbench.run_seeds import generators
 from jdbench.training_indicators import Step, at_the_end, look_at, of_loss, of_steps
 
-LOSS_EVERY = 8
-"""Steps between two evaluations of the loss over the training set."""
+LOSS_EVERY = {False: 8, True: 16}
+"""Steps between two evaluations of the loss over the training set, by whether the problem is large."""
 
 
 def run_training(problem: TrainingProblem, aggregator: AnyAggregator, spec: RunSpec) -> Record:
@@ -46,7 +46,7 @@ def run_training(problem: TrainingProblem, aggregator: AnyAggregator, spec: RunS
         newest[:] = [weights[0]]
 
     def watch(step: int, x: Tensor, members: Tensor, evaluation: Evaluation, direction: Tensor | None) -> None:  # noqa: ARG001
-        if step % LOSS_EVERY == 0 or step == steps:
+        if step % LOSS_EVERY[problem.large] == 0 or step == steps:
             losses.append((step, float(training.loss(x))))
         if direction is not None:
             looks.append(look_at(evaluation.jacobian[0], direction[0], newest[0] if newest else None))

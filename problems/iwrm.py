@@ -41,6 +41,7 @@ class ImageInstances(TrainingProblem):
 
     family: ClassVar[str] = FAMILY
     source: ClassVar[str] = "[JD] Section 5"
+    large: ClassVar[bool] = True
     measures: tuple[Measure, ...] = MEASURES
 
     def __init__(self, data: str = "mnist", batch_size: int = 32) -> None:

@@ -59,7 +59,7 @@ def test_paper_preset_takes_72_rates_and_8_seeds() -> None:
 
 
 def test_second_round_refines_each_seed_by_its_own_areas() -> None:
-    protocol = replace(preset("paper"), analytic_seeds=2, refined=2)
+    protocol = replace(preset("paper").with_seeds(2), refined=2)
     first = first_round(protocol, ["EWQ"], ["Mean"])
     areas = {spec: abs(math.log10(spec.rate) + spec.seed) for spec in first}
     low = {spec.seed: spec.rate for spec in reversed(second_round(protocol, areas))}
@@ -107,7 +107,7 @@ def test_presets_and_seeds_are_checked() -> None:
         preset("quik")
     with pytest.raises(InputError, match="seeds=0"):
         preset("quick").with_seeds(0)
-    assert preset("quick").with_seeds(2).training_seeds == 2
+    assert preset("quick").with_seeds(2).training.seeds == 2
     assert preset("quick").with_seeds(None) == preset("quick")
 
 

@@ -12,7 +12,7 @@ import torch
 from jdbench.aggregators import UPGrad
 from jdbench.environment import environment
 from jdbench.problem import resolve_problem
-from jdbench.protocol import RunSpec, batches, first_round, preset
+from jdbench.protocol import Budget, RunSpec, batches, first_round, preset
 from jdbench.runner import local_executor, run_batch, run_batches
 from jdbench.verification.tolerances import gamma
 
@@ -121,9 +121,7 @@ def test_a_problem_that_raises_gives_failed_records(tmp_path: Path, monkeypatch:
 
 
 def test_other_processes_give_the_same_records() -> None:
-    specs = first_round(
-        replace(preset("quick"), analytic_rates=(0.1,), analytic_seeds=2), ["EWQ"], ["MGDA", "RGW"]
-    )
+    specs = first_round(replace(preset("quick"), analytic=Budget(300, (0.1,), 2)), ["EWQ"], ["MGDA", "RGW"])
     groups = batches(specs)
     with local_executor(2) as executor:
         there = {r.spec: r.indicators["area"] for _, group in run_batches(groups, executor) for r in group}

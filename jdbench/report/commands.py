@@ -3,7 +3,7 @@
 import shlex
 
 from jdbench.aggregators import LEADERBOARD
-from jdbench.problem import available_problems
+from jdbench.problem import benchmark_problems
 from jdbench.protocol import PRESETS
 from jdbench.report.palette import in_order
 from jdbench.report.results import Results, rows_of
@@ -27,7 +27,7 @@ def commands(results: Results) -> list[str]:
         if optimizer:
             words += ["--optimizer", optimizer]
         words += _seeds(results, name)
-        if set(problems) != set(available_problems()):
+        if set(problems) != set(benchmark_problems(quick=name == "quick")):
             words += [word for problem in problems for word in ("-p", problem)]
         if set(aggregators) != set(LEADERBOARD):
             words += [word for aggregator in aggregators for word in ("-a", aggregator)]
@@ -42,7 +42,8 @@ def _seeds(results: Results, preset: str) -> list[str]:
     if preset not in PRESETS or len(set(counts.values())) != 1:
         return []
     protocol = PRESETS[preset]
-    usual = {"analytic": protocol.analytic_seeds, "training": protocol.training_seeds}
-    if all(usual[s.kind] == counts[s.spec] for s in results.subjects):
+    if all(
+        s.problem is not None and protocol.budget(s.problem).seeds == counts[s.spec] for s in results.subjects
+    ):
         return []
     return ["--seeds", str(counts[results.subjects[0].spec])]
