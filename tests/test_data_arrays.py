@@ -165,7 +165,7 @@ def test_runs_on_absent_data_stop_if_asked_for_and_are_left_out_if_not(
     assert (code, errors.count("\n")) == (2, 1)
     assert "problem='IWRM-mnist': data='mnist', required mnist.npz" in errors
     assert not (tmp_path / "s.sqlite").exists()
-    monkeypatch.setattr(benchmark, "benchmark_problems", lambda quick: ["EWQ", "IWRM-mnist"])
+    monkeypatch.setattr(benchmark, "benchmark_problems", lambda _: ["EWQ", "IWRM-mnist"])
     code, errors = run()
     assert code == 0
     assert "left out: IWRM-mnist: data='mnist', required mnist.npz" in " ".join(errors.split())
