@@ -203,7 +203,8 @@ def _number(value: float | str) -> float:
 def _pack(curves: Any) -> bytes:
     """Return curves as one compressed block: a line of JSON with names, types and shapes, then the numbers."""
     # Six digits are more than any figure shows; end points are compared with each other and kept whole.
-    kept = {n: v.astype("<f8" if n.startswith("end_") else "<f4") for n, v in curves.items()}
+    with np.errstate(over="ignore"):  # what has diverged may leave float32: infinity
+        kept = {n: v.astype("<f8" if n.startswith("end_") else "<f4") for n, v in curves.items()}
     head = json.dumps([[name, values.dtype.str, values.shape] for name, values in kept.items()])
     return zlib.compress(b"\n".join([head.encode(), b"".join(values.tobytes() for values in kept.values())]))
 
