@@ -4,6 +4,7 @@ import contextlib
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
+from importlib.metadata import entry_points
 from typing import Any, ClassVar, NamedTuple, Protocol, cast, runtime_checkable
 
 import numpy as np
@@ -16,6 +17,7 @@ from jdbench.shapes import Gramian, Jacobian, Vector, Weights
 from jdbench.spec import build, load, parse
 
 BUILT_IN = "jdbench.aggregators"
+ENTRY_POINTS = "jdbench.aggregators"
 
 
 class Aggregator(ABC):
@@ -105,10 +107,18 @@ class Named(NamedTuple):
     aggregator: AnyAggregator
 
 
+def announced_aggregators() -> dict[str, Callable[[], Any]]:
+    """Return the aggregators that installed packages announce, each as a function that loads it.
+
+    A package announces an aggregator by an entry point of the group ``jdbench.aggregators``.
+    """
+    return {point.name: point.load for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda p: p.name)}
+
+
 def resolve(spec: str) -> Named:
     """Return the aggregator that a spec names.
 
-    ``UPGrad`` and ``CAGrad(c=0.4)`` are ours, ``package.module:Name`` and
+    ``UPGrad`` and ``CAGrad(c=0.4)`` are ours or announced by a package, ``package.module:Name`` and
     ``package.module:Name(key=literal)`` anybody's; modules are searched in the working directory first. A
     class, or a callable all of whose parameters have defaults, is called to get the aggregator, with the
     keywords if there are any; anything else is taken as it is.
@@ -125,20 +135,22 @@ def resolve(spec: str) -> Named:
         UnknownNameError: The module holds no such name.
     """
     parsed = parse(spec, "aggregator")
+    ours = False
     if parsed.module:
         found = load(parsed, spec, "aggregator")
     else:
-        module = importlib.import_module(BUILT_IN)
-        if parsed.name not in module.__all__:
-            raise unknown_name("aggregator", parsed.name, module.__all__)
-        found = getattr(module, parsed.name)
+        module, announced = importlib.import_module(BUILT_IN), announced_aggregators()
+        if parsed.name not in {*module.__all__, *announced}:
+            raise unknown_name("aggregator", parsed.name, [*module.__all__, *announced])
+        ours = parsed.name in module.__all__
+        found = getattr(module, parsed.name) if ours else announced[parsed.name]()
     built = build(found, parsed, spec, "aggregator")
     if not callable(built):
         raise InputError(
             f"aggregator={spec!r}, required a callable Tensor[m, n] → Tensor[n], got "
             f"{type(built).__name__}, name a class or a function"
         )
-    return Named(str(parsed) if parsed.module else repr(built), cast("AnyAggregator", built))
+    return Named(repr(built) if ours else str(parsed), cast("AnyAggregator", built))
 
 
 def aggregate(aggregator: AnyAggregator, J: Jacobian, *, generator: torch.Generator | None = None) -> Vector:

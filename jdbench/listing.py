@@ -2,11 +2,13 @@
 
 import inspect
 import math
+from collections.abc import Callable
 
 from rich.table import Table
 from rich.text import Text
 
 from jdbench import aggregators, protocol
+from jdbench.aggregator import announced_aggregators
 from jdbench.data import DATASETS, DIGITS, locate
 from jdbench.dual_cone import available_solvers
 from jdbench.problem import AnalyticProblem, available_problems, resolve_problem
@@ -54,11 +56,16 @@ def _aggregators() -> Table:
     table = _table("aggregators", "name", "keywords", "what it is")
     for name in sorted(aggregators.__all__):
         kind = getattr(aggregators, name)
-        keywords = ", ".join(
-            str(p.replace(annotation=p.empty)) for p in inspect.signature(kind).parameters.values()
-        )
-        table.add_row(name, keywords, _first_sentence(inspect.getmodule(kind)))
+        table.add_row(name, _keywords(kind), _first_sentence(inspect.getmodule(kind)))
+    for name, load in announced_aggregators().items():
+        kind = load()
+        table.add_row(name, _keywords(kind) if inspect.isclass(kind) else "", _first_sentence(kind))
     return table
+
+
+def _keywords(kind: Callable[..., object]) -> str:
+    parameters = inspect.signature(kind).parameters.values()
+    return ", ".join(str(p.replace(annotation=p.empty)) for p in parameters)
 
 
 def _solvers() -> Table:
