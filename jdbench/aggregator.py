@@ -4,7 +4,7 @@ import contextlib
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
-from typing import Any, ClassVar, NamedTuple, cast
+from typing import Any, ClassVar, NamedTuple, Protocol, cast, runtime_checkable
 
 import numpy as np
 import torch
@@ -68,6 +68,30 @@ class GramianAggregator(Aggregator):
             Direction, shape ``[..., n]``, dtype and device of J.
         """
         return combine(J, self.weights(gramian(J), generator=generator))
+
+
+@runtime_checkable
+class Drawing(Protocol):
+    """A random aggregator whose draws can be made beforehand, so that a batch takes draws of many generators.
+
+    Its call, or its `weights` if it is a `GramianAggregator`, takes them as the keyword ``draws``, in the place
+    of a generator.
+    """
+
+    def draw(
+        self, shape: torch.Size, *, device: torch.device, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Return what Jacobians of a shape draw.
+
+        Args:
+            shape: ``[..., m, n]``.
+            device: Where the draws are wanted.
+            generator: Source of all randomness; the global one if None.
+
+        Returns:
+            Draws, independent along the leading dimensions of the shape, which are theirs too.
+        """
+        ...
 
 
 AnyAggregator = Callable[..., Tensor]

@@ -4,7 +4,6 @@ JD (Algorithm 1), SSJD and SEJD share one loop and differ in the Jacobian it is 
 `sub_jacobian` or `estimated_jacobian`, or a `Training`. Gradient descent is the case of one objective.
 """
 
-import contextlib
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import NamedTuple
@@ -12,17 +11,21 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from jdbench.aggregator import Aggregator, AnyAggregator, aggregate
+from jdbench.aggregator import AnyAggregator
+from jdbench.directions import Draws, directions
 from jdbench.errors import InputError
 from jdbench.optimizers import Optimizer
 from jdbench.problem import AnalyticProblem, Evaluation
-from jdbench.shapes import Vector
+from jdbench.shapes import Vector, Weights
 
 DIVERGED = 1e12
 """A member has diverged once an objective is not finite or exceeds this times 1 + the largest at the start."""
 
 Source = Callable[[Vector, Tensor, int], Evaluation]
 """Objectives and Jacobian at the points ``[k, n]`` of members ``[k]`` at a step."""
+
+Weighed = Callable[[int, Tensor, Weights], None]
+"""Called before `Watch` with the index of a step, members and the weights of a Gramian aggregator."""
 
 Watch = Callable[[int, Vector, Tensor, Evaluation, "Vector | None"], None]
 """Called before each step with its index, points, members, evaluation and direction; at the end without one."""
@@ -126,6 +129,8 @@ def descend(
     *,
     generators: Sequence[torch.Generator] | None = None,
     watch: Watch | None = None,
+    weighed: Weighed | None = None,
+    rest: bool = False,
 ) -> Outcome:
     """Take steps of Jacobian descent with a batch of points at once ([JD] Algorithm 1).
 
@@ -141,6 +146,10 @@ def descend(
         generators: Sources of the aggregator's randomness, one a member, so that a member draws the same in any
             batch; the global one if None.
         watch: Sees every step.
+        weighed: Sees the weights of every step, where the aggregator has weights.
+        rest: Whether a member whose step leaves it where it was has come to rest and is computed no further,
+            nor watched. Right where source, aggregator and optimiser do the same at every step: the point
+            would be the same ever after. Such a member counts as finished after all steps.
 
     Returns:
         The last points and how each member ended.
@@ -150,7 +159,7 @@ def descend(
     states = [State.FINISHED] * len(x)
     ends = [steps] * len(x)
     errors = [""] * len(x)
-    own = list(generators) if generators is not None else [None] * len(x)
+    randomness = Draws(aggregator, generators)
     limits: Tensor | None = None
 
     def end(gone: Tensor, state: State, step: int) -> None:
@@ -170,49 +179,29 @@ def descend(
             if watch and len(members):
                 watch(step, x[members], members, evaluation, None)
             break
-        directions, sound, raised = _directions(
-            aggregator, evaluation.jacobian, [own[member] for member in members.tolist()]
-        )
-        if not bool(sound.all()):
-            for member, error in zip(members[~sound].tolist(), raised, strict=True):
+        found = directions(aggregator, evaluation.jacobian, members, step, randomness)
+        sound = found.sound
+        if found.raised:
+            for member, error in zip(members[~sound].tolist(), found.raised, strict=True):
                 states[member] = State.FAILED if error else State.DIVERGED
                 ends[member], errors[member] = step, error
             members, evaluation = members[sound], _select(evaluation, sound)
             if not len(members):
                 break
+        if weighed and found.weights is not None:
+            weighed(step, members, found.weights)
+        old = x[members]
         if watch:
-            watch(step, x[members], members, evaluation, directions)
-        x[members] = optimizer.step(x[members], directions, members)
+            watch(step, old, members, evaluation, found.vectors)
+        new = optimizer.step(old, found.vectors, members)
+        x[members] = new
+        if rest:
+            moved = (new != old).any(-1)
+            members = members if bool(moved.all()) else members[moved]
+            if not len(members):
+                break
     return Outcome(x, states, ends, errors)
 
 
 def _select(evaluation: Evaluation, keep: Tensor) -> Evaluation:
     return Evaluation(evaluation.objectives[keep], evaluation.jacobian[keep])
-
-
-def _directions(
-    aggregator: AnyAggregator, J: Tensor, generators: Sequence[torch.Generator | None]
-) -> tuple[Tensor, Tensor, list[str]]:
-    """Return the directions of the members that have one, which these are, and what the others raised.
-
-    A batch goes through whole where that is promised to equal a loop; else each member is on its own, with
-    its own draws.
-    """
-    if isinstance(aggregator, Aggregator) and not aggregator.random:
-        # Whatever is wrong with one matrix shows again when it is alone.
-        with contextlib.suppress(Exception):
-            return aggregator(J), torch.ones(len(J), dtype=torch.bool), []
-    found: list[Tensor] = []
-    sound = torch.zeros(len(J), dtype=torch.bool)
-    raised: list[str] = []
-    for index, (matrix, generator) in enumerate(zip(J, generators, strict=True)):
-        # Within 1e±150 every sum of squares is finite: whatever lies beyond has diverged.
-        if not bool((matrix.abs() <= 1e150).all()):
-            raised.append("")
-            continue
-        try:
-            found.append(aggregate(aggregator, matrix, generator=generator))
-            sound[index] = True
-        except Exception as error:
-            raised.append(f"{type(error).__name__}: {error}")
-    return torch.stack(found) if found else J.new_zeros(0, J.shape[-1]), sound, raised

@@ -1,13 +1,29 @@
-"""Indicators to a ranking with its uncertainty: standard errors per problem, bootstrap intervals overall."""
+"""Indicators to a ranking with its uncertainty: standard errors per problem, intervals and groups overall."""
+
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from jdbench.performance_profiles import COST, TAU_MAX, positions, profile_areas, profiles
+from jdbench.rank_tests import friedman, groups, rank_tests
+
 RESAMPLES = 4000
 LEVEL = 0.95
 DIGITS = 6
 """Scores that agree to this many digits are tied: their differences are rounding."""
+
+RANKING_COLUMNS = ("position", "aggregator", "mean_rank", "low", "high", "group", "runs", "lost")
+"""The columns of a `ranking` before those of its problems."""
+
+OVERALL = "all problems"
+"""Stands for the family in rows that are about all of them."""
+
+UNKNOWN = "unknown"
+"""The family of problems that cannot be had."""
+
+Array = npt.NDArray[np.float64]
 
 
 def standard_error(values: npt.ArrayLike) -> float:
@@ -82,39 +98,172 @@ def seed_ranks(selected: pd.DataFrame, problem: str) -> pd.DataFrame:
     return rounded.rank(axis=1, method="average")
 
 
+def problem_ranks(selected: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean rank over seeds of each aggregator on each problem.
+
+    Args:
+        selected: The runs of `jdbench.metrics.selected_runs`.
+
+    Returns:
+        One row a problem, one column an aggregator, NaN where it did not run; without the problems that have
+        no seed that all their aggregators have run.
+    """
+    return pd.DataFrame({problem: table.mean() for problem, table in _seed_ranks(selected).items()}).T
+
+
 def ranking(selected: pd.DataFrame, *, seed: int = 1) -> pd.DataFrame:
-    """Return the aggregators by their mean rank over problems, with bootstrap intervals over seeds.
+    """Return the aggregators by their mean rank over problems, with intervals, groups and losses.
 
     Each problem counts alike, however many seeds it has. The interval is the central 95 % of the mean ranks of
-    4,000 resamples of every problem's seeds. An aggregator that misses a problem is not ranked; a problem
-    without a seed that all its aggregators have run does not count.
+    4,000 resamples on two levels: problems are drawn with replacement, and for each draw its seeds are. It
+    therefore tells of other problems like these too; with one problem it tells of its seeds only. An aggregator
+    that misses a problem is not ranked; a problem without a seed that all its aggregators have run does not count.
 
     Args:
         selected: The runs of `jdbench.metrics.selected_runs`.
         seed: Seed of the resampling.
 
     Returns:
-        Columns ``position aggregator mean_rank low high`` and the mean rank on each problem. Positions are
-        tied (``2=``) where mean ranks are equal.
+        The columns `RANKING_COLUMNS`, then the mean rank on each problem. Positions are tied (``2=``) where mean
+        ranks are equal; ``group`` holds the letters of `jdbench.rank_tests.groups`, of which aggregators that
+        cannot be told apart share one; ``runs`` counts selected runs of these problems and ``lost`` those of them
+        for which no rate finished.
+
+    Raises:
+        MissingExtraError: scikit-posthocs is not installed, and there are two problems and two aggregators.
     """
+    tables = _seed_ranks(selected)
+    names = sorted(set.intersection(*(set(table.columns) for table in tables.values()))) if tables else []
+    values = [table[names].to_numpy() for table in tables.values()]
+    means = np.array([value.mean(0) for value in values]).reshape(-1, len(names))
+    resampled = _resample(values, len(names), np.random.default_rng(seed))
+    low, high = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    counted = selected[selected["problem"].isin(list(tables))].groupby("aggregator")["state"]
+    ranks = pd.DataFrame(means, index=list(tables), columns=names)
+    letters = groups(ranks, rank_tests(ranks))
+    result = pd.DataFrame({
+        "aggregator": names,
+        "mean_rank": means.mean(0) if len(means) else np.zeros(0),
+        "low": low,
+        "high": high,
+        "group": [letters[name] for name in names],
+        "runs": counted.size().reindex(names).to_numpy(),
+        "lost": counted.agg(lambda states: int((states != "finished").sum())).reindex(names).to_numpy(),
+    })
+    for problem, row in zip(tables, means, strict=True):
+        result[problem] = row
+    result = result.sort_values(["mean_rank", "aggregator"], ignore_index=True)
+    # The order of a sum must not break a tie, nor make one.
+    result.insert(0, "position", positions(result["mean_rank"].round(9)))
+    return result
+
+
+def family_rankings(selected: pd.DataFrame, families: Mapping[str, str], *, seed: int = 1) -> pd.DataFrame:
+    """Return the ranking of every family of problems, and over all.
+
+    Args:
+        selected: The runs of `jdbench.metrics.selected_runs`.
+        families: Family of each problem, as `jdbench.metrics.families` gives it.
+        seed: Seed of the resampling.
+
+    Returns:
+        Columns ``family problems`` (how many count) and `RANKING_COLUMNS`; `OVERALL` first, then the families by
+        name.
+    """
+    return _by_family(
+        selected,
+        families,
+        lambda part: ranking(part, seed=seed)[list(RANKING_COLUMNS)],
+        lambda part: {"problems": len(_seed_ranks(part))},
+    )
+
+
+def family_profile_areas(
+    selected: pd.DataFrame, families: Mapping[str, str], cost: str = COST, tau_max: float = TAU_MAX
+) -> pd.DataFrame:
+    """Return `jdbench.performance_profiles.profile_areas` of every family of problems, and over all.
+
+    Args:
+        selected: The runs of `jdbench.metrics.selected_runs`.
+        families: Family of each problem.
+        cost: See `jdbench.performance_profiles.costs`.
+        tau_max: Where profiles end.
+
+    Returns:
+        A column ``family`` and those of the areas.
+    """
+    return _by_family(selected, families, lambda part: profile_areas(part, cost, tau_max), lambda part: {})
+
+
+def family_profiles(
+    selected: pd.DataFrame, families: Mapping[str, str], cost: str = COST, tau_max: float = TAU_MAX
+) -> pd.DataFrame:
+    """Return `jdbench.performance_profiles.profiles` of every family of problems, and over all.
+
+    Args:
+        selected: The runs of `jdbench.metrics.selected_runs`.
+        families: Family of each problem.
+        cost: See `jdbench.performance_profiles.costs`.
+        tau_max: Where profiles end.
+
+    Returns:
+        A column ``family`` and those of the profiles.
+    """
+    return _by_family(selected, families, lambda part: profiles(part, cost, tau_max), lambda part: {})
+
+
+def family_rank_tests(selected: pd.DataFrame, families: Mapping[str, str]) -> pd.DataFrame:
+    """Return `jdbench.rank_tests.rank_tests` of every family of problems, and over all.
+
+    Args:
+        selected: The runs of `jdbench.metrics.selected_runs`.
+        families: Family of each problem.
+
+    Returns:
+        Columns ``family blocks friedman p_friedman`` and those of the pairs. Families with fewer than two
+        problems or aggregators are left out.
+    """
+
+    def head(part: pd.DataFrame) -> dict[str, float]:
+        whole = friedman(problem_ranks(part))
+        return {"blocks": whole.blocks, "friedman": whole.statistic, "p_friedman": whole.p_value}
+
+    return _by_family(selected, families, lambda part: rank_tests(problem_ranks(part)), head)
+
+
+def _by_family(
+    selected: pd.DataFrame,
+    families: Mapping[str, str],
+    table: Callable[[pd.DataFrame], pd.DataFrame],
+    head: Callable[[pd.DataFrame], Mapping[str, float]],
+) -> pd.DataFrame:
+    """Stack the tables of all problems and of each family, with the columns of ``head`` before theirs."""
+    own = selected["problem"].map(lambda problem: families.get(problem, UNKNOWN))
+    parts = {OVERALL: selected} | {str(name): selected[own == name] for name in sorted(own.unique())}
+    found: list[pd.DataFrame] = []
+    for name, part in parts.items():
+        rows = table(part)
+        for place, (column, value) in enumerate({"family": name, **head(part)}.items()):
+            rows.insert(place, column, value)
+        found.append(rows)
+    return pd.concat([rows for rows in found if len(rows)] or found[:1], ignore_index=True)
+
+
+def _seed_ranks(selected: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return `seed_ranks` of every problem that has a seed that all its aggregators have run."""
     problems = sorted(str(problem) for problem in selected["problem"].unique())
     ranks = {problem: seed_ranks(selected, problem) for problem in problems}
-    ranks = {problem: table for problem, table in ranks.items() if len(table)}
-    names = sorted(set.intersection(*(set(table.columns) for table in ranks.values())) if ranks else set())
-    generator = np.random.default_rng(seed)
-    mean = np.zeros(len(names))
-    resampled = np.zeros((RESAMPLES, len(names)))
-    for table in ranks.values():
-        values = table[names].to_numpy()
-        draws = generator.integers(len(values), size=(RESAMPLES, len(values)))
-        mean += values.mean(0) / len(ranks)
-        resampled += values[draws].mean(1) / len(ranks)
-    low, high = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-    result = pd.DataFrame({"aggregator": names, "mean_rank": mean, "low": low, "high": high})
-    for problem, table in ranks.items():
-        result[problem] = table[names].to_numpy().mean(0)
-    result = result.sort_values(["mean_rank", "aggregator"], ignore_index=True)
-    place = result["mean_rank"].round(9).rank(method="min").astype(int)
-    tied = place.duplicated(keep=False)
-    result.insert(0, "position", [f"{p}=" if t else str(p) for p, t in zip(place, tied, strict=True)])
-    return result
+    return {problem: table for problem, table in ranks.items() if len(table)}
+
+
+def _resample(values: Sequence[Array], width: int, generator: np.random.Generator) -> Array:
+    """Return mean ranks of resampled problems with resampled seeds, shape ``[RESAMPLES, width]``."""
+    if not values:
+        return np.zeros((RESAMPLES, width))
+    drawn = generator.integers(len(values), size=(RESAMPLES, len(values)))
+    slots = np.zeros((*drawn.shape, width))
+    for index, value in enumerate(values):
+        here = drawn == index
+        seeds = generator.integers(len(value), size=(int(here.sum()), len(value)))
+        slots[here] = value[seeds].mean(1)
+    return slots.mean(1)

@@ -1,11 +1,9 @@
 """Records in SQLite: each is written when it ends, and what is written is never run again."""
 
-import io
 import json
 import math
 import sqlite3
 import time
-import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
@@ -20,7 +18,7 @@ from jdbench.protocol import RunSpec
 from jdbench.record import Array, Record
 
 APPLICATION_ID = 0x4A44424E  # "JDBN", by which the file is told from other SQLite databases
-VERSION = 1
+VERSION = 2
 
 SCHEMA = """
 CREATE TABLE environments (id INTEGER PRIMARY KEY, facts TEXT NOT NULL UNIQUE);
@@ -133,7 +131,7 @@ class Store:
                 unpacked = _unpack(row[11]) if curves else {}
                 if not {"area", "start", "final"} <= set(indicators):
                     raise ValueError("a record without area, start or final")
-            except (ValueError, AttributeError, TypeError, OSError, zipfile.BadZipFile, zlib.error) as error:
+            except (ValueError, AttributeError, TypeError, OSError, zlib.error) as error:
                 raise StoreError(
                     f"store={self.path}, required sound records, got {error} in that of {spec.problem}, "
                     f"{spec.aggregator}, rate {spec.rate:g}, seed {spec.seed}, run into a new store"
@@ -203,12 +201,21 @@ def _number(value: float | str) -> float:
 
 
 def _pack(curves: Any) -> bytes:
-    buffer = io.BytesIO()
-    # Six digits are more than any figure shows.
-    np.savez_compressed(buffer, **{name: values.astype(np.float32) for name, values in curves.items()})
-    return buffer.getvalue()
+    """Return curves as one compressed block: a line of JSON with names, types and shapes, then the numbers."""
+    # Six digits are more than any figure shows; end points are compared with each other and kept whole.
+    kept = {n: v.astype("<f8" if n.startswith("end_") else "<f4") for n, v in curves.items()}
+    head = json.dumps([[name, values.dtype.str, values.shape] for name, values in kept.items()])
+    return zlib.compress(b"\n".join([head.encode(), b"".join(values.tobytes() for values in kept.values())]))
 
 
-def _unpack(blob: bytes) -> dict[str, Array]:
-    with np.load(io.BytesIO(blob), allow_pickle=False) as file:
-        return {name: file[name].astype(np.float64) for name in file.files}
+def _unpack(block: bytes) -> dict[str, Array]:
+    head, _, numbers = zlib.decompress(block).partition(b"\n")
+    curves: dict[str, Array] = {}
+    begin = 0
+    for name, kind, shape in json.loads(head):
+        dtype = np.dtype(kind)
+        size = math.prod(shape)
+        values = np.frombuffer(numbers, dtype, size, begin)
+        curves[name] = values.reshape(shape).astype(np.float64)
+        begin += size * dtype.itemsize
+    return curves

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from torch import Tensor
 
 from jdbench.aggregator import Aggregator, short_repr
 from jdbench.errors import NonFiniteError
@@ -21,12 +22,21 @@ class GradDrop(Aggregator):
 
     random: ClassVar[bool] = True
 
-    def __call__(self, J: Jacobian, *, generator: torch.Generator | None = None) -> Vector:
+    def draw(
+        self, shape: torch.Size, *, device: torch.device, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Return n uniform draws a matrix, shape ``[..., n]``; arguments as in `Drawing`."""
+        return torch.rand((*shape[:-2], shape[-1]), dtype=torch.float64, device=device, generator=generator)
+
+    def __call__(
+        self, J: Jacobian, *, generator: torch.Generator | None = None, draws: Tensor | None = None
+    ) -> Vector:
         """Return A(J), summed in float64.
 
         Args:
             J: Jacobian, shape ``[..., m, n]`` with m ≥ 1, finite.
             generator: Source of the n uniform draws of each matrix.
+            draws: The draws themselves, shape ``[..., n]``, in place of a generator.
 
         Returns:
             Direction, shape ``[..., n]``, dtype of J.
@@ -43,7 +53,8 @@ class GradDrop(Aggregator):
         if not bool(torch.isfinite(total).all()):
             raise NonFiniteError("J, required finite entries, got NaN or infinity, look at the gradients")
         chance = torch.where(total > 0, positive / torch.where(total > 0, total, 1.0), 0.5)
-        draws = torch.rand(chance.shape, dtype=torch.float64, device=J.device, generator=generator)
+        if draws is None:
+            draws = self.draw(J.shape, device=J.device, generator=generator)
         return torch.where(draws < chance, positive, negative).to(J.dtype)
 
     __repr__ = short_repr

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from jdbench.aggregator import GramianAggregator, short_repr
 from jdbench.compiled import compiled
@@ -23,12 +24,22 @@ class PCGrad(GramianAggregator):
 
     random: ClassVar[bool] = True
 
-    def weights(self, G: Gramian, *, generator: torch.Generator | None = None) -> Weights:
+    def draw(
+        self, shape: torch.Size, *, device: torch.device, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Return m · (m - 1) uniform draws a matrix, shape ``[..., m, m - 1]``; arguments as in `Drawing`."""
+        m = shape[-2]
+        return torch.rand((*shape[:-1], m - 1), dtype=torch.float64, device=device, generator=generator)
+
+    def weights(
+        self, G: Gramian, *, generator: torch.Generator | None = None, draws: Tensor | None = None
+    ) -> Weights:
         """Return the sum of the weights of the projected rows.
 
         Args:
             G: Gramian, shape ``[..., m, m]``.
             generator: Source of the orders: m · (m - 1) uniform draws a matrix, whatever its entries.
+            draws: The draws themselves, shape ``[..., m, m - 1]``, in place of a generator.
 
         Returns:
             Weights, shape ``[..., m]``, float64, on the device of G.
@@ -36,7 +47,8 @@ class PCGrad(GramianAggregator):
         G = checked_gramian(G)
         m = G.shape[-1]
         norms, cosines = unit_rows(G)
-        draws = torch.rand((*G.shape[:-1], m - 1), dtype=G.dtype, device=G.device, generator=generator)
+        if draws is None:
+            draws = self.draw(G.shape, device=G.device, generator=generator)
         size = math.prod(G.shape[:-2])
         orders = draws.argsort(-1).reshape(size, m, m - 1).cpu().numpy()
         flat = _project_in_order(cosines.reshape(size, m, m).cpu().numpy(), orders)

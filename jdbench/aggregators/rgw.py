@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from torch import Tensor
 
 from jdbench.aggregator import GramianAggregator, short_repr
 from jdbench.gramian import checked_gramian
@@ -16,18 +17,28 @@ class RGW(GramianAggregator):
 
     random: ClassVar[bool] = True
 
-    def weights(self, G: Gramian, *, generator: torch.Generator | None = None) -> Weights:
+    def draw(
+        self, shape: torch.Size, *, device: torch.device, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Return m normal draws a matrix, shape ``[..., m]``; arguments as in `Drawing`."""
+        return torch.randn(shape[:-1], dtype=torch.float64, device=device, generator=generator)
+
+    def weights(
+        self, G: Gramian, *, generator: torch.Generator | None = None, draws: Tensor | None = None
+    ) -> Weights:
         """Return softmax(w), drawn without a look at G.
 
         Args:
             G: Gramian, shape ``[..., m, m]``.
             generator: Source of the normal draws.
+            draws: The draws themselves, shape ``[..., m]``, in place of a generator.
 
         Returns:
             Weights, shape ``[..., m]``, float64.
         """
         G = checked_gramian(G)
-        draws = torch.randn(G.shape[:-1], dtype=G.dtype, device=G.device, generator=generator)
+        if draws is None:
+            draws = self.draw(G.shape, device=G.device, generator=generator)
         return draws.softmax(-1)
 
     __repr__ = short_repr

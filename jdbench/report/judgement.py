@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from jdbench.indicators import REACHED
 from jdbench.report.results import Results, Row, Subject
 from jdbench.report.rounding import margin_tolerance
-from jdbench.runner import REACHED
 
 ON_FRONT = "on the Pareto front"
 LEFT = "came there, left again"
@@ -30,7 +30,7 @@ def judge(results: Results, subject: Subject) -> pd.DataFrame:
 
     Returns:
         Columns ``aggregator starts reached steps final final_worst ended worst_margin conflicts weights``:
-        the number of runs and of those that came within `jdbench.runner.REACHED` of their initial distance,
+        the number of runs and of those that came within `jdbench.indicators.REACHED` of their initial distance,
         the median step at which they did (infinite if half did not), the median and the largest final
         distance as a share of the initial one, counts of how they ended, the smallest margin of
         non-conflict, the number of runs in which it lies below minus its rounding error, and the

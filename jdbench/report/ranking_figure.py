@@ -40,7 +40,9 @@ def ranking_figure(ranking: pd.DataFrame, looks: Mapping[str, Style]) -> Drawing
         axes.set_yticks(range(len(names)), names, fontsize=8)
         axes.set_ylim(len(names) - 0.4, -0.6)
         axes.set_xlim(0.7, max(len(names), *ranking["high"]) + 0.3)
-        axes.set_xlabel(f"mean rank over problems (1 is best) with {LEVEL:.0%} bootstrap interval over seeds")
+        axes.set_xlabel(
+            f"mean rank over problems (1 is best) with {LEVEL:.0%} bootstrap interval over problems and seeds"
+        )
         axes.grid(axis="x")
         axes.set_axisbelow(True)
         axes.spines[["top", "right", "left"]].set_visible(False)

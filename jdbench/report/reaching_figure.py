@@ -5,13 +5,13 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
+from jdbench.indicators import REACHED
 from jdbench.report.bands import median_band
 from jdbench.report.curves_figure import CEILING, FLOOR, logarithmic_steps
 from jdbench.report.drawing import Drawing, render
 from jdbench.report.palette import Style
 from jdbench.report.panels import panels_size, small_multiples
 from jdbench.report.results import Results, Subject
-from jdbench.runner import REACHED
 
 WHAT = "distance / distance at the start"
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from jdbench.leaderboard import problem_table, ranking, seed_ranks
+from jdbench.leaderboard import RANKING_COLUMNS, problem_table, ranking, seed_ranks
 from jdbench.report.judgement import shape_of
 from jdbench.report.palette import Style, in_order
 from jdbench.report.results import Results, Subject, rows_of
@@ -58,12 +58,16 @@ def ranking_table(ranks: pd.DataFrame, looks: Looks) -> Table:
     Returns:
         The table.
     """
-    problems = list(ranks.columns[5:])
+    problems = list(ranks.columns[len(RANKING_COLUMNS) :])
     headings = [
         Heading("position"),
         Heading("aggregator"),
         Heading("mean rank", "mean over problems of the mean rank over seeds"),
-        Heading("95 % interval", "central 95 % of the mean ranks of 4,000 resamples of every problem's seeds"),
+        Heading(
+            "95 % interval", "central 95 % of the mean ranks of 4,000 resamples of problems and their seeds"
+        ),
+        Heading("group", "aggregators that share a letter cannot be told apart (Friedman, Nemenyi, 5 %)"),
+        Heading("lost", "seeds in which no rate finished"),
         *(Heading(problem, f"mean rank over the seeds of {problem}") for problem in problems),
     ]
     rows = [
@@ -72,6 +76,8 @@ def ranking_table(ranks: pd.DataFrame, looks: Looks) -> Table:
             aggregator(looks[row["aggregator"]]),
             Cell(f"{row['mean_rank']:.2f}", repr(float(row["mean_rank"]))),
             Cell(f"{row['low']:.2f} to {row['high']:.2f}", repr(float(row["low"]))),
+            text(row["group"]),
+            text(f"{row['lost']} of {row['runs']}", "bad" if row["lost"] else ""),
             *(Cell(f"{row[problem]:.2f}", repr(float(row[problem]))) for problem in problems),
         ]
         for row in rows_of(ranks)

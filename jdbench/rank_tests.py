@@ -1,0 +1,158 @@
+"""Are the ranks more than chance? Friedman's test over problems, pairs by Nemenyi and Conover, and groups.
+
+M. Friedman (1937), P. Nemenyi (1963), W. J. Conover and R. L. Iman (1979); for comparisons over data sets J. Demšar,
+Statistical comparisons of classifiers over multiple data sets, JMLR 7 (2006). A block is a problem: seeds of one
+problem are no independent evidence about problems.
+"""
+
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.stats import chi2
+
+from jdbench.errors import MissingExtraError
+
+LEVEL = 0.05
+"""Aggregators are told apart where the chance of such a difference under equality is below this."""
+
+COLUMNS = ["aggregator", "other", "difference", "p_nemenyi", "p_conover", "apart"]
+
+
+class Friedman(NamedTuple):
+    """Friedman's test.
+
+    Attributes:
+        statistic: χ² = (k - 1) Σⱼ (Rⱼ - b(k + 1)/2)² / (Σᵢⱼ rᵢⱼ² - bk(k + 1)²/4), Rⱼ the sum of the ranks of
+            aggregator j, which allows for ties; 0 where all ranks are tied.
+        p_value: Chance of as much or more if all aggregators are alike, by χ² with k - 1 degrees of freedom; NaN
+            with fewer than two blocks or aggregators.
+        blocks: b, number of problems.
+        aggregators: k.
+    """
+
+    statistic: float
+    p_value: float
+    blocks: int
+    aggregators: int
+
+
+def block_ranks(ranks: pd.DataFrame) -> pd.DataFrame:
+    """Return the ranks within each problem, of aggregators that all problems have.
+
+    Args:
+        ranks: Mean rank over seeds, one row a problem, one column an aggregator; NaN where it did not run.
+
+    Returns:
+        Ranks from 1 within each row, ties sharing their mean.
+    """
+    # Means of equal ranks in another order differ by rounding.
+    return ranks.dropna(axis=1).round(9).rank(axis=1)
+
+
+def friedman(ranks: pd.DataFrame) -> Friedman:
+    """Return Friedman's test of mean ranks per problem.
+
+    Args:
+        ranks: As `block_ranks` takes them.
+
+    Returns:
+        The test.
+    """
+    r = block_ranks(ranks).to_numpy(dtype=np.float64)
+    b, k = r.shape
+    if b < 2 or k < 2:
+        return Friedman(float("nan"), float("nan"), b, k)
+    between = ((r.sum(0) - b * (k + 1) / 2) ** 2).sum()
+    within = (r**2).sum() - b * k * (k + 1) ** 2 / 4
+    statistic = (k - 1) * between / within if within > 0 else 0.0
+    return Friedman(float(statistic), float(chi2.sf(statistic, k - 1)), b, k)
+
+
+def rank_tests(ranks: pd.DataFrame) -> pd.DataFrame:
+    """Return each pair of aggregators and whether their ranks differ by more than chance.
+
+    Args:
+        ranks: As `block_ranks` takes them.
+
+    Returns:
+        Columns ``aggregator other difference p_nemenyi p_conover apart``: the difference of their mean ranks,
+        the p-values of Nemenyi's test and of Conover's with Holm's correction, and whether Friedman's and
+        Nemenyi's are both below `LEVEL`. No rows with fewer than two blocks or aggregators.
+
+    Raises:
+        MissingExtraError: scikit-posthocs is not installed.
+    """
+    whole = friedman(ranks)
+    if not whole.p_value <= 1:
+        return pd.DataFrame(columns=COLUMNS)
+    r = block_ranks(ranks)
+    mean = r.mean()
+    nemenyi, conover = _pairwise(r)
+    rows = [
+        {
+            "aggregator": str(one),
+            "other": str(other),
+            "difference": float(mean[one] - mean[other]),
+            "p_nemenyi": float(nemenyi.loc[one, other]),
+            "p_conover": float(conover.loc[one, other]),
+            "apart": bool(whole.p_value < LEVEL and nemenyi.loc[one, other] < LEVEL),
+        }
+        for one, other in itertools.combinations(r.columns, 2)
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def groups(ranks: pd.DataFrame, tests: pd.DataFrame) -> dict[str, str]:
+    """Return the groups of aggregators that cannot be told apart, as letters.
+
+    A group is a largest run of aggregators, in the order of their mean ranks, no two of which are apart.
+    Groups overlap: being told apart is not transitive.
+
+    Args:
+        ranks: As `block_ranks` takes them.
+        tests: Of `rank_tests` with the same ranks.
+
+    Returns:
+        The letters of the groups of each aggregator, ``a`` for the best; all ``a`` where there were no tests.
+    """
+    order = [str(name) for name in block_ranks(ranks).mean().sort_values(kind="stable").index]
+    apart = {
+        frozenset((str(row.aggregator), str(row.other)))
+        for row in tests[tests["apart"] == True].itertuples()  # noqa: E712
+    }
+    letters = dict.fromkeys(order, "")
+    reach = -1
+    for first in range(len(order)):
+        last = first
+        while last + 1 < len(order) and not any(
+            frozenset((order[last + 1], name)) in apart for name in order[first : last + 1]
+        ):
+            last += 1
+        if last > reach:
+            letter = _letter(len({c for text in letters.values() for c in text.split()}))
+            for name in order[first : last + 1]:
+                letters[name] = f"{letters[name]} {letter}".strip()
+            reach = last
+    return letters
+
+
+def _letter(number: int) -> str:
+    return chr(ord("a") + number) if number < 26 else f"z{number - 25}"
+
+
+def _pairwise(r: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the p-values of Nemenyi's and Conover's tests, as square tables."""
+    try:
+        from scikit_posthocs import posthoc_conover_friedman, posthoc_nemenyi_friedman
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            'rank tests, required scikit-posthocs, got no such package, run `pip install "jdbench[report]"`'
+        ) from error
+    values = r.to_numpy(dtype=np.float64)
+    tables: list[pd.DataFrame] = []
+    with np.errstate(all="ignore"):
+        for table in (posthoc_nemenyi_friedman(values), posthoc_conover_friedman(values, p_adjust="holm")):
+            tables.append(pd.DataFrame(np.asarray(table), index=r.columns, columns=r.columns))  # noqa: PERF401
+    return tables[0], tables[1]

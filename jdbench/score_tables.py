@@ -1,0 +1,100 @@
+"""All tables of a store of records by name, and their files in CSV and Parquet."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from jdbench.end_points import end_point_sets
+from jdbench.errors import InputError, MissingExtraError
+from jdbench.leaderboard import (
+    RANKING_COLUMNS,
+    family_profile_areas,
+    family_profiles,
+    family_rank_tests,
+    family_rankings,
+    ranking,
+)
+from jdbench.metrics import (
+    analytic,
+    families,
+    indicator_table,
+    outcomes,
+    problems_of,
+    reference_runs,
+    selected_runs,
+    stops,
+)
+from jdbench.record import Record
+from jdbench.regularisation import upgrad_against_regularised
+
+
+def score_tables(records: Iterable[Record]) -> dict[str, pd.DataFrame]:
+    """Return all tables that records give.
+
+    Args:
+        records: With their curves, for the end points.
+
+    Returns:
+        By name: ``indicators`` and ``selected`` (one row a run), ``outcomes``, ``ranking`` (per family and overall),
+        ``problem_ranks``, ``profiles``, ``profile_areas``, ``rank_tests``, ``end_point_sets``, ``stops`` (of the
+        selected runs), ``reference_stops`` (of the runs at Theorem 1's rate), ``upgrad_against_regularised``.
+
+    Raises:
+        MissingExtraError: A package of the extra ``report`` is not installed.
+        InputError: There is no record.
+    """
+    kept = list(records)
+    if not kept:
+        raise InputError("records, required at least one, got none, run a benchmark first")
+    table = indicator_table(kept)
+    selected = selected_runs(table)
+    problems = problems_of(table)
+    of = families(problems)
+    return {
+        "indicators": table,
+        "selected": selected,
+        "outcomes": outcomes(table),
+        "ranking": family_rankings(selected, of),
+        "problem_ranks": ranking(selected).drop(columns=[c for c in RANKING_COLUMNS if c != "aggregator"]),
+        "profiles": family_profiles(selected, of),
+        "profile_areas": family_profile_areas(selected, of),
+        "rank_tests": family_rank_tests(selected, of),
+        "end_point_sets": end_point_sets(kept, selected, analytic(problems)),
+        "stops": stops(selected),
+        "reference_stops": stops(reference_runs(table)),
+        "upgrad_against_regularised": upgrad_against_regularised(selected),
+    }
+
+
+def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> list[Path]:
+    """Write each table as CSV and as Parquet.
+
+    Args:
+        tables: By name.
+        folder: Where, made if missing; files of the same names are replaced.
+
+    Returns:
+        The files, ``NAME.csv`` and ``NAME.parquet``, in the order of the tables.
+
+    Raises:
+        InputError: The folder cannot be written to.
+        MissingExtraError: pyarrow is not installed.
+    """
+    files: list[Path] = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, table in tables.items():
+            csv, parquet = folder / f"{name}.csv", folder / f"{name}.parquet"
+            table.to_csv(csv, index=False, lineterminator="\n")
+            table.to_parquet(parquet, index=False)
+            files += [csv, parquet]
+    except ImportError as error:
+        raise MissingExtraError(
+            'Parquet, required pyarrow, got no such package, run `pip install "jdbench[report]"`'
+        ) from error
+    except OSError as error:
+        raise InputError(
+            f"folder={folder}, required a folder that can be written to, got {error}, choose another"
+        ) from error
+    return files
