@@ -1,4 +1,4 @@
-"""The two convex quadratics of [JD] Appendix A.1, with their exact Pareto sets and fronts."""
+"""Convex quadratics: the two of [JD] Appendix A.1, and scaled ones that share a shape."""
 
 import math
 from typing import ClassVar, Literal
@@ -7,6 +7,10 @@ import torch
 from torch import Tensor
 
 from jdbench.problem import AnalyticProblem, seeded
+from jdbench.problems.curve import distance_to_curve
+from jdbench.problems.hull import Hull
+from jdbench.problems.sizes import check_size
+from jdbench.problems.starts import in_shell
 from jdbench.shapes import Jacobian, Objectives, Vector
 
 BOX = 2.0
@@ -27,7 +31,7 @@ class ElementWiseQuadratic(AnalyticProblem):
     aggregator that stalls at the axes reaches the origin.
     """
 
-    family: ClassVar[str] = "quadratic"
+    family: ClassVar[str] = "convex"
     source: ClassVar[str] = "[JD] eq. 13"
     m: int = 2
     n: int = 2
@@ -75,7 +79,7 @@ class ConvexQuadraticForm(AnalyticProblem):
     values, to the image of that curve. The first listed start is the paper's, the origin.
     """
 
-    family: ClassVar[str] = "quadratic"
+    family: ClassVar[str] = "convex"
     source: ClassVar[str] = "[JD] eq. 14-16"
     m: int = 2
     n: int = 2
@@ -127,25 +131,15 @@ class ConvexQuadraticForm(AnalyticProblem):
     def distance(self, x: Vector) -> Tensor:
         """Return min over w of ‖f(x) - f(x(w))‖, exact up to rounding.
 
-        The nearest of 65 points of the front brackets the minimiser; the root of the derivative between
-        its neighbours is then found by bisection, to the last bit of w.
+        The nearest of 65 points of the front bracket the minimiser, which is then found to the last bit of w.
         """
-        values = self.objectives(x).reshape(-1, 2)
-        return torch.cat([self._distance(chunk) for chunk in values.split(16384)]).reshape(x.shape[:-1])
+        return distance_to_curve(self.objectives(x), self._front, _weights(65))
 
-    def _distance(self, values: Tensor) -> Tensor:
-        grid = _weights(65).to(values)
-        front = self.objectives(self._along(grid)[0])
-        nearest = torch.cdist(values, front).argmin(-1)
-        low, high = grid[(nearest - 1).clamp(min=0)], grid[(nearest + 1).clamp(max=64)]
-        for _ in range(60):
-            middle = (low + high) / 2
-            point, tangent = self._along(middle)
-            gap = self.objectives(point) - values
-            rising = (gap * (self.jacobian(point) @ tangent.unsqueeze(-1)).squeeze(-1)).sum(-1) > 0
-            low, high = torch.where(rising, low, middle), torch.where(rising, middle, high)
-        ends = torch.stack([low, high])
-        return (self.objectives(self._along(ends)[0]) - values).norm(dim=-1).amin(0)
+    def _front(self, w: Tensor) -> tuple[Tensor, Tensor]:
+        """Return f(x(w)) and its derivative, shapes ``[2, ...]``."""
+        point, tangent = self._along(w)
+        slope = (self.jacobian(point) @ tangent.unsqueeze(-1)).squeeze(-1)
+        return self.objectives(point).movedim(-1, 0), slope.movedim(-1, 0)
 
     def _along(self, w: Tensor) -> tuple[Tensor, Tensor]:
         """Return x(w) and dx/dw, shapes ``[..., 2]``."""
@@ -156,6 +150,53 @@ class ConvexQuadraticForm(AnalyticProblem):
         x = v2 + (inverse @ (share * A1 @ (v1 - v2).unsqueeze(-1))).squeeze(-1)
         pull = (v1 - x) @ A1 - (v2 - x) @ A2
         return x, (inverse @ pull.unsqueeze(-1)).squeeze(-1)
+
+
+
+class HomogeneousQuadratics(AnalyticProblem):
+    """Homogeneous quadratics, fᵢ(x) = sᵢ(x - uᵢ)ᵀA(x - uᵢ): one shape, scales of another decade each.
+
+    A = [[2, -1], [-1, 2]], s = (1, 10, 100) and u = (1, 0), (-10, 0), (0, 10), of which the first m are taken. In the
+    metric of A these are spheres: the Pareto set is the convex hull of the uᵢ; distances are measured in x. The
+    Hessians are 2sᵢA: β = 2λ_max(A)‖s‖ = 6‖s‖, attained. Starts have norm 15 to 25.
+    """
+
+    family: ClassVar[str] = "convex"
+    source: ClassVar[str] = "spheres under a linear map and with unequal scales"
+    variants: ClassVar[tuple[str, ...]] = ("", "(m=3)")
+    convex: bool = True
+
+    def __init__(self, m: int = 2) -> None:
+        """Set the number of objectives, 1 to 3."""
+        check_size("m", m, 1, 3)
+        self.m, self.n = m, 2
+        self.form = torch.tensor([[2.0, -1.0], [-1.0, 2.0]], dtype=torch.float64)
+        self.scales = torch.tensor([1.0, 10.0, 100.0], dtype=torch.float64)[:m]
+        self.centres = torch.tensor([[1.0, 0.0], [-10.0, 0.0], [0.0, 10.0]], dtype=torch.float64)[:m]
+        self.hull = Hull(self.centres)
+        self.beta: float | None = 6 * float(self.scales.norm())
+
+    def objectives(self, x: Vector) -> Objectives:
+        """Return sᵢ(x - uᵢ)ᵀA(x - uᵢ), shape ``[..., m]``."""
+        shift = x.unsqueeze(-2) - self.centres.to(x)
+        return self.scales.to(x) * ((shift @ self.form.to(x)) * shift).sum(-1)
+
+    def jacobian(self, x: Vector) -> Jacobian:
+        """Return the rows 2sᵢA(x - uᵢ), shape ``[..., m, 2]``."""
+        shift = x.unsqueeze(-2) - self.centres.to(x)
+        return 2 * self.scales.to(x).unsqueeze(-1) * (shift @ self.form.to(x))
+
+    def start(self, seed: int) -> Vector:
+        """Return a point of norm 15 to 25, shape ``[2]``."""
+        return in_shell(seed, 2, 15, 25)
+
+    def pareto_set(self, count: int) -> Vector:
+        """Return points of the hull of the centres, shape ``[count, 2]``."""
+        return self.hull.spread(count)
+
+    def distance(self, x: Vector) -> Tensor:
+        """Return the distance of x to the hull of the centres."""
+        return self.hull.distance(x)
 
 
 def _weights(count: int) -> Tensor:
