@@ -13,17 +13,20 @@ from jdbench.report.results import Curves
 
 RED_TO_YELLOW = LinearSegmentedColormap.from_list("path", ["#b00010", "#ff5a00", "#ffcc00"])
 
-PIECES = 24
+PIECES = 12
 """Colours along a path."""
 
-FINEST = 0.004
-"""Shortest piece of a path that is drawn, as a share of the panel: about half a pixel."""
+FINEST = 0.008
+"""Shortest piece of a path that is drawn, as a share of the panel: about a pixel."""
 
 FARTHEST = 1e4
 """Where a path that leaves the panel is cut off, in panels: browsers lose larger coordinates."""
 
 STARTS = ("#1f5fd0", "#2e8b37", "#8e44c9", "#12a5b5", "#8a5a3b", "#ee62b0", "#1a1a1a", "#8f9aa3")
 """Colours of the starts, by their order."""
+
+GAP = 5.0
+"""Neighbours farther apart than this many median distances are not joined: the set has a gap there."""
 
 Box = tuple[tuple[float, float], tuple[float, float]]
 """Limits of abscissa and ordinate."""
@@ -46,22 +49,52 @@ def box_around(points: Array, margin: float = 0.1) -> Box:
     return (float(left), float(right)), (float(bottom), float(top))
 
 
-def draw_paths(axes: Axes, runs: Sequence[Curves], space: str, optimal: Array, box: Box, last: float) -> None:
-    """Draw runs, their starts and what they look for.
+def draw_optimum(axes: Axes, optimal: Array) -> None:
+    """Draw a Pareto set or front: a star for a point, a line with its gaps for a curve, dots for what is wider.
 
     Args:
         axes: Where.
-        runs: Curves with ``steps`` and the path.
+        optimal: Its points, shape ``[k, 2]``, a curve's in order along it; nothing is drawn without points.
+    """
+    if len(optimal) < 1:
+        return
+    if np.ptp(optimal, axis=0).max() <= 1e-12 * np.abs(optimal).max():
+        axes.plot(*optimal[0], "*", color="black", markersize=6, markeredgewidth=0, zorder=5)
+        return
+    lengths = np.linalg.norm(np.diff(optimal, axis=0) / np.ptp(optimal, axis=0).clip(1e-300), axis=1)
+    apart = lengths > GAP * np.median(lengths)
+    if apart.mean() > 0.1 or np.median(lengths) > 0.1:
+        axes.scatter(*optimal.T, s=1.5, c="black", linewidths=0, zorder=2, rasterized=len(optimal) > 300)
+        return
+    for piece in np.split(optimal, np.flatnonzero(apart) + 1):
+        axes.plot(*piece.T, color="black", linewidth=1.6, zorder=2)
+
+
+def draw_ends(axes: Axes, ends: Array) -> None:
+    """Draw where runs ended, as rings.
+
+    Args:
+        axes: Where.
+        ends: Shape ``[k, 2]``.
+    """
+    axes.scatter(*ends.T, s=16, facecolors="none", edgecolors="#0b3fa8", linewidths=0.9, zorder=6)
+
+
+def draw_paths(axes: Axes, runs: Sequence[Curves], space: str, box: Box, last: float) -> None:
+    """Draw runs from their starts.
+
+    Args:
+        axes: Where.
+        runs: Curves with ``steps`` and the path, of which the first two coordinates are drawn.
         space: Name of the path, ``x`` or ``f``.
-        optimal: The Pareto set or front, shape ``[k, 2]``, in order along it.
         box: Limits of the axes.
         last: The step that is yellow.
     """
-    if len(optimal) > 1:
-        axes.plot(*optimal.T, color="black", linewidth=1.6, zorder=2)
+    if not runs:
+        return
     pieces: list[list[Path]] = [[] for _ in range(PIECES)]
     for run in runs:
-        _collect(pieces, run["steps"], run[space], box, last)
+        _collect(pieces, run["steps"], run[space][:, :2], box, last)
     used = [(Path.make_compound_path(*paths), i) for i, paths in enumerate(pieces) if paths]
     axes.add_collection(
         PathCollection(
@@ -73,13 +106,9 @@ def draw_paths(axes: Axes, runs: Sequence[Curves], space: str, optimal: Array, b
         ),
         autolim=False,
     )
-    starts = np.array([run[space][0] for run in runs])
+    starts = np.array([run[space][0, :2] for run in runs])
     colours = [STARTS[i % len(STARTS)] for i in range(len(starts))]
     axes.scatter(*starts.T, s=11, c=colours, edgecolors="white", linewidths=0.4, zorder=4)
-    if len(optimal) == 1:
-        axes.plot(*optimal.T, "*", color="black", markersize=6, markeredgewidth=0, zorder=5)
-    axes.set_xlim(*box[0])
-    axes.set_ylim(*box[1])
 
 
 def _collect(pieces: list[list[Path]], steps: Array, points: Array, box: Box, last: float) -> None:
