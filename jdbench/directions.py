@@ -96,8 +96,8 @@ def directions(
     if isinstance(aggregator, Aggregator) and (draws is not None or not aggregator.random):
         # Whatever is wrong with one matrix shows again when it is alone.
         with contextlib.suppress(Exception):
-            vectors, weights = _call(aggregator, J, None, draws)
-            return Directions(vectors, weights, torch.ones(len(J), dtype=torch.bool), [])
+            whole, by = _call(aggregator, J, None, draws)
+            return Directions(whole, by, torch.ones(len(J), dtype=torch.bool), [])
     vectors: list[Tensor] = []
     weights: list[Tensor] = []
     sound = torch.zeros(len(J), dtype=torch.bool)
@@ -128,6 +128,6 @@ def _call(
         # What its call does, without losing the weights.
         w = aggregator.weights(gramian(J), generator=generator, **keywords)
         return combine(J, w), w
-    if draws is not None and isinstance(aggregator, Drawing) and isinstance(aggregator, Aggregator):
+    if isinstance(aggregator, Aggregator):
         return aggregator(J, generator=generator, **keywords), None
     return aggregate(aggregator, J, generator=generator), None

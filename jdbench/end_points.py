@@ -1,8 +1,8 @@
 """The sets of end points of runs against the exact front: hypervolume, IGD+, additive ε and spread (moocore).
 
 All are computed in objectives scaled per problem. Let z be the ideal point, the least of each objective on the
-exact front, and r the largest of each on the front and at the starts: fᵢ becomes (fᵢ - zᵢ) / (rᵢ - zᵢ), so that the
-front and the starts fill the unit box, whatever the units of the objectives.
+exact front, and r the largest of each on the front and at the starts: fᵢ becomes (fᵢ - zᵢ) / (rᵢ - zᵢ), so that
+the front and the starts fill the unit box, whatever the units of the objectives.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,14 +18,14 @@ from jdbench.problem import AnalyticProblem
 from jdbench.record import Array, Record
 
 REFERENCE = 1.1
-"""Every coordinate of the reference point of hypervolumes, in scaled objectives: a little beyond the unit box, so
-that the ends of the front count too."""
+"""Every coordinate of the reference point of hypervolumes, in scaled objectives: a little beyond the unit box,
+so that the ends of the front count too."""
 
 FRONT_POINTS = 500
 """Points of the exact front that are compared with."""
 
 MOST_OBJECTIVES = 10
-"""Hypervolumes are told up to this number of objectives: beyond it the box is so large that nothing fills it."""
+"""Hypervolumes are told up to this number of objectives: beyond it nothing fills the box."""
 
 
 class Scale(NamedTuple):
@@ -53,8 +53,8 @@ class SetIndicators(NamedTuple):
         hypervolume: Volume that it dominates within the reference point (1.1, …, 1.1), as a share of 1.1ᵐ; NaN
             beyond `MOST_OBJECTIVES`. More is better.
         hypervolume_front: The same of the exact front: no set has more.
-        igd_plus: Mean over the front of the least distance d⁺(z, a) = ‖max(a - z, 0)‖ to an end point a (Ishibuchi
-            et al. 2015). Less is better, 0 if every point of the front is matched or dominated.
+        igd_plus: Mean over the front of the least distance d⁺(z, a) = ‖max(a - z, 0)‖ to an end point a
+            (Ishibuchi et al. 2015). Less is better, 0 if every point of the front is matched or dominated.
         epsilon: The least ε such that every point of the front is dominated by some end point minus ε (Zitzler
             et al. 2003). Less is better.
         spread: Widths of the set over those of the front, mean over the objectives in which the front has a

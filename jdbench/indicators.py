@@ -1,7 +1,8 @@
 """What a run on an analytic problem was like, as numbers: pure functions of the paths of a batch of runs.
 
 Everywhere T is the number of steps, b of runs, and entries that a run did not live to see are NaN: those of a
-run that ended early, and those of every step where nothing is defined. Means, medians and extremes pass over them.
+run that ended early, and those of every step where nothing is defined. Means, medians and extremes pass over
+them.
 """
 
 from collections.abc import Mapping
@@ -56,10 +57,10 @@ def rounding_floor(problem: AnalyticProblem, start: Vector) -> Tensor:
 
     A float64 point is a point up to u‖x‖, u = 2⁻⁵³, and ‖x‖ ≤ ‖x₁‖ + d₁ where the run ends at the set, d₁ being
     the distance at the start x₁. A distance among parameters is a difference of two such, summed over n
-    coordinates: γₙ₊₂ (‖x₁‖ + d₁). Among objective values the rounding of x counts ‖Jf‖_F u‖x‖, and that of f its
-    own size: γ of m + n + 2 operations times ‖f(x₁)‖ + ‖Jf(x₁)‖_F ‖x₁‖ + d₁. The start's values stand for the
-    run's, so that all runs from a start share a floor. A distance may well be exact beyond it, as EWQ's is; no
-    number of decades below it is progress that another problem could show.
+    coordinates: γₙ₊₂ (‖x₁‖ + d₁). Among objective values the rounding of x counts ‖Jf‖_F u‖x‖, and that of f
+    its own size: γ of m + n + 2 operations times ‖f(x₁)‖ + ‖Jf(x₁)‖_F ‖x₁‖ + d₁. The start's values stand for
+    the run's, so that all runs from a start share a floor. A distance may well be exact beyond it, as EWQ's is;
+    no number of decades below it is progress that another problem could show.
 
     Args:
         problem: Whose.
@@ -86,9 +87,9 @@ def convergence(distance: Tensor, finished: Tensor, floor: Tensor) -> Indicators
 
     Returns:
         ``area``, the mean of d over the run by the trapezoidal rule; ``log_area``, the same of
-        log₁₀(max(d, floor) / d₁), decades gained, negative, at a start on the front itself counted from the floor;
-        ``start`` d₁ and ``final``; ``steps_to_1e-1`` to ``steps_to_1e-5``, the first step with d at most that
-        times d₁, and ``steps_to_reach``, the last of them: infinite where there is none.
+        log₁₀(max(d, floor) / d₁), decades gained, negative, at a start on the front itself counted from the
+        floor; ``start`` d₁ and ``final``; ``steps_to_1e-1`` to ``steps_to_1e-5``, the first step with d at most
+        that times d₁, and ``steps_to_reach``, the last of them: infinite where there is none.
     """
     sound = finished & torch.isfinite(distance).all(0)
     start = distance[0]
@@ -118,10 +119,10 @@ def stops(J: Jacobian, first: Jacobian) -> Indicators:
         first: Jacobians at the starts, same shape.
 
     Returns:
-        ``stationarity``, min over the simplex of ‖Jᵀw‖ ([JD] eq. 27); ``stationarity_relative``, over the largest
-        row norm of J, 0 where all rows are 0; ``stationarity_of_start``, over that at the start. The second
-        tells a stall, where gradients oppose each other, from a slope; the third tells where all gradients
-        vanish.
+        ``stationarity``, min over the simplex of ‖Jᵀw‖ ([JD] eq. 27); ``stationarity_relative``, over the
+        largest row norm of J, 0 where all rows are 0; ``stationarity_of_start``, over that at the start. The
+        second tells a stall, where gradients oppose each other, from a slope; the third tells where all
+        gradients vanish.
     """
     unsound = ~torch.isfinite(J).all(-1).all(-1)
     J = torch.where(unsound[:, None, None], 0.0, J).clamp(-1e150, 1e150)
@@ -254,7 +255,8 @@ def analytic_indicators(paths: Paths, floor: Tensor) -> dict[str, Tensor]:
         floor: Of `rounding_floor`, shape ``[b]``.
 
     Returns:
-        The indicators of `convergence`, `stops` (of runs that finished), `rises`, `motion`, `agreement` and `sizes`.
+        The indicators of `convergence`, `stops` (of runs that finished), `rises`, `motion`, `agreement` and
+        `sizes`.
     """
     ends = stops(paths.jacobians[-1], paths.jacobians[0])
     return {

@@ -117,17 +117,18 @@ def ranking(selected: pd.DataFrame, *, seed: int = 1) -> pd.DataFrame:
     Each problem counts alike, however many seeds it has. The interval is the central 95 % of the mean ranks of
     4,000 resamples on two levels: problems are drawn with replacement, and for each draw its seeds are. It
     therefore tells of other problems like these too; with one problem it tells of its seeds only. An aggregator
-    that misses a problem is not ranked; a problem without a seed that all its aggregators have run does not count.
+    that misses a problem is not ranked; a problem without a seed that all its aggregators have run does not
+    count.
 
     Args:
         selected: The runs of `jdbench.metrics.selected_runs`.
         seed: Seed of the resampling.
 
     Returns:
-        The columns `RANKING_COLUMNS`, then the mean rank on each problem. Positions are tied (``2=``) where mean
-        ranks are equal; ``group`` holds the letters of `jdbench.rank_tests.groups`, of which aggregators that
-        cannot be told apart share one; ``runs`` counts selected runs of these problems and ``lost`` those of them
-        for which no rate finished.
+        The columns `RANKING_COLUMNS`, then the mean rank on each problem. Positions are tied (``2=``) where
+        mean ranks are equal; ``group`` holds the letters of `jdbench.rank_tests.groups`, of which aggregators
+        that cannot be told apart share one; ``runs`` counts selected runs of these problems and ``lost`` those
+        of them for which no rate finished.
 
     Raises:
         MissingExtraError: scikit-posthocs is not installed, and there are two problems and two aggregators.
@@ -135,10 +136,10 @@ def ranking(selected: pd.DataFrame, *, seed: int = 1) -> pd.DataFrame:
     tables = _seed_ranks(selected)
     names = sorted(set.intersection(*(set(table.columns) for table in tables.values()))) if tables else []
     values = [table[names].to_numpy() for table in tables.values()]
-    means = np.array([value.mean(0) for value in values]).reshape(-1, len(names))
+    means = np.array([value.mean(0) for value in values]).reshape(len(values), len(names))
     resampled = _resample(values, len(names), np.random.default_rng(seed))
     low, high = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-    counted = selected[selected["problem"].isin(list(tables))].groupby("aggregator")["state"]
+    counted = selected[selected["problem"].isin(list(tables))].groupby("aggregator")["score"]
     ranks = pd.DataFrame(means, index=list(tables), columns=names)
     letters = groups(ranks, rank_tests(ranks))
     result = pd.DataFrame({
@@ -148,13 +149,13 @@ def ranking(selected: pd.DataFrame, *, seed: int = 1) -> pd.DataFrame:
         "high": high,
         "group": [letters[name] for name in names],
         "runs": counted.size().reindex(names).to_numpy(),
-        "lost": counted.agg(lambda states: int((states != "finished").sum())).reindex(names).to_numpy(),
+        "lost": counted.agg(lambda scores: int((~np.isfinite(scores)).sum())).reindex(names).to_numpy(),
     })
     for problem, row in zip(tables, means, strict=True):
         result[problem] = row
     result = result.sort_values(["mean_rank", "aggregator"], ignore_index=True)
     # The order of a sum must not break a tie, nor make one.
-    result.insert(0, "position", positions(result["mean_rank"].round(9)))
+    result.insert(0, "position", positions(result["mean_rank"].to_numpy().round(9)))
     return result
 
 
@@ -167,13 +168,13 @@ def family_rankings(selected: pd.DataFrame, families: Mapping[str, str], *, seed
         seed: Seed of the resampling.
 
     Returns:
-        Columns ``family problems`` (how many count) and `RANKING_COLUMNS`; `OVERALL` first, then the families by
-        name.
+        Columns ``family problems`` (how many count) and `RANKING_COLUMNS`; `OVERALL` first, then the families
+        by name.
     """
     return _by_family(
         selected,
         families,
-        lambda part: ranking(part, seed=seed)[list(RANKING_COLUMNS)],
+        lambda part: pd.DataFrame(ranking(part, seed=seed)[list(RANKING_COLUMNS)]),
         lambda part: {"problems": len(_seed_ranks(part))},
     )
 
@@ -192,7 +193,7 @@ def family_profile_areas(
     Returns:
         A column ``family`` and those of the areas.
     """
-    return _by_family(selected, families, lambda part: profile_areas(part, cost, tau_max), lambda part: {})
+    return _by_family(selected, families, lambda part: profile_areas(part, cost, tau_max), lambda _: {})
 
 
 def family_profiles(
@@ -209,7 +210,7 @@ def family_profiles(
     Returns:
         A column ``family`` and those of the profiles.
     """
-    return _by_family(selected, families, lambda part: profiles(part, cost, tau_max), lambda part: {})
+    return _by_family(selected, families, lambda part: profiles(part, cost, tau_max), lambda _: {})
 
 
 def family_rank_tests(selected: pd.DataFrame, families: Mapping[str, str]) -> pd.DataFrame:
@@ -238,8 +239,8 @@ def _by_family(
     head: Callable[[pd.DataFrame], Mapping[str, float]],
 ) -> pd.DataFrame:
     """Stack the tables of all problems and of each family, with the columns of ``head`` before theirs."""
-    own = selected["problem"].map(lambda problem: families.get(problem, UNKNOWN))
-    parts = {OVERALL: selected} | {str(name): selected[own == name] for name in sorted(own.unique())}
+    own = np.array([families.get(str(problem), UNKNOWN) for problem in selected["problem"]], dtype=object)
+    parts = {OVERALL: selected} | {name: pd.DataFrame(selected[own == name]) for name in sorted(set(own))}
     found: list[pd.DataFrame] = []
     for name, part in parts.items():
         rows = table(part)

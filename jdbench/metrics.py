@@ -1,4 +1,4 @@
-"""Records to indicators: one row a run, the runs at the selected rate ([JD] Appendix D.1), where they stopped."""
+"""Records to indicators: one row a run, and the runs at the selected learning rate ([JD] Appendix D.1)."""
 
 from collections.abc import Iterable, Mapping
 
@@ -6,15 +6,8 @@ import numpy as np
 import pandas as pd
 
 from jdbench.errors import JDBenchError
-from jdbench.indicators import REACHED
 from jdbench.problem import AnalyticProblem, Problem, resolve_problem
 from jdbench.record import Record
-
-OPTIMAL = 1e-3
-"""A run stopped at an optimal point if its distance there is at most this times that of the start."""
-
-STATIONARY = REACHED
-"""A point is stationary if the shortest convex combination of its gradients is at most this times the longest."""
 
 GROUP = ["problem", "aggregator", "seed"]
 
@@ -129,68 +122,6 @@ def analytic(problems: Mapping[str, Problem]) -> dict[str, AnalyticProblem]:
     return {spec: problem for spec, problem in problems.items() if isinstance(problem, AnalyticProblem)}
 
 
-def stop_of(runs: pd.DataFrame, optimal: float = OPTIMAL, stationary: float = STATIONARY) -> pd.Series:
-    """Return where runs on analytic problems stopped.
-
-    ``optimal``: the distance is at most ``optimal`` times that at the start (0 if that is 0). ``only
-    stationary``: it is not, but the shortest convex combination of the gradients is at most ``stationary`` times
-    the longest gradient there or at the start. ``neither``: the run had not come to either. ``lost``: it diverged
-    or failed. The first threshold is what is asked of an aggregator; the second is stricter, since on the way
-    to a smooth set the combination shrinks with the distance: a run that is on its way, on a problem of a
-    condition number up to 100, is not taken for one that has stalled.
-
-    Args:
-        runs: Rows of an `indicator_table`.
-        optimal: Share of the distance at the start.
-        stationary: Share of the longest gradient.
-
-    Returns:
-        One of the four names a row.
-    """
-    here = runs["final"] <= optimal * runs["start"]
-    still = runs[["stationarity_relative", "stationarity_of_start"]].min(axis=1) <= stationary
-    names = np.select(
-        [runs["state"] != "finished", here, still], ["lost", "optimal", "only stationary"], "neither"
-    )
-    return pd.Series(names, index=runs.index)
-
-
-def stops(runs: pd.DataFrame, optimal: float = OPTIMAL, stationary: float = STATIONARY) -> pd.DataFrame:
-    """Return how many runs of each aggregator on each analytic problem stopped where.
-
-    Args:
-        runs: Selected or reference runs; those of trainings, which have no stationarity, are passed over.
-        optimal: See `stop_of`.
-        stationary: See `stop_of`.
-
-    Returns:
-        Columns ``problem aggregator runs optimal only_stationary neither lost``, counts; and medians over the runs
-        that finished: ``final_share``, the distance at the end over that at the start, ``stationarity_relative``,
-        and ``drift``, the share of its path that a run made in its last tenth, near 0 if it came to rest.
-    """
-    columns = ["problem", "aggregator", "runs", "optimal", "only_stationary", "neither", "lost"]
-    medians = ["final_share", "stationarity_relative", "drift"]
-    if "stationarity_relative" not in runs:
-        return pd.DataFrame(columns=columns + medians)
-    measured = runs.groupby("problem")["stationarity_relative"].transform("count") > 0
-    judged = runs[measured].assign(stop=lambda rows: stop_of(rows, optimal, stationary))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        judged["final_share"] = judged["final"] / judged["start"]
-    rows: list[dict[str, object]] = []
-    for (problem, aggregator), mine in judged.groupby(["problem", "aggregator"]):  # pyright: ignore[reportGeneralTypeIssues]
-        counts = mine["stop"].value_counts()
-        names = ["optimal", "only stationary", "neither", "lost"]
-        finished = mine[mine["state"] == "finished"]
-        rows.append({
-            "problem": problem,
-            "aggregator": aggregator,
-            "runs": len(mine),
-            **{name.replace(" ", "_"): int(counts.get(name, 0)) for name in names},
-            **{name: float(finished[name].median()) for name in medians},
-        })
-    return pd.DataFrame(rows, columns=columns + medians)
-
-
 def outcomes(table: pd.DataFrame) -> pd.DataFrame:
     """Return how many runs of each aggregator on each problem finished, diverged and failed, at all rates.
 
@@ -200,7 +131,8 @@ def outcomes(table: pd.DataFrame) -> pd.DataFrame:
     Returns:
         Columns ``problem aggregator runs finished diverged failed``.
     """
-    counts = table.groupby(["problem", "aggregator", "state"]).size().unstack(fill_value=0)
+    counts = pd.crosstab([table["problem"], table["aggregator"]], table["state"])
     counts = counts.reindex(columns=["finished", "diverged", "failed"], fill_value=0)
     counts.insert(0, "runs", counts.sum(axis=1))
-    return counts.rename_axis(columns=None).reset_index()
+    counts.columns.name = None
+    return counts.reset_index()

@@ -1,8 +1,8 @@
 """Performance profiles: on what share of the instances an aggregator is within a factor τ of the fastest.
 
-E. D. Dolan and J. J. Moré, Benchmarking optimization software with performance profiles, Mathematical Programming 91
-(2002). An instance is a problem with a seed; the cost is the number of steps to a target, infinite for a run that
-diverged, failed or never came there.
+E. D. Dolan and J. J. Moré, Benchmarking optimization software with performance profiles, Mathematical
+Programming 91 (2002). An instance is a problem with a seed; the cost is the number of steps to a target,
+infinite for a run that diverged, failed or never came there.
 """
 
 import numpy as np
@@ -33,13 +33,14 @@ def costs(selected: pd.DataFrame, cost: str = COST) -> pd.DataFrame:
     """
     if cost not in selected:
         return pd.DataFrame()
-    measured = selected.loc[selected.groupby("problem")[cost].transform("count") > 0]
-    lost = measured["state"] != "finished"
-    paid = measured.assign(cost=measured[cost].where(~lost, np.inf))
+    measured = selected[cost].notna().groupby(selected["problem"]).transform("any")
+    paid = pd.DataFrame(selected.loc[measured, ["problem", "seed", "aggregator", "state"]])
+    price = selected.loc[measured, cost].to_numpy(dtype=np.float64)
+    paid["cost"] = np.where((paid["state"] == "finished") & ~np.isnan(price), price, np.inf)
     table = paid.pivot_table(index=["problem", "seed"], columns="aggregator", values="cost", aggfunc="first")
     table = table.fillna(np.inf)
     least = table.where(table > 0).min(axis=1).replace(np.inf, 1.0).fillna(1.0)
-    return table.apply(lambda column: column.where(column > 0, least))
+    return table.where(table > 0, least, axis=0)
 
 
 def ratios(table: pd.DataFrame) -> pd.DataFrame:
@@ -67,8 +68,8 @@ def profiles(selected: pd.DataFrame, cost: str = COST, tau_max: float = TAU_MAX)
         tau_max: Where profiles end.
 
     Returns:
-        Columns ``aggregator tau share``: ρ is the share of the last row with ``tau`` at most τ. Rows at τ = 1, at
-        every rise, and at τ_max.
+        Columns ``aggregator tau share``: ρ is the share of the last row with ``tau`` at most τ. Rows at τ = 1,
+        at every rise, and at τ_max.
     """
     table = costs(selected, cost)
     rows: list[tuple[str, float, float]] = []
@@ -121,7 +122,7 @@ def profile_areas(selected: pd.DataFrame, cost: str = COST, tau_max: float = TAU
     return found
 
 
-def positions(values: pd.Series, *, largest_first: bool = False) -> list[str]:
+def positions(values: npt.ArrayLike, *, largest_first: bool = False) -> list[str]:
     """Return places from 1, equal values sharing theirs.
 
     Args:
@@ -131,7 +132,12 @@ def positions(values: pd.Series, *, largest_first: bool = False) -> list[str]:
     Returns:
         Such as ``1``, ``2=``, ``2=``, ``4``.
     """
-    place = values.rank(method="min", ascending=not largest_first).astype(int)
+    place = (
+        pd
+        .Series(np.asarray(values, dtype=np.float64))
+        .rank(method="min", ascending=not largest_first)
+        .astype(int)
+    )
     shared = place.duplicated(keep=False)
     return [f"{p}=" if tied else str(p) for p, tied in zip(place, shared, strict=True)]
 

@@ -1,18 +1,21 @@
 """Are the ranks more than chance? Friedman's test over problems, pairs by Nemenyi and Conover, and groups.
 
-M. Friedman (1937), P. Nemenyi (1963), W. J. Conover and R. L. Iman (1979); for comparisons over data sets J. Demšar,
-Statistical comparisons of classifiers over multiple data sets, JMLR 7 (2006). A block is a problem: seeds of one
-problem are no independent evidence about problems.
+M. Friedman (1937), P. Nemenyi (1963), W. J. Conover and R. L. Iman (1979); for comparisons over data sets J.
+Demšar, Statistical comparisons of classifiers over multiple data sets, JMLR 7 (2006). A block is a problem:
+seeds of one problem are no independent evidence about problems.
 """
 
 import itertools
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy.stats import chi2
 
 from jdbench.errors import MissingExtraError
+
+Array = npt.NDArray[np.float64]
 
 LEVEL = 0.05
 """Aggregators are told apart where the chance of such a difference under equality is below this."""
@@ -26,8 +29,8 @@ class Friedman(NamedTuple):
     Attributes:
         statistic: χ² = (k - 1) Σⱼ (Rⱼ - b(k + 1)/2)² / (Σᵢⱼ rᵢⱼ² - bk(k + 1)²/4), Rⱼ the sum of the ranks of
             aggregator j, which allows for ties; 0 where all ranks are tied.
-        p_value: Chance of as much or more if all aggregators are alike, by χ² with k - 1 degrees of freedom; NaN
-            with fewer than two blocks or aggregators.
+        p_value: Chance of as much or more if all aggregators are alike, by χ² with k - 1 degrees of freedom;
+            NaN with fewer than two blocks or aggregators.
         blocks: b, number of problems.
         aggregators: k.
     """
@@ -88,18 +91,18 @@ def rank_tests(ranks: pd.DataFrame) -> pd.DataFrame:
     if not whole.p_value <= 1:
         return pd.DataFrame(columns=COLUMNS)
     r = block_ranks(ranks)
-    mean = r.mean()
-    nemenyi, conover = _pairwise(r)
+    mean = r.to_numpy(dtype=np.float64).mean(0)
+    nemenyi, conover = _pairwise(r.to_numpy(dtype=np.float64))
     rows = [
         {
-            "aggregator": str(one),
-            "other": str(other),
-            "difference": float(mean[one] - mean[other]),
-            "p_nemenyi": float(nemenyi.loc[one, other]),
-            "p_conover": float(conover.loc[one, other]),
-            "apart": bool(whole.p_value < LEVEL and nemenyi.loc[one, other] < LEVEL),
+            "aggregator": str(r.columns[i]),
+            "other": str(r.columns[j]),
+            "difference": mean[i] - mean[j],
+            "p_nemenyi": nemenyi[i, j],
+            "p_conover": conover[i, j],
+            "apart": bool(whole.p_value < LEVEL and nemenyi[i, j] < LEVEL),
         }
-        for one, other in itertools.combinations(r.columns, 2)
+        for i, j in itertools.combinations(range(r.shape[1]), 2)
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -118,10 +121,8 @@ def groups(ranks: pd.DataFrame, tests: pd.DataFrame) -> dict[str, str]:
         The letters of the groups of each aggregator, ``a`` for the best; all ``a`` where there were no tests.
     """
     order = [str(name) for name in block_ranks(ranks).mean().sort_values(kind="stable").index]
-    apart = {
-        frozenset((str(row.aggregator), str(row.other)))
-        for row in tests[tests["apart"] == True].itertuples()  # noqa: E712
-    }
+    pairs = zip(tests["aggregator"], tests["other"], tests["apart"], strict=True)
+    apart = {frozenset((str(one), str(other))) for one, other, told in pairs if told}
     letters = dict.fromkeys(order, "")
     reach = -1
     for first in range(len(order)):
@@ -142,17 +143,14 @@ def _letter(number: int) -> str:
     return chr(ord("a") + number) if number < 26 else f"z{number - 25}"
 
 
-def _pairwise(r: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the p-values of Nemenyi's and Conover's tests, as square tables."""
+def _pairwise(r: Array) -> tuple[Array, Array]:
+    """Return the p-values of Nemenyi's and Conover's tests, as square matrices."""
     try:
         from scikit_posthocs import posthoc_conover_friedman, posthoc_nemenyi_friedman
     except ModuleNotFoundError as error:
         raise MissingExtraError(
             'rank tests, required scikit-posthocs, got no such package, run `pip install "jdbench[report]"`'
         ) from error
-    values = r.to_numpy(dtype=np.float64)
-    tables: list[pd.DataFrame] = []
+    # Ranks that agree on every problem leave Conover's test no variance to divide by.
     with np.errstate(all="ignore"):
-        for table in (posthoc_nemenyi_friedman(values), posthoc_conover_friedman(values, p_adjust="holm")):
-            tables.append(pd.DataFrame(np.asarray(table), index=r.columns, columns=r.columns))  # noqa: PERF401
-    return tables[0], tables[1]
+        return np.asarray(posthoc_nemenyi_friedman(r)), np.asarray(posthoc_conover_friedman(r, p_adjust="holm"))

@@ -1,4 +1,4 @@
-"""Exact UPGrad against its trace-regularised variant, problem by problem, with what may explain the difference."""
+"""Exact UPGrad against its trace-regularised variant, by problem, with what may explain the difference."""
 
 import numpy as np
 import pandas as pd
@@ -33,21 +33,22 @@ def upgrad_against_regularised(
 
     Returns:
         One row a problem that both have run, with columns ``problem seeds exact_wins regularised_wins ties``,
-        counts of seeds by score (infinite where no rate finished, tied if both are; equal to six digits is a tie);
-        ``better``, the one with more wins, ``exact``, ``regularised`` or ``tied``; ``p_value`` of the sign test on
-        the seeds that are not tied, two-sided, 1 if all are; and for each of `BESIDE` the median over the
-        selected runs, ``score_exact``, ``score_regularised`` and so on, NaN where no run has it.
+        counts of seeds by score (infinite where no rate finished, tied if both are; equal to six digits is a
+        tie); ``better``, the one with more wins, ``exact``, ``regularised`` or ``tied``; ``p_value`` of the
+        sign test on the seeds that are not tied, two-sided, 1 if all are; and for each of `BESIDE` the median
+        over the selected runs, ``score_exact``, ``score_regularised`` and so on, NaN where no run has it.
     """
     rows: list[dict[str, object]] = []
     for problem in sorted(str(problem) for problem in selected["problem"].unique()):
-        runs = selected[(selected["problem"] == problem) & selected["aggregator"].isin([exact, regularised])]
-        if runs["aggregator"].nunique() < 2:
+        both = (selected["problem"] == problem) & selected["aggregator"].isin([exact, regularised])
+        runs = pd.DataFrame(selected[both])
+        if len(set(runs["aggregator"])) < 2:
             continue
         ranks = seed_ranks(runs, problem)
         if not len(ranks):
             continue
-        wins = int((ranks[exact] < ranks[regularised]).sum())
-        losses = int((ranks[exact] > ranks[regularised]).sum())
+        difference = ranks[exact].to_numpy() - ranks[regularised].to_numpy()
+        wins, losses = int((difference < 0).sum()), int((difference > 0).sum())
         rows.append({
             "problem": problem,
             "seeds": len(ranks),
@@ -68,6 +69,8 @@ def _beside(runs: pd.DataFrame, variants: dict[str, str]) -> dict[str, float]:
     found: dict[str, float] = {}
     for name in BESIDE:
         for variant, spec in variants.items():
-            values = runs.loc[runs["aggregator"] == spec, name] if name in runs else pd.Series([np.nan])
-            found[f"{name}_{variant}"] = float(values.astype(np.float64).median())
+            own = runs["aggregator"] == spec
+            values = runs.loc[own, name].to_numpy(dtype=np.float64) if name in runs else np.zeros(0)
+            values = values[~np.isnan(values)]
+            found[f"{name}_{variant}"] = float(np.median(values)) if len(values) else float("nan")
     return found

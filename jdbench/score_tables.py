@@ -23,10 +23,10 @@ from jdbench.metrics import (
     problems_of,
     reference_runs,
     selected_runs,
-    stops,
 )
 from jdbench.record import Record
 from jdbench.regularisation import upgrad_against_regularised
+from jdbench.stopping import stops
 
 
 def score_tables(records: Iterable[Record]) -> dict[str, pd.DataFrame]:
@@ -36,9 +36,10 @@ def score_tables(records: Iterable[Record]) -> dict[str, pd.DataFrame]:
         records: With their curves, for the end points.
 
     Returns:
-        By name: ``indicators`` and ``selected`` (one row a run), ``outcomes``, ``ranking`` (per family and overall),
-        ``problem_ranks``, ``profiles``, ``profile_areas``, ``rank_tests``, ``end_point_sets``, ``stops`` (of the
-        selected runs), ``reference_stops`` (of the runs at Theorem 1's rate), ``upgrad_against_regularised``.
+        By name: ``indicators`` and ``selected`` (one row a run), ``outcomes``, ``ranking`` (per family and
+        overall), ``problem_ranks``, ``profiles``, ``profile_areas``, ``rank_tests``, ``end_point_sets``,
+        ``stops`` (of the selected runs), ``reference_stops`` (of the runs at Theorem 1's rate),
+        ``upgrad_against_regularised``.
 
     Raises:
         MissingExtraError: A package of the extra ``report`` is not installed.

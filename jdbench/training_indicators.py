@@ -93,9 +93,9 @@ def of_loss(steps: Array, loss: Array, finished: bool) -> dict[str, float]:
         finished: Whether the run finished; if not its area and final loss are infinite.
 
     Returns:
-        ``area``, the mean of the loss over the run by the trapezoidal rule; ``start`` and ``final``; ``rises``, the
-        share of intervals over which the loss rose beyond the rounding of one float32 sum; ``largest_rise``, the
-        largest such rise relative to the loss at the start.
+        ``area``, the mean of the loss over the run by the trapezoidal rule; ``start`` and ``final``; ``rises``,
+        the share of intervals over which the loss rose beyond the rounding of one float32 sum;
+        ``largest_rise``, the largest such rise relative to the loss at the start.
     """
     sound = finished and bool(np.isfinite(loss).all())
     added = np.diff(loss)
@@ -119,7 +119,8 @@ def at_the_end(losses: Tensor, measured: Tensor, measures: Sequence[Measure]) ->
         measures: What they are.
 
     Returns:
-        ``worst_loss``, ``best_loss``, ``held_out: NAME`` for each measure and, where one has a baseline, ``delta_m``.
+        ``worst_loss``, ``best_loss``, ``held_out: NAME`` for each measure and, where one has a baseline,
+        ``delta_m``.
     """
     values = [float(value) for value in measured]
     found = {"worst_loss": float(losses.max()), "best_loss": float(losses.min())}
@@ -131,10 +132,10 @@ def at_the_end(losses: Tensor, measured: Tensor, measures: Sequence[Measure]) ->
 def delta_m(measures: Sequence[Measure], values: Sequence[float]) -> float:
     """Return Δm%, the mean relative change against single-task baselines, in per cent; negative is better.
 
-    Δm% = 100/K Σₖ sₖ (Mₖ - Bₖ) / |Bₖ| over the K measures with a baseline B other than 0, where sₖ = -1 if larger
-    is better and 1 if smaller is: a task that does 10 % worse than its own model counts +10, one that does 10 %
-    better -10 (Maninis, Radosavovic & Kokkinos 2019, eq. 4, there with the opposite sign; this one is that of
-    the leaderboards since).
+    Δm% = 100/K Σₖ sₖ (Mₖ - Bₖ) / |Bₖ| over the K measures with a baseline B other than 0, where sₖ = -1 if
+    larger is better and 1 if smaller is: a task that does 10 % worse than its own model counts +10, one that
+    does 10 % better -10 (Maninis, Radosavovic & Kokkinos 2019, eq. 4, there with the opposite sign; this one is
+    that of the leaderboards since).
 
     Args:
         measures: What was measured.

@@ -26,7 +26,7 @@ LAYERS = [
     {"runner"},
     {"store"},
     {"metrics"},
-    {"end_points", "performance_profiles", "rank_tests"},
+    {"end_points", "performance_profiles", "rank_tests", "stopping"},
     {"leaderboard"},
     {"regularisation"},
     {"score_tables"},

@@ -2,11 +2,25 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from jdbench.leaderboard import problem_table, ranking, seed_ranks
+from jdbench import leaderboard
+from jdbench.leaderboard import (
+    OVERALL,
+    RANKING_COLUMNS,
+    UNKNOWN,
+    family_profile_areas,
+    family_profiles,
+    family_rank_tests,
+    family_rankings,
+    problem_ranks,
+    problem_table,
+    ranking,
+    seed_ranks,
+)
 from jdbench.metrics import indicator_table, reference_runs, selected_runs
 from jdbench.protocol import RunSpec
 from jdbench.record import Record
@@ -16,7 +30,7 @@ from jdbench.verification.tolerances import gamma
 def record(
     problem: str, aggregator: str, seed: int, rate: float, area: float, *, trace: bool = False
 ) -> Record:
-    state = "finished" if math.isfinite(area) else "diverged"
+    state = "finished" if not math.isinf(area) else "diverged"
     indicators = {"area": area, "start": 2.0, "final": area / 4, "worst_margin": -0.5}
     return Record(RunSpec(problem, aggregator, rate, seed, 10, trace=trace), state, 10, 0.1, indicators, {})
 
@@ -121,3 +135,140 @@ def test_a_start_on_the_front_scores_0_for_staying_and_infinity_for_leaving() ->
     stay = Record(spec, "finished", 10, 0.1, {"area": 0.0, "start": 0.0, "final": 0.0}, {})
     leave = Record(spec, "finished", 10, 0.1, {"area": 0.1, "start": 0.0, "final": 0.2}, {})
     assert indicator_table([stay, leave])["score"].tolist() == [0.0, math.inf]
+
+
+def random_records(seed: int, problems: str = "PQRS", aggregators: str = "ABCD") -> list[Record]:
+    generator = np.random.default_rng(seed)
+    return [
+        made
+        for problem in problems
+        for made in table(
+            problem, {name: generator.choice([0.5, 1, 2, 4, 8, math.inf], 5) for name in aggregators}
+        )
+    ]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_order_of_records_and_of_problems_changes_nothing(seed: int) -> None:
+    records = random_records(seed)
+    selected = selected_runs(indicator_table(records))
+    board = ranking(selected)
+    shuffled = np.random.default_rng(seed).permutation(len(selected))
+    assert ranking(selected.iloc[shuffled]).equals(board)
+    again = selected_runs(indicator_table(records[::-1]))
+    assert ranking(again).equals(board)
+    turned = {"P": "S", "Q": "R", "R": "Q", "S": "P"}
+    renamed = ranking(selected.assign(problem=selected["problem"].map(turned))).set_index("aggregator")
+    expected = board.set_index("aggregator").loc[renamed.index]
+    assert renamed["position"].equals(expected["position"])
+    assert renamed["group"].equals(expected["group"])
+    assert renamed["P"].tolist() == expected["S"].tolist()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_names_of_aggregators_do_not_matter(seed: int) -> None:
+    selected = selected_runs(indicator_table(random_records(seed)))
+    turned = dict(zip("ABCD", "DACB", strict=True))
+    board = ranking(selected).set_index("aggregator")
+    renamed = ranking(selected.assign(aggregator=selected["aggregator"].map(turned))).set_index("aggregator")
+    for old, new in turned.items():
+        assert renamed.loc[new, ["mean_rank", "low", "high"]].tolist() == pytest.approx(
+            board.loc[old, ["mean_rank", "low", "high"]].tolist(), rel=gamma(64)
+        )
+        assert renamed.loc[new, "position"] == board.loc[old, "position"]
+
+
+@pytest.mark.parametrize("factor", [2.0**-40, 3.0, 1e6])
+def test_the_unit_of_a_problem_s_criterion_changes_no_rank(factor: float) -> None:
+    records = random_records(7)
+    scaled = [
+        replace(
+            r,
+            indicators={
+                k: v * factor if k in {"area", "start", "final"} else v for k, v in r.indicators.items()
+            },
+        )
+        if r.spec.problem == "Q"
+        else r
+        for r in records
+    ]
+    assert ranking(selected_runs(indicator_table(scaled))).equals(
+        ranking(selected_runs(indicator_table(records)))
+    )
+
+
+def test_intervals_widen_with_the_problems_too() -> None:
+    # On each problem all seeds agree; the problems do not: mean rank 1 + Binomial(4, ½)/4 again.
+    areas = {"P": (1.0, 2.0), "Q": (2.0, 1.0), "R": (1.0, 2.0), "S": (2.0, 1.0)}
+    records = [r for name, (a, b) in areas.items() for r in table(name, {"A": [a] * 3, "B": [b] * 3})]
+    board = ranking(selected_runs(indicator_table(records))).set_index("aggregator")
+    assert board.loc["A", ["mean_rank", "low", "high"]].tolist() == [1.5, 1.0, 2.0]
+
+
+def test_the_interval_has_the_variance_of_both_levels() -> None:
+    # Two problems with two seeds: ranks of A 1 and 2 on P, 1 and 1 on Q. A slot is Q with chance ½ (1), else
+    # P, whose two drawn seeds give 1, 1.5 or 2 by ¼, ½, ¼: (1, 1.5, 2) with chances (5/8, 1/4, 1/8).
+    records = table("P", {"A": [1.0, 3.0], "B": [2.0, 2.0]}) + table("Q", {"A": [1.0, 1.0], "B": [2.0, 2.0]})
+    values = [seed_ranks(selected_runs(indicator_table(records)), name)[["A"]].to_numpy() for name in "PQ"]
+    drawn = leaderboard._resample(values, 1, np.random.default_rng(1)).ravel()
+    chances = {1.0: 25 / 64, 1.25: 20 / 64, 1.5: 14 / 64, 1.75: 4 / 64, 2.0: 1 / 64}
+    for value, chance in chances.items():
+        # Six standard deviations of the frequency are passed once in 10⁹.
+        assert abs((drawn == value).mean() - chance) <= 6 * math.sqrt(chance * (1 - chance) / len(drawn))
+
+
+def test_all_lost_is_a_tie_that_is_shown() -> None:
+    board = ranking(selected_runs(indicator_table(table("P", {"A": [math.inf] * 2, "B": [math.inf] * 2}))))
+    assert board["position"].tolist() == ["1=", "1="]
+    assert board["lost"].tolist() == board["runs"].tolist() == [2, 2]
+
+
+def test_one_aggregator_on_one_problem_is_first() -> None:
+    board = ranking(selected_runs(indicator_table(table("P", {"A": [1.0]}))))
+    assert tuple(board.columns) == (*RANKING_COLUMNS, "P")
+    assert board.iloc[0][["position", "mean_rank", "group"]].tolist() == ["1", 1.0, "a"]
+
+
+def test_a_run_with_nan_for_its_area_counts_as_lost() -> None:
+    board = ranking(selected_runs(indicator_table(table("P", {"A": [math.nan], "B": [1.0]}))))
+    assert board["aggregator"].tolist() == ["B", "A"]
+    assert board.set_index("aggregator").loc["A", "lost"] == 1
+
+
+def test_groups_are_published_beside_positions() -> None:
+    records = [r for p in "PQRSTUVW" for r in table(p, {"A": [1.0], "B": [2.0], "C": [3.0]})]
+    board = ranking(selected_runs(indicator_table(records)))
+    assert board["group"].tolist() == ["a", "a b", "b"]
+
+
+def test_families_are_ranked_one_by_one_and_overall() -> None:
+    records = (
+        table("P", {"A": [1.0], "B": [2.0]})
+        + table("Q", {"A": [1.0], "B": [2.0]})
+        + table("R", {"A": [3.0], "B": [2.0]})
+    )
+    selected = selected_runs(indicator_table(records))
+    families = {"P": "convex", "Q": "convex"}
+    board = family_rankings(selected, families).set_index(["family", "aggregator"])
+    assert board.index.get_level_values(0).unique().tolist() == [OVERALL, "convex", UNKNOWN]
+    assert board.loc[(OVERALL, "A"), ["problems", "mean_rank"]].tolist() == pytest.approx([3, 4 / 3])
+    assert board.loc[("convex", "A"), "mean_rank"] == 1
+    assert board.loc[(UNKNOWN, "A"), "mean_rank"] == 2
+    tests = family_rank_tests(selected, families)
+    assert set(tests["family"]) == {OVERALL, "convex"}  # one problem is no block
+    # Convex: rank sums 2 and 4: (2 - 1)((2 - 3)² + (4 - 3)²) / (10 - 9) = 2.
+    assert tests.set_index("family").loc["convex", ["blocks", "friedman"]].tolist() == [2, 2.0]
+    assert len(family_profiles(selected, families)) == len(family_profile_areas(selected, families)) == 0
+
+
+def test_problem_ranks_hold_nan_where_an_aggregator_did_not_run() -> None:
+    records = table("P", {"A": [1.0], "B": [2.0]}) + table("Q", {"A": [1.0]})
+    ranks = problem_ranks(selected_runs(indicator_table(records)))
+    assert ranks.loc["P"].tolist() == [1, 2]
+    assert math.isnan(ranks.loc["Q", "B"])
+
+
+def test_nothing_to_rank_is_an_empty_ranking() -> None:
+    selected = selected_runs(indicator_table([record("P", "A", 1, 0.1, 1.0, trace=True)]))
+    assert tuple(ranking(selected).columns) == RANKING_COLUMNS
+    assert len(family_rankings(selected, {})) == len(family_rank_tests(selected, {})) == 0
