@@ -24,7 +24,7 @@ from jdbench.aggregators import LEADERBOARD
 from jdbench.environment import environment
 from jdbench.errors import InputError, JDBenchError, StoreError
 from jdbench.optimizers import DESCENT, check_optimizer
-from jdbench.problem import available_problems, canonical_problem, resolve_problem
+from jdbench.problem import benchmark_problems, canonical_problem, resolve_problem
 from jdbench.protocol import Protocol, RunSpec, batches, first_round, preset, second_round
 from jdbench.record import Record
 from jdbench.runner import local_executor, run_batches
@@ -45,7 +45,7 @@ def run_benchmark(
     """Run what the store lacks, and print what became of it.
 
     Args:
-        problems: Specs of problems; all announced ones if None.
+        problems: Specs of problems; those of `jdbench.problem.benchmark_problems` if None.
         aggregators: Specs of aggregators; the leaderboard's if None.
         preset_name: Name of the protocol.
         seeds: Number of runs of each rate; the preset's if None.
@@ -65,7 +65,7 @@ def run_benchmark(
     protocol = _protocol(preset_name, seeds, optimizer)
     if workers < 1:
         raise InputError(f"workers={workers}, required at least 1, got fewer, try the number of cores")
-    names = list(problems or available_problems())
+    names = list(problems or benchmark_problems(quick=preset_name == "quick"))
     for name in names:
         resolve_problem(name)
     names = [canonical_problem(name) for name in names]

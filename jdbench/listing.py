@@ -1,8 +1,10 @@
 """Tables of what there is to choose from, for `jdbench list`."""
 
 import inspect
+import math
 
 from rich.table import Table
+from rich.text import Text
 
 from jdbench import aggregators, protocol
 from jdbench.dual_cone import available_solvers
@@ -27,12 +29,22 @@ def listing(kind: str) -> Table:
 
 
 def _problems() -> Table:
-    table = _table("problems", "name", "family", "what it is", "source")
+    table = _table("problems", "name", "family", "m", "n", "domain", "distance in", "what it is")
+    for column in table.columns[:-1]:
+        column.no_wrap = True
     for name in available_problems():
-        problem = resolve_problem(name)
-        analytic = isinstance(problem, AnalyticProblem)
-        size = f" (m={problem.m}, n={problem.n})" if analytic else ""
-        table.add_row(name, problem.family, _first_sentence(type(problem)) + size, problem.source)
+        variants = [resolve_problem(name + variant) for variant in type(resolve_problem(name)).variants]
+        first = variants[0]
+        if isinstance(first, AnalyticProblem):
+            analytic = [v for v in variants if isinstance(v, AnalyticProblem)]
+            sizes = [_distinct([v.m for v in analytic]), _distinct([v.n for v in analytic])]
+            low, high = first.domain
+            where = "all" if (low, high) == (-math.inf, math.inf) else f"{low:g}..{high:g}"
+            facts = [*sizes, where, first.space]
+        else:
+            facts = ["", "", "", ""]
+        what = Text(_essence(type(first)), no_wrap=True, overflow="ellipsis")
+        table.add_row(name, first.family, *facts, what)
     return table
 
 
@@ -78,3 +90,13 @@ def _table(title: str, *columns: str) -> Table:
 def _first_sentence(thing: object) -> str:
     text = " ".join((inspect.getdoc(thing) or "").split())
     return text.partition(": ")[2].partition(" ([JD]")[0] if ": " in text[:20] else text.partition(" ([JD]")[0]
+
+
+def _distinct(sizes: list[int]) -> str:
+    return ",".join(str(size) for size in sorted(set(sizes)))
+
+
+def _essence(kind: type) -> str:
+    """Return the first sentence of a docstring up to its first colon or citation."""
+    text = " ".join((inspect.getdoc(kind) or "").split())
+    return min((text.partition(end)[0] for end in (". ", ": ", " ([")), key=len).removesuffix(".")

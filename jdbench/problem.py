@@ -1,5 +1,6 @@
 """What a problem provides: objectives and their Jacobian, starts, and a way to tell how good a point is."""
 
+import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -169,6 +170,24 @@ def available_problems() -> dict[str, Callable[[], Any]]:
     A package announces a problem by an entry point of the group ``jdbench.problems``.
     """
     return {point.name: point.load for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda p: p.name)}
+
+
+def benchmark_problems(quick: bool) -> list[str]:
+    """Return the specs that a benchmark runs unless told otherwise: announced problems with all their variants.
+
+    Args:
+        quick: Whether to leave out training problems that are not ``quick``.
+
+    Returns:
+        Canonical specs, by name, variants in their order.
+    """
+    specs: list[str] = []
+    for name, announced in available_problems().items():
+        found = announced()
+        kind: type[Problem] = found if inspect.isclass(found) else type(resolve_problem(name))
+        if not (quick and issubclass(kind, TrainingProblem) and not kind.quick):
+            specs += [canonical_problem(name + variant) for variant in kind.variants]
+    return specs
 
 
 def resolve_problem(spec: str) -> Problem:

@@ -10,27 +10,27 @@ CHUNK = 8192
 """Points at a time, so that what is computed stays in the processor's cache."""
 
 ARCS = 2
-"""Local minima of the grid that are refined: of two arcs that are nearly as near, the grid may rank the wrong one."""
+"""Local minima of the grid that are refined: of two arcs nearly as near the grid may prefer the wrong one."""
 
 ROUNDS = 8
-"""Steps of the Illinois method, of order 1.44: the distance, flat at its minimum, needs half of the digits of t."""
+"""Steps of the Illinois method, of order 1.44: the distance, flat at its minimum, needs half of its digits."""
 
 POLISH = 3
-"""Gauss-Newton steps, of order 2 for points on the curve, where the distance is not flat and needs all digits."""
+"""Gauss-Newton steps, of order 2 for points on the curve, where the distance is not flat and needs them all."""
 
 TINY = torch.finfo(torch.float64).tiny
 
 Curve = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""Parameters ``[...]`` to points and tangents of the curve, each ``[d, ...]``: sums over a first axis are fast."""
+"""Parameters ``[...]`` to points and tangents, each ``[d, ...]``: sums over a first axis are fast."""
 
 
 def distance_to_curve(values: Tensor, curve: Curve, knots: Tensor) -> Tensor:
     """Return min over t of ‖values - p(t)‖, t from the first knot to the last.
 
     The squared distance to the knots has local minima; around the least two, the slope (p(t) - v)ᵀp′(t) is
-    brought to zero by the Illinois variant of regula falsi and a few Gauss-Newton steps. The least distance that
-    was met is returned: never below the true one but for rounding, and equal to it where the knots tell the
-    arcs apart.
+    brought to zero by the Illinois variant of regula falsi and a few Gauss-Newton steps. The least distance
+    that was met is returned: never below the true one but for rounding, and equal to it where the knots tell
+    the arcs apart.
 
     Args:
         values: Points, shape ``[..., d]``.

@@ -1,7 +1,8 @@
 """The problems of Deb, Thiele, Laumanns & Zitzler for any m, smooth and without a box.
 
 The first m - 1 parameters are xᵢ = sin²uᵢ, which covers the published [0, 1] smoothly; the k others, on which g
-depends, are not bounded: g grows outside of the published box too. Distances are measured among objective values.
+depends, are not bounded: g grows outside of the published box too. Distances are measured among objective
+values.
 """
 
 import math
@@ -115,7 +116,7 @@ class DTLZ1(Product):
         return super()._products(table) / 2
 
     def distance(self, x: Vector) -> Tensor:
-        """Return the distance of f(x) to {f ≥ 0, Σf = ½}: f - θ clamped at 0, θ by sorting (Held et al. 1974)."""
+        """Return the distance of f(x) to {f ≥ 0, Σf = ½}: f - θ clamped at 0, θ by sorting."""
         f = self.objectives(x)
         falling = f.sort(dim=-1, descending=True).values
         excess = (falling.cumsum(-1) - 0.5) / torch.arange(1, self.m + 1, dtype=f.dtype, device=f.device)

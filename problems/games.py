@@ -1,4 +1,4 @@
-"""Two players with parameters of their own and losses that oppose each other, each player's loss an objective."""
+"""Games: two players with parameters of their own, each player's loss an objective."""
 
 import math
 from typing import ClassVar
@@ -17,8 +17,8 @@ class ZeroSum(AnalyticProblem):
     """Zero-sum game, f = (xᵀy, -xᵀy): whatever one player gains the other loses.
 
     Every point is Pareto optimal, so that distances, measured in x, are 0: the problem tells whether an
-    aggregator rests, as a non-conflicting weighted one must, for Jᵀw with both gᵢᵀJᵀw ≥ 0 is 0 where g₂ = -g₁. J is
-    linear with ‖Jf(z) - Jf(z′)‖_F² = 2‖z - z′‖²: β = √2, attained. Starts have norm 1 to 2.
+    aggregator rests, as a non-conflicting weighted one must, for Jᵀw with both gᵢᵀJᵀw ≥ 0 is 0 where g₂ =
+    -g₁. J is linear with ‖Jf(z) - Jf(z′)‖_F² = 2‖z - z′‖²: β = √2, attained. Starts have norm 1 to 2.
     """
 
     family: ClassVar[str] = "adversarial"
@@ -58,9 +58,9 @@ class RegularisedGame(AnalyticProblem):
     """Regularised game, f = (xy + μx²/2, -xy + μy²/2): two lines of optima through the equilibrium.
 
     The Hessian of wf₁ + (1-w)f₂ is M(w) = [[wμ, 2w-1], [2w-1, (1-w)μ]]: singular and semi-definite at
-    w± = ½(1 ± μ/√(4 + μ²)), definite in between, indefinite beyond. The Pareto set is the union of the kernels of
-    M(w₊) and M(w₋), two lines; the front two rays from 0. Distances are measured in x. J is linear with
-    ‖Jf(z) - Jf(z′)‖_F² = (2 + μ²)‖z - z′‖²: β = √(2 + μ²), attained. Starts have norm 1 to 2.
+    w± = ½(1 ± μ/√(4 + μ²)), definite in between, indefinite beyond. The Pareto set is the union of the
+    kernels of M(w₊) and M(w₋), two lines; the front two rays from 0. Distances are measured in x. J is linear
+    with ‖Jf(z) - Jf(z′)‖_F² = (2 + μ²)‖z - z′‖²: β = √(2 + μ²), attained. Starts have norm 1 to 2.
     """
 
     family: ClassVar[str] = "adversarial"

@@ -57,8 +57,8 @@ class Hull:
     def distance(self, x: Vector) -> Tensor:
         """Return the distance of points to the hull, shape ``[...]``.
 
-        It is the least of the distances to the corners and to the projections onto those faces where the projection
-        has no negative weight.
+        It is the least of the distances to the corners and to the projections onto those faces where the
+        projection has no negative weight.
         """
         flat = x.reshape(-1, x.shape[-1]).to(torch.float64)
         parts = [self._distance(chunk) for chunk in flat.split(CHUNK)]
@@ -76,7 +76,7 @@ class Hull:
         return best.sqrt()
 
     def spread(self, count: int) -> Vector:
-        """Return ``count`` points of the hull, the corners first, shape ``[count, n]``; two corners' come in order."""
+        """Return ``count`` points of the hull, shape ``[count, n]``: corners first, or a segment in order."""
         return _simplex(count, len(self.corners)) @ self.corners
 
 

@@ -21,11 +21,12 @@ KNOTS = 129
 class TwoTaskLeastSquares(AnalyticProblem):
     """Two-task least squares, fₖ(θ) = ‖Xₖθ - yₖ‖²/N: one linear model for two regressions that disagree.
 
-    Each task has N = 2n Gaussian instances and targets of its own Gaussian model, with noise of deviation 0.1; the
-    second's features are scaled from 1 to ``scale`` in geometric progression, so that the tasks differ in shape. The
-    Pareto set is the curve of the weighted normal equations (wH₁ + (1-w)H₂)θ = wb₁ + (1-w)b₂ with Hₖ = XₖᵀXₖ/N and
-    bₖ = Xₖᵀyₖ/N; distances are measured among objective values. The Hessians are 2Hₖ: β = 2√λ_max(H₁² + H₂²).
-    Starts are 2 to 4 away from the middle of the two solutions, in units of half their distance.
+    Each task has N = 2n Gaussian instances and targets of its own Gaussian model, with noise of deviation
+    0.1; the second's features are scaled from 1 to ``scale`` in geometric progression, so that the tasks
+    differ in shape. The Pareto set is the curve of the weighted normal equations (wH₁ + (1-w)H₂)θ = wb₁ +
+    (1-w)b₂ with Hₖ = XₖᵀXₖ/N and bₖ = Xₖᵀyₖ/N; distances are measured among objective values. The Hessians
+    are 2Hₖ: β = 2√λ_max(H₁² + H₂²). Starts are 2 to 4 away from the middle of the two solutions, in units of
+    half their distance.
     """
 
     family: ClassVar[str] = "multi-task"
@@ -58,7 +59,9 @@ class TwoTaskLeastSquares(AnalyticProblem):
         self.H = X.mT @ X / size
         self.solutions = torch.linalg.lstsq(X, self.y.unsqueeze(-1)).solution.squeeze(-1)
         self.least = self._residuals(self.solutions).diagonal(dim1=0, dim2=1).mT.square().mean(-1)
-        self.beta = 2 * math.sqrt(float(torch.linalg.eigvalsh(self.H[0] @ self.H[0] + self.H[1] @ self.H[1])[-1]))
+        self.beta = 2 * math.sqrt(
+            float(torch.linalg.eigvalsh(self.H[0] @ self.H[0] + self.H[1] @ self.H[1])[-1])
+        )
         # V with VᵀH₂V = I and VᵀH₁V = diag λ: in the coordinates V⁻¹θ all of the set is explicit.
         half = torch.linalg.inv(torch.linalg.cholesky(self.H[1]))
         self.ratios, Q = torch.linalg.eigh(half @ self.H[0] @ half.T)
@@ -97,7 +100,8 @@ class TwoTaskLeastSquares(AnalyticProblem):
         return self.solutions[0] + (share * self.gap) @ self.basis.T
 
     def _front(self, w: Tensor) -> tuple[Tensor, Tensor]:
-        """Return f(θ(w)) and its derivative: with s = 1 - w and D = wλ + s, f₁ = r₁ + Σ λ(gs/D)², f₂ = r₂ + Σ (gwλ/D)²."""
+        """Return f(θ(w)) and its derivative, each ``[2, ...]``."""
+        # With s = 1 - w and D = wλ + s: f₁ = r₁ + Σ λ(gs/D)² and f₂ = r₂ + Σ (gwλ/D)².
         points = [self.least[0].expand_as(w), self.least[1].expand_as(w)]
         slopes = [torch.zeros_like(w), torch.zeros_like(w)]
         for ratio, gap in zip(self.ratios.tolist(), self.gap.tolist(), strict=True):
@@ -115,15 +119,15 @@ class TwoTaskLeastSquares(AnalyticProblem):
 class InstanceLeastSquares(AnalyticProblem):
     """Instance-wise least squares, fᵢ(θ) = (xᵢᵀθ - yᵢ)²: m ≤ n has an ideal point, m > n has not.
 
-    For m ≤ n and X of full row rank all objectives vanish on the affine set Xθ = y, which is the Pareto set. For
-    m > n = 2 θ is optimal where 0 is in the convex hull of the gradients 2rᵢxᵢ, rᵢ = xᵢᵀθ - yᵢ. That depends on the
-    signs of the rᵢ alone, on the cell of the arrangement of lines rᵢ = 0, and it is the cells without a
-    direction in which all |rᵢ| grow: the bounded ones. The set is their union, not convex. Distances are
-    measured in x. Rows are Gaussian of norm 1, targets Gaussian. The Hessians are 2xᵢxᵢᵀ: β = 2√λ_max(Σ‖xᵢ‖²xᵢxᵢᵀ).
-    Starts are far out.
+    For m ≤ n and X of full row rank all objectives vanish on the affine set Xθ = y, which is the Pareto set.
+    For m > n = 2 θ is optimal where 0 is in the convex hull of the gradients 2rᵢxᵢ, rᵢ = xᵢᵀθ - yᵢ. That
+    depends on the signs of the rᵢ alone, on the cell of the arrangement of lines rᵢ = 0, and it is the cells
+    without a direction in which all |rᵢ| grow: the bounded ones. The set is their union, not convex.
+    Distances are measured in x. Rows are Gaussian of norm 1, targets Gaussian. The Hessians are 2xᵢxᵢᵀ: β =
+    2√λ_max(Σ‖xᵢ‖²xᵢxᵢᵀ). Starts are far out.
     """
 
-    family: ClassVar[str] = "instance-wise"
+    family: ClassVar[str] = "instance-wise risk minimisation"
     source: ClassVar[str] = "[JD] Section 3, for linear regression"
     variants: ClassVar[tuple[str, ...]] = ("(m=3,n=5)", "(m=20,n=20)", "(m=4,n=2)", "(m=8,n=2)")
     convex: bool = True
@@ -141,9 +145,7 @@ class InstanceLeastSquares(AnalyticProblem):
         check_size("m", m, 1)
         check_size("n", n, 1)
         if m > n and (n != 2 or m > 8):
-            raise InputError(
-                f"m={m}, n={n}, required m ≤ n, or n=2 with m ≤ 8, got others, the set has no exact distance there"
-            )
+            raise InputError(f"m={m}, n={n}, required m ≤ n, or n=2 with m ≤ 8, got others, choose such sizes")
         self.m, self.n = m, n
         generator = seeded(1000 * m + n)
         X = torch.randn(m, n, dtype=torch.float64, generator=generator)
@@ -183,7 +185,7 @@ class InstanceLeastSquares(AnalyticProblem):
         return self.solution + drawn - drawn @ self.X.T @ self.inverse.T
 
     def distance(self, x: Vector) -> Tensor:
-        """Return ‖X⁺(Xθ - y)‖ for m ≤ n; else 0 in the bounded cells and the distance to their edges outside."""
+        """Return ‖X⁺(Xθ - y)‖ for m ≤ n; else 0 within bounded cells, outside the distance to their edges."""
         if self.m <= self.n:
             return (self._residuals(x) @ self.inverse.to(x).T).norm(dim=-1)
         edges = torch.stack([distance_to_segment(x, *ends) for ends in self.segments]).amin(0)
@@ -201,11 +203,9 @@ class InstanceLeastSquares(AnalyticProblem):
 
 
 def _segments(X: Tensor, y: Tensor) -> Tensor:
-    """Return, for each line xᵢᵀθ = yᵢ, the outermost of its points on other lines, shape ``[m, 2, 2]``.
-
-    Every edge between two corners of an arrangement of lines bounds a triangle on one side or the other, and so a
-    bounded cell: together the segments are all edges of bounded cells.
-    """
+    """Return, for each line xᵢᵀθ = yᵢ, the outermost of its points on other lines, shape ``[m, 2, 2]``."""
+    # Beside an edge between two corners, on one side of it, its line and the two that cross it there form a
+    # triangle: the cell on that side is bounded. So the segments together are all edges of bounded cells.
     pairs = []
     for i in range(len(X)):
         others = [j for j in range(len(X)) if j != i]

@@ -16,12 +16,12 @@ class SeparableLogistic(AnalyticProblem):
     """Separable logistic, fᵢ(θ) = log(1 + exp(-zᵢᵀθ)): all losses fall to 0 along a ray, and none gets there.
 
     zᵢ is an instance times its label; the instances are Gaussian, the labels those of a hyperplane from which
-    they keep the margin 0.1. There is no Pareto set; distances are those of f(θ) to the infimum 0, among objective
-    values. With p the sigmoid the Hessians are p(1-p)zᵢzᵢᵀ, at most ¼zᵢzᵢᵀ: β = ¼√λ_max(Σ‖zᵢ‖²zᵢzᵢᵀ). Starts have norm
-    2 to 4, most on the wrong side of some instances.
+    they keep the margin 0.1. There is no Pareto set; distances are those of f(θ) to the infimum 0, among
+    objective values. With p the sigmoid the Hessians are p(1-p)zᵢzᵢᵀ, at most ¼zᵢzᵢᵀ: β =
+    ¼√λ_max(Σ‖zᵢ‖²zᵢzᵢᵀ). Starts have norm 2 to 4, most on the wrong side of some instances.
     """
 
-    family: ClassVar[str] = "instance-wise"
+    family: ClassVar[str] = "instance-wise risk minimisation"
     source: ClassVar[str] = "logistic regression on separable data, as in Soudry et al. 2018"
     variants: ClassVar[tuple[str, ...]] = ("(m=4,n=2)", "(m=8,n=3)")
     convex: bool = True

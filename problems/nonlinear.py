@@ -35,7 +35,7 @@ class LogCosh(AnalyticProblem):
         self.end = torch.ones(n, dtype=torch.float64)
 
     def objectives(self, x: Vector) -> Objectives:
-        """Return Σ log cosh(xⱼ ∓ 1), shape ``[..., 2]``, by |s| + log(1 + e^(-2|s|)) - log 2, which never overflows."""
+        """Return Σ log cosh(xⱼ ∓ 1), shape ``[..., 2]``, as |s| + log(1 + e^(-2|s|)) - log 2."""
         size = _both(x, 1).abs()
         return (size + torch.log1p(torch.exp(-2 * size)) - math.log(2)).sum(-1)
 
@@ -60,8 +60,9 @@ class Fonseca(AnalyticProblem):
     """Fonseca's pair, f(x) = 1 - exp(-‖x ∓ 1/√n‖²): a concave front, and gradients that vanish far from it.
 
     The Pareto set is {t1 : |t| ≤ 1/√n}, on which √(-log(1 - f₁)) + √(-log(1 - f₂)) = 2; distances are measured
-    in x, since f saturates. A gradient 2(x - c)e^(-s), s = ‖x - c‖², has derivative 2e^(-s)(I - 2(x - c)(x - c)ᵀ)
-    with eigenvalues 2e^(-s) and 2(1 - 2s)e^(-s), in [-4e^(-3/2), 2]: β = 2√2 is enough. Starts have norm 1.5 to 2.
+    in x, since f saturates. A gradient 2(x - c)e^(-s), s = ‖x - c‖², has derivative 2e^(-s)(I - 2(x - c)(x -
+    c)ᵀ) with eigenvalues 2e^(-s) and 2(1 - 2s)e^(-s), in [-4e^(-3/2), 2]: β = 2√2 is enough. Starts have norm
+    1.5 to 2.
     """
 
     family: ClassVar[str] = "non-convex"
@@ -103,9 +104,9 @@ class Dent(AnalyticProblem):
     λ = 0.85. The Pareto set is the line y = -x, which minimises both objectives for every d while f₁ rises
     and f₂ falls in d; distances are measured in x. Around d = 0 the front bulges, so that no weighted sum has
     its minimum there. In the orthonormal (s, d)/√2 both Hessians are
-    diag((1 + s²)^(-3/2), h(d)), h(d) = (1 + d²)^(-3/2) + 2λ(4d² - 2)e^(-d²). With E = d²: for E ≥ ½, h > 0; below,
-    h + 4λ - 1 ≥ 12λEe^(-E) - 3E/2 ≥ 0. And h ≤ 1 for E < ½, else at most (3/2)^(-3/2) + 8λe^(-3/2) < 2.1. So
-    |h| ≤ 4λ - 1 = 2.4, at d = 0, and β = 2.4√2. Starts have |s| in [1, 3] and d in [-2, 2].
+    diag((1 + s²)^(-3/2), h(d)), h(d) = (1 + d²)^(-3/2) + 2λ(4d² - 2)e^(-d²). With E = d²: for E ≥ ½, h > 0;
+    below, h + 4λ - 1 ≥ 12λEe^(-E) - 3E/2 ≥ 0. And h ≤ 1 for E < ½, else at most (3/2)^(-3/2) + 8λe^(-3/2) <
+    2.1. So |h| ≤ 4λ - 1 = 2.4, at d = 0, and β = 2.4√2. Starts have |s| in [1, 3] and d in [-2, 2].
     """
 
     family: ClassVar[str] = "non-convex"

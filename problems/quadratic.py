@@ -152,13 +152,12 @@ class ConvexQuadraticForm(AnalyticProblem):
         return x, (inverse @ pull.unsqueeze(-1)).squeeze(-1)
 
 
-
 class HomogeneousQuadratics(AnalyticProblem):
     """Homogeneous quadratics, fᵢ(x) = sᵢ(x - uᵢ)ᵀA(x - uᵢ): one shape, scales of another decade each.
 
-    A = [[2, -1], [-1, 2]], s = (1, 10, 100) and u = (1, 0), (-10, 0), (0, 10), of which the first m are taken. In the
-    metric of A these are spheres: the Pareto set is the convex hull of the uᵢ; distances are measured in x. The
-    Hessians are 2sᵢA: β = 2λ_max(A)‖s‖ = 6‖s‖, attained. Starts have norm 15 to 25.
+    A = [[2, -1], [-1, 2]], s = (1, 10, 100) and u = (1, 0), (-10, 0), (0, 10), of which the first m are
+    taken. In the metric of A these are spheres: the Pareto set is the convex hull of the uᵢ; distances are
+    measured in x. The Hessians are 2sᵢA: β = 2λ_max(A)‖s‖ = 6‖s‖, attained. Starts have norm 15 to 25.
     """
 
     family: ClassVar[str] = "convex"

@@ -165,7 +165,12 @@ class MonotoneSpheres(AnalyticProblem):
 
     family: ClassVar[str] = "non-convex"
     source: ClassVar[str] = "Spheres under monotone transformations, which keep dominance"
-    variants: ClassVar[tuple[str, ...]] = ("(phi='root')", "(phi='log')", "(phi='square')", "(phi='saturating')")
+    variants: ClassVar[tuple[str, ...]] = (
+        "(phi='root')",
+        "(phi='log')",
+        "(phi='square')",
+        "(phi='saturating')",
+    )
     LIPSCHITZ: ClassVar[dict[str, float | None]] = {"root": 1.0, "log": 2.0, "square": None, "saturating": 0.5}
 
     def __init__(self, phi: str = "log", m: int = 3, n: int = 2) -> None:

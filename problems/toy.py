@@ -23,21 +23,24 @@ class Toy(AnalyticProblem):
     """Toy of CAGrad, Nash-MTL and FAMO, fᵢ = c₁(x₂)hᵢ(x) + c₂(x₂)qᵢ(x): narrow valleys above a basin.
 
     c₁ = max(tanh(x₂/2), 0) and c₂ = max(-tanh(x₂/2), 0); h₁ = log max(|½(-x₁ - 7) + tanh x₂|, 5e-6) + 6,
-    h₂ = log max(|½(-x₁ + 3) - tanh x₂ + 2|, 5e-6) + 6; q = ((x₁ ∓ 7)² + 0.1(x₂ + 8)²)/10 - 20. This is the version
-    of CAGrad (Liu et al. 2021, Appendix B); Nash-MTL (Navon et al. 2022, Appendix B) and FAMO (Liu et al. 2023)
-    multiply f₁ by 0.1, which is ``scale=0.1``. The first five starts are those of the latter two.
+    h₂ = log max(|½(-x₁ + 3) - tanh x₂ + 2|, 5e-6) + 6; q = ((x₁ ∓ 7)² + 0.1(x₂ + 8)²)/10 - 20. This is the
+    version of CAGrad (Liu et al. 2021, Appendix B); Nash-MTL (Navon et al. 2022, Appendix B) and FAMO (Liu et
+    al. 2023) multiply f₁ by 0.1, which is ``scale=0.1``. The first five starts are those of the latter two.
 
     The papers draw the front from a grid; it is known better. For x₂ > 0 nothing is below -6.21 while (0, -8.4)
-    has both objectives below -15. For t = -x₂ > 0, stationarity in x₁ asks for the weight w = (x₁ + 7)/14 within [0, 1],
-    and in t that c₂(t)(a - 0.01(t - 8)²), a = 15.1 + 0.1x₁², be largest: a log-concave function where it is positive,
-    with one maximum. So the Pareto set is {(x₁, -t(a)) : |x₁| ≤ 7}, each point the only minimiser of its weighted sum,
-    with t the root of c₂′(t)(a - 0.01(t - 8)²) = 0.02c₂(t)(t - 8), which is found numerically, to rounding.
-    Scaling f₁ keeps the set. Distances are measured among objective values. At x₂ = 0, a kink, the Jacobian is the sum
-    of both one-sided ones, as from automatic differentiation of the published code. There is no β.
+    has both objectives below -15. For t = -x₂ > 0, stationarity in x₁ asks for the weight w = (x₁ + 7)/14
+    within [0, 1], and in t that c₂(t)(a - 0.01(t - 8)²), a = 15.1 + 0.1x₁², be largest: a log-concave
+    function where it is positive, with one maximum. So the Pareto set is {(x₁, -t(a)) : |x₁| ≤ 7}, each point
+    the only minimiser of its weighted sum, with t the root of c₂′(t)(a - 0.01(t - 8)²) = 0.02c₂(t)(t - 8),
+    which is found numerically, to rounding. Scaling f₁ keeps the set. Distances are measured among objective
+    values. At x₂ = 0, a kink, the Jacobian is the sum of both one-sided ones, as from automatic
+    differentiation of the published code. There is no β.
     """
 
     family: ClassVar[str] = "multi-task"
-    source: ClassVar[str] = "Liu et al. 2021 (CAGrad); scale=0.1: Navon et al. 2022 (Nash-MTL), Liu et al. 2023 (FAMO)"
+    source: ClassVar[str] = (
+        "Liu et al. 2021 (CAGrad); scale=0.1: Navon et al. 2022 (Nash-MTL), Liu et al. 2023 (FAMO)"
+    )
     variants: ClassVar[tuple[str, ...]] = ("", "(scale=0.1)")
     m: int = 2
     n: int = 2
@@ -99,7 +102,9 @@ class Toy(AnalyticProblem):
 
     def distance(self, x: Vector) -> Tensor:
         """Return the distance of f(x) to the front."""
-        return distance_to_curve(self.objectives(x), self._front, torch.linspace(-7, 7, 65, dtype=torch.float64))
+        return distance_to_curve(
+            self.objectives(x), self._front, torch.linspace(-7, 7, 65, dtype=torch.float64)
+        )
 
     def _front(self, first: Tensor) -> tuple[Tensor, Tensor]:
         """Return f at the point of the set with this x₁, and its derivative by x₁ along the set."""
@@ -138,7 +143,7 @@ def _gate(t: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _depth(a: Tensor) -> Tensor:
-    """Return the root t of c′(a - 0.01(t - 8)²) = 0.02c(t - 8) near 8.4, for a from 15.1 to 20, by Newton's method."""
+    """Return the root t of c′(a - 0.01(t - 8)²) = 0.02c(t - 8), for a from 15.1 to 20, by Newton's method."""
     t = torch.full_like(a, 8.4)
     for _ in range(NEWTON_STEPS):
         c, slope = _gate(t)

@@ -2,8 +2,8 @@
 
 The published problems live on the box [0, 1]ⁿ. Here x₁ is a smooth function of u₁ onto [0, 1], sin⁴u₁ where f₂
 holds √x₁ (which is then sin²u₁) and sin²u₁ elsewhere, and x₂ … enter g by squares: everything is defined and
-differentiable on Rⁿ, and the front is the published one. In the originals the set lies on the boundary of the box,
-and √f₁ has infinite slope at 0. Distances are measured among objective values.
+differentiable on Rⁿ, and the front is the published one. In the originals the set lies on the boundary of the
+box, and √f₁ has infinite slope at 0. Distances are measured among objective values.
 """
 
 import math
@@ -81,7 +81,7 @@ class TwoPart(AnalyticProblem):
         return J
 
     def start(self, seed: int) -> Vector:
-        """Return u₁ in [0.1, π/2 - 0.1], the others of root mean square ½ to 1 (ZDT4: 2.5 to 5), shape ``[n]``."""
+        """Return u₁ in [0.1, π/2 - 0.1], the others of root mean square W/2 to W, ``[n]``."""
         size = self.WIDTH * math.sqrt(self.n - 1)
         first = in_box(seed, [0.1], [math.pi / 2 - 0.1])
         return torch.cat([first, in_shell(seed, self.n - 1, size / 2, size)])
@@ -176,7 +176,7 @@ class ZDT3(TwoPart):
         )
 
     def on_front(self, count: int) -> Tensor:
-        """Return u₁ on the five pieces, evenly spaced in √f₁ on each; the first end of all but one is dominated."""
+        """Return u₁ on the five pieces, evenly spaced in √f₁; the first end of all but one is dominated."""
         shares = [count // 5 + (k < count % 5) for k in range(5)]
         ends = zip(self.pieces.tolist(), shares, strict=True)
         roots = torch.cat([torch.linspace(a, b, k + 1, dtype=torch.float64)[1:] for (a, b), k in ends])
@@ -195,9 +195,11 @@ class ZDT3(TwoPart):
         ends: list[tuple[float, float]] = []
         before = last = 0.0
         for k in range(5):
-            # a sin(10πa) is largest near a = (4k + 1)/20, where φ still falls; it rises from (4k + 2)/20 on. The
-            # hump before, around (4k - 1)/20, is higher than the last minimum.
-            least = _bisect(lambda s: float(_phi(s).slope), math.sqrt((4 * k + 1) / 20), math.sqrt((4 * k + 2) / 20))
+            # a sin(10πa) is largest near a = (4k + 1)/20, where φ still falls; it rises from (4k + 2)/20.
+            # The hump before, around (4k - 1)/20, is higher than the last minimum.
+            least = _bisect(
+                lambda s: float(_phi(s).slope), math.sqrt((4 * k + 1) / 20), math.sqrt((4 * k + 2) / 20)
+            )
             level = float(_phi(least).value)
             if k:
                 before = _bisect(lambda s, c=last: c - float(_phi(s).value), math.sqrt((4 * k - 1) / 20), least)
@@ -230,9 +232,9 @@ class ZDT4(TwoPart):
 class ZDT6(TwoPart):
     """Smooth ZDT6, f₁ = 1 - e^(-4x₁)sin⁶(6πx₁): a concave front f₂ = 1 - f₁² of which f₁ ≥ .2807753 only.
 
-    x₁ = sin²u₁, f₂ = g - f₁²/g, and g of squares in place of the published fourth root, which has infinite slope at
-    the set. All of {g = 1} is optimal, f₁ running to and fro along the front. A bound β exists, but the six
-    waves make it so large (above 3000) that its step size would be of no use: None.
+    x₁ = sin²u₁, f₂ = g - f₁²/g, and g of squares in place of the published fourth root, which has infinite
+    slope at the set. All of {g = 1} is optimal, f₁ running to and fro along the front. A bound β exists, but
+    the six waves make it so large (above 3000) that its step size would be of no use: None.
     """
 
     def first(self, u: Tensor) -> Value:

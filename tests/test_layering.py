@@ -18,7 +18,7 @@ LAYERS = [
     {"aggregators"},
     {"verification"},
     {"problem", "optimizers", "directions"},
-    {"descent", "indicators"},
+    {"descent", "indicators", "problem_checks"},
     {"protocol"},
     {"record", "environment", "run_seeds"},
     {"training_indicators"},

@@ -1,4 +1,4 @@
-"""Every analytic problem keeps its contract, and the digits give real instance losses with their Jacobian."""
+"""The two quadratics keep their contract, and the digits give real instance losses with their Jacobian."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from jdbench.errors import InputError, UnknownNameError
 from jdbench.problem import AnalyticProblem, TrainingProblem, available_problems, resolve_problem, seeded
 from jdbench.verification.tolerances import gamma
 
-ANALYTIC = [name for name in available_problems() if isinstance(resolve_problem(name), AnalyticProblem)]
+ANALYTIC = ["EWQ", "CQF"]  # what is told of quadratics only; tests/test_zoo.py has what holds for all
 
 
 @pytest.fixture(params=ANALYTIC)

@@ -6,15 +6,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from jdbench.metrics import stop_of
 from jdbench.report.results import Results, Row, Subject, rows_of
 from jdbench.report.rounding import margin_tolerance
+from jdbench.stopping import COUNTS, STOPS, stop_of
 
 NEEDED = ("stationarity_relative", "stationarity_of_start", "drift", "steps_to_reach", "worst_margin", "weights")
 """Indicators that a store may lack: only some runs have them."""
-
-COUNTS = {"optimal": "optimal", "only stationary": "only_stationary", "neither": "neither", "lost": "lost"}
-"""Columns that count the runs that `jdbench.metrics.stop_of` says stopped there."""
 
 
 def judge(results: Results, *, reference: bool) -> pd.DataFrame:
@@ -26,7 +23,7 @@ def judge(results: Results, *, reference: bool) -> pd.DataFrame:
 
     Returns:
         Columns ``problem aggregator runs``; ``optimal only_stationary neither lost``, counts by
-        `jdbench.metrics.stop_of`; ``reached``, the number of runs that came within `REACHED` of their distance
+        `jdbench.stopping.stop_of`; ``reached``, the number of runs that came within `REACHED` of their distance
         at the start, and ``steps``, the median step at which they did (infinite if half did not);
         ``final`` and ``final_worst``, the median and the largest distance at the end as a share of that at
         the start; ``stationarity``, the median of the shortest convex combination of the gradients there over
@@ -46,7 +43,7 @@ def judge(results: Results, *, reference: bool) -> pd.DataFrame:
                 {"problem": subject.spec, "aggregator": name, **_indicators(rows_of(runs), shape)}
                 for name, runs in judged.groupby("aggregator")
             ]
-    names = ["problem", "aggregator", "runs", *COUNTS.values(), "reached", "steps", "final", "final_worst"]
+    names = ["problem", "aggregator", "runs", *COUNTS, "reached", "steps", "final", "final_worst"]
     names += ["stationarity", "drift", "worst_margin", "conflicts", "weights"]
     return pd.DataFrame(rows, columns=names)
 
@@ -81,7 +78,7 @@ def _indicators(runs: Sequence[Row], shape: tuple[int, int] | None) -> dict[str,
     ended = [run for run in runs if run["state"] == "finished"]
     return {
         "runs": len(runs),
-        **{column: stops.count(name) for name, column in COUNTS.items()},
+        **{column: stops.count(name) for name, column in zip(STOPS, COUNTS, strict=True)},
         "reached": sum(math.isfinite(step) for step in steps),
         "steps": float(np.median(steps)),
         "final": float(np.median(shares)),

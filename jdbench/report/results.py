@@ -14,7 +14,7 @@ from jdbench.problem import AnalyticProblem, Problem, resolve_problem
 from jdbench.record import Array, Record
 from jdbench.report.palette import in_order, slug
 from jdbench.report.verdict_marks import Verdicts
-from jdbench.score_tables import tables
+from jdbench.score_tables import score_tables
 from jdbench.store import Store
 
 Curves = Mapping[str, Array]
@@ -80,7 +80,7 @@ class Results:
     """A store, read.
 
     Attributes:
-        tables: Those of `jdbench.score_tables.tables` and ``references``, the runs at Theorem 1's rate.
+        tables: Those of `jdbench.score_tables.score_tables` and ``references``, the runs at Theorem 1's rate.
         curves: Curves of the selected and reference runs.
         subjects: The problems, by family, analytic ones first.
         presets: Names of what was run.
@@ -204,7 +204,7 @@ def read(path: Path, verdicts: Verdicts) -> Results:
         curves = {name: record.curves for name, record in _named(store.records()) if name in wanted}
         presets, environments = store.presets(), store.environments()
     kept = (replace(record, curves=curves.get(name, {})) for name, record in _named(bare))
-    found = {**tables(kept), "references": references}
+    found = {**score_tables(kept), "references": references}
     subjects = [_subject(spec, curves) for spec in sorted(indicators["problem"].unique())]
     subjects.sort(key=lambda subject: (subject.kind, subject.family))
     return Results(found, curves, subjects, presets, environments, verdicts)

@@ -1,0 +1,68 @@
+"""Checks of the contract: starts, shapes, batches and both precisions."""
+
+import torch
+
+from jdbench.problem_checks.samples import Samples, largest, method_slack
+
+
+def starts(s: Samples) -> list[str]:
+    """Starts are repeatable, distinct for eight seeds, finite float64 points of the domain, and not optimal."""
+    low, high = s.problem.domain
+    found: list[str] = []
+    again = torch.stack([s.problem.start(seed) for seed in range(1, len(s.starts) + 1)])
+    if s.starts.dtype != torch.float64:
+        found.append(f"required float64, got {s.starts.dtype}")
+    if not torch.equal(again, s.starts):
+        found.append("required the same point whenever a seed comes back, got another")
+    if len(s.starts.unique(dim=0)) < len(s.starts):
+        found.append(f"required {len(s.starts)} distinct points for as many seeds, got fewer")
+    if not bool(s.starts.isfinite().all() & (s.starts >= low).all() & (s.starts <= high).all()):
+        found.append(f"required finite points within {low} to {high}, got others")
+    # Where everything is optimal there is no other place to start.
+    if bool((s.problem.distance(s.starts) <= 0).any()) and bool((s.problem.distance(s.x) > 0).any()):
+        found.append("required starts off the Pareto set, got distance 0")
+    return found
+
+
+def shapes(s: Samples) -> list[str]:
+    """Every method gives the shape and dtype of its contract, in both precisions and for any batch."""
+    p, found = s.problem, []
+    for dtype in (torch.float64, torch.float32):
+        x = s.x[:6].to(dtype).reshape(-1, min(2, len(s.x)), p.n) if len(s.x) >= 6 else s.x[:1].to(dtype)
+        for name, trailing in (("objectives", (p.m,)), ("jacobian", (p.m, p.n)), ("distance", ())):
+            value = getattr(p, name)(x)
+            if value.shape != (*x.shape[:-1], *trailing) or value.dtype != dtype:
+                required = [*x.shape[:-1], *trailing]
+                found.append(f"{name}: required {required} {dtype}, got {list(value.shape)} {value.dtype}")
+    if s.optimal.shape[1:] != (p.n,) or s.optimal.dtype != torch.float64:
+        found.append(f"pareto_set: required [k, {p.n}] float64, got {list(s.optimal.shape)} {s.optimal.dtype}")
+    if bool(len(s.optimal)) != p.attained:
+        found.append(f"pareto_set: required points if and only if attained={p.attained}, got {len(s.optimal)}")
+    return found
+
+
+def batches(s: Samples) -> list[str]:
+    """A batch gives what each of its points gives alone."""
+    found: list[str] = []
+    x = torch.cat([s.x, s.optimal])
+    for name in ("objectives", "jacobian", "distance"):
+        method = getattr(s.problem, name)
+        gap = (method(x) - torch.stack([method(point) for point in x])).abs()
+        if not bool((gap <= method_slack(s, name, torch.float64)).all()):
+            i = largest(gap)[0]
+            found.append(f"{name} is off by {float(gap.max()):.3g} from the point alone, at {x[i].tolist()}")
+    return found
+
+
+def single_precision(s: Samples) -> list[str]:
+    """float32 agrees with float64 at the same points."""
+    found: list[str] = []
+    x = torch.cat([s.x, s.optimal]).float()
+    for name in ("objectives", "jacobian", "distance"):
+        method = getattr(s.problem, name)
+        gap = (method(x).double() - method(x.double())).abs()
+        slack = method_slack(s, name, torch.float32)
+        if not bool((gap <= slack).all()):
+            i = largest(gap)[0]
+            found.append(f"{name} is off by {float(gap.max()):.3g}, rounding {slack:.3g}, at {x[i].tolist()}")
+    return found

@@ -1,0 +1,87 @@
+"""Checks of the Pareto set: none of its points dominated, those inside the domain stationary."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from jdbench.aggregators import MGDA
+from jdbench.problem import AnalyticProblem, seeded
+from jdbench.problem_checks.samples import Samples, change, clip, largest
+
+
+def dominance(s: Samples) -> list[str]:
+    """No point of the set is dominated by another, by a neighbour, by a sample or by where descent leads."""
+    p = s.problem
+    if not len(s.optimal):
+        return []
+    generator = seeded(s.seed)
+    near = [
+        s.optimal + size * torch.randn(s.optimal.shape, dtype=torch.float64, generator=generator)
+        for size in (1e-1, 1e-2, 1e-3)
+    ]
+    others = torch.cat([s.optimal, s.x, *(clip(p, points) for points in near)])
+    others = torch.cat([others, _descended(p, torch.cat([s.optimal, s.x]))])
+    others = others[((others >= p.domain[0]) & (others <= p.domain[1])).all(-1)]
+    wrong = dominated(s, p.objectives(s.optimal), p.objectives(others))
+    if not bool(wrong.any()):
+        return []
+    return [f"{int(wrong.sum())} of {len(wrong)} points are dominated, as is {s.optimal[wrong][0].tolist()}"]
+
+
+def stationarity(s: Samples) -> list[str]:
+    """Points of the set inside the domain are stationary: min over the simplex of ‖Jᵀw‖ is zero."""
+    p = s.problem
+    inside = s.optimal[((s.optimal > p.domain[0]) & (s.optimal < p.domain[1])).all(-1)]
+    if not len(inside):
+        return []
+    J = p.jacobian(inside)
+    residual = MGDA()(J).norm(dim=-1)
+    slack = math.sqrt(p.m * p.n) * s.slack(J, change(s, inside))
+    if bool((residual <= slack).all()):
+        return []
+    i = largest(residual)[0]
+    return [f"min ‖Jᵀw‖ is {float(residual[i]):.3g}, rounding {slack:.3g}, at {inside[i].tolist()} of the set"]
+
+
+def dominated(s: Samples, values: Tensor, others: Tensor) -> Tensor:
+    """Return which of the values are dominated by one of the others.
+
+    A value is if no objective prefers it, as computed, and one is worse by far more than rounding τ: where a
+    front ends an objective is flat, and hides changes of the others of the order √τ.
+
+    Args:
+        s: The samples, for τ.
+        values: Objectives, shape ``[k, m]``.
+        others: Objectives, shape ``[l, m]``.
+
+    Returns:
+        Truth values, shape ``[k]``.
+    """
+    p = s.problem
+    x = torch.cat([s.x, s.optimal])
+    rounding = s.slack(values, p.jacobian(s.optimal if len(s.optimal) else x))
+    spread = float((values.amax(0) - values.amin(0)).max()) if len(values) > 1 else 0.0
+    far = 16 * math.sqrt(rounding * max(spread, rounding))
+    found = torch.zeros(len(values), dtype=torch.bool)
+    for i, value in enumerate(values):
+        gain = value - others
+        least, most = gain.amin(-1), gain.amax(-1)
+        found[i] = bool((((least >= 0) & (most > far)) | (least > 2 * rounding)).any())
+    return found
+
+
+def _descended(problem: AnalyticProblem, x: Tensor, steps: int = 30) -> Tensor:
+    """Return where MGDA's common descent direction leads, halving each step until all objectives fall."""
+    x = x.clone()
+    for _ in range(steps):
+        d = MGDA()(problem.jacobian(x))
+        value = problem.objectives(x)
+        rate = torch.ones(len(x), 1, dtype=torch.float64)
+        moved = torch.zeros(len(x), 1, dtype=torch.bool)
+        for _ in range(12):
+            trial = clip(problem, x - rate * d)
+            better = (problem.objectives(trial) <= value).all(-1, keepdim=True) & ~moved
+            x, moved = trial.where(better, x), moved | better
+            rate = rate / 4
+    return x
