@@ -10,7 +10,18 @@ from jdbench.rank_tests import friedman, rank_tests
 from jdbench.report.results import Results
 from jdbench.report.situations import Situation, situations
 
-COLUMNS = ["situation", "rule", "problems", "aggregator", "mean_rank", "behind", "low", "high", "close", "apart"]
+COLUMNS = [
+    "situation",
+    "rule",
+    "problems",
+    "aggregator",
+    "mean_rank",
+    "behind",
+    "low",
+    "high",
+    "close",
+    "apart",
+]
 
 
 def choices(results: Results) -> pd.DataFrame:
@@ -100,9 +111,7 @@ def _standing(selected: pd.DataFrame, situation: Situation) -> pd.DataFrame:
     best = int(np.argmin(mean.round(9)))
     low, high = behind(values, best)
     tests = rank_tests(means)
-    apart = {
-        frozenset((str(row.aggregator), str(row.other))) for row in tests.itertuples() if row.apart
-    }
+    apart = {frozenset((str(row.aggregator), str(row.other))) for row in tests.itertuples() if row.apart}
     result = pd.DataFrame({
         "situation": situation.name,
         "rule": situation.rule,

@@ -56,7 +56,9 @@ def curves_of(results: Results, subject: Subject) -> dict[str, Bands]:
     return {name: bands for name, bands in found.items() if any(bands.values())}
 
 
-def curve_figures(subject: Subject, curves: Mapping[str, Bands], looks: Mapping[str, Style]) -> dict[str, Drawing]:
+def curve_figures(
+    subject: Subject, curves: Mapping[str, Bands], looks: Mapping[str, Style]
+) -> dict[str, Drawing]:
     """Return the figures of the curves of a problem.
 
     Args:

@@ -10,7 +10,14 @@ from jdbench.report.results import Results, Row, Subject, rows_of
 from jdbench.report.rounding import margin_tolerance
 from jdbench.stopping import COUNTS, STOPS, stop_of
 
-NEEDED = ("stationarity_relative", "stationarity_of_start", "drift", "steps_to_reach", "worst_margin", "weights")
+NEEDED = (
+    "stationarity_relative",
+    "stationarity_of_start",
+    "drift",
+    "steps_to_reach",
+    "worst_margin",
+    "weights",
+)
 """Indicators that a store may lack: only some runs have them."""
 
 

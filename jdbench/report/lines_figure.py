@@ -94,7 +94,9 @@ def lines_figure(
         axes.spines[["top", "right"]].set_visible(False)
         label_ends(axes, [(looks[name], float(max(c.middle[-1], view.floor))) for name, c in drawn.items()])
 
-    description = f"{view.what.capitalize()} on {subject.spec}, {view.middle} over seeds, one line an aggregator."
+    description = (
+        f"{view.what.capitalize()} on {subject.spec}, {view.middle} over seeds, one line an aggregator."
+    )
     return [render(f"{view.name}-{subject.slug}", description, SIZE, paint)]
 
 

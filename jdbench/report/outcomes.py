@@ -30,7 +30,9 @@ def outcomes_table(results: Results, looks: Mapping[str, Style], subject: Subjec
         Heading("aggregator"),
         Heading("runs"),
         Heading("finished"),
-        Heading("diverged", "values or parameters left what a number can hold, or the distance grew a millionfold"),
+        Heading(
+            "diverged", "values or parameters left what a number can hold, or the distance grew a millionfold"
+        ),
         Heading("failed", "raised an error"),
     ]
     cells = [

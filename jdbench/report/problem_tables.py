@@ -108,7 +108,9 @@ def problems_table(results: Results, subjects: Sequence[Subject], looks: Looks) 
         Heading("m", "number of objectives"),
         Heading("n", "number of parameters"),
         Heading("traits"),
-        Heading("decades", "log₁₀ of the largest over the smallest gradient norm: median over the selected runs"),
+        Heading(
+            "decades", "log₁₀ of the largest over the smallest gradient norm: median over the selected runs"
+        ),
         Heading("leads", "smallest mean score"),
         Heading("score", "its mean over the run as a share of the value at the start"),
         Heading("lost", "seeds and aggregators for which no rate finished"),

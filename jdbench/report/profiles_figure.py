@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from jdbench.performance_profiles import TAU_MAX
-from jdbench.report.curves_figure import label_ends
+from jdbench.report.lines_figure import label_ends
 from jdbench.report.drawing import Drawing, render
 from jdbench.report.palette import Style
 from jdbench.report.results import Results
@@ -28,7 +28,11 @@ def profiles_figure(results: Results, family: str, looks: Mapping[str, Style]) -
     if not len(own):
         return []
     groups = {str(name): rows for name, rows in own.groupby("aggregator")}
-    found = {name: (groups[name]["tau"].to_numpy(), groups[name]["share"].to_numpy()) for name in looks if name in groups}
+    found = {
+        name: (groups[name]["tau"].to_numpy(), groups[name]["share"].to_numpy())
+        for name in looks
+        if name in groups
+    }
 
     def paint(figure: Figure) -> None:
         axes = figure.add_subplot()
@@ -37,7 +41,9 @@ def profiles_figure(results: Results, family: str, looks: Mapping[str, Style]) -
         axes.set_ylim(0, 1.02)
         for name, (tau, share) in found.items():
             look = looks[name]
-            axes.step(tau, share, where="post", color=look.colour, linestyle=look.dash, linewidth=1.5, gid=look.gid())
+            axes.step(
+                tau, share, where="post", color=look.colour, linestyle=look.dash, linewidth=1.5, gid=look.gid()
+            )
         ticks = 2.0 ** np.arange(0, np.log2(TAU_MAX) + 1)
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axes.set_xlabel("factor τ of the fewest steps that anybody took")
@@ -47,5 +53,7 @@ def profiles_figure(results: Results, family: str, looks: Mapping[str, Style]) -
         axes.spines[["top", "right"]].set_visible(False)
         label_ends(axes, [(looks[name], float(share[-1])) for name, (_, share) in found.items()])
 
-    description = f"Performance profiles over {family}, one line an aggregator: higher and further left is better."
+    description = (
+        f"Performance profiles over {family}, one line an aggregator: higher and further left is better."
+    )
     return [render("profiles", description, (8.6, 4.0), paint)]

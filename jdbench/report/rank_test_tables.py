@@ -26,7 +26,9 @@ def friedman_table(results: Results) -> Table | None:
         Heading("problems", "blocks of the test"),
         Heading("χ²", "Friedman's statistic"),
         Heading("p", "chance of as much or more if all aggregators were alike"),
-        Heading("pairs apart", "pairs that Nemenyi's test tells apart at 5 %, Friedman's p being below 5 % too"),
+        Heading(
+            "pairs apart", "pairs that Nemenyi's test tells apart at 5 %, Friedman's p being below 5 % too"
+        ),
     ]
     rows = [
         [
@@ -34,7 +36,10 @@ def friedman_table(results: Results) -> Table | None:
             text(pairs[0]["blocks"]),
             number(float(str(pairs[0]["friedman"]))),
             number(float(str(pairs[0]["p_friedman"])), 2),
-            Cell(count(sum(bool(p["apart"]) for p in pairs), len(pairs)).text, str(sum(bool(p["apart"]) for p in pairs))),
+            Cell(
+                count(sum(bool(p["apart"]) for p in pairs), len(pairs)).text,
+                str(sum(bool(p["apart"]) for p in pairs)),
+            ),
         ]
         for name, pairs in families.items()
     ]

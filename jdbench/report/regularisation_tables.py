@@ -1,7 +1,6 @@
 """Exact UPGrad beside its trace-regularised variant: by problem, and against the decades of the row norms."""
 
 from collections import Counter
-from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -39,9 +38,13 @@ def regularisation_table(results: Results) -> Table | None:
         Heading("p", "of the sign test on the seeds"),
         Heading("score exact"),
         Heading("score regularised"),
-        Heading("decades exact", "log₁₀ of the longest over the shortest gradient, median over its steps and runs"),
+        Heading(
+            "decades exact", "log₁₀ of the longest over the shortest gradient, median over its steps and runs"
+        ),
         Heading("decades regularised"),
-        Heading("‖w‖ exact", "norm of the weights, median over steps and runs, and median of the runs' largest"),
+        Heading(
+            "‖w‖ exact", "norm of the weights, median over steps and runs, and median of the runs' largest"
+        ),
         Heading("‖w‖ regularised"),
         Heading("margin regularised", "median of the worst margins of non-conflict: negative is a conflict"),
     ]
@@ -104,7 +107,11 @@ def regularisation_figure(results: Results) -> list[Drawing]:
     dots: list[tuple[float, float, str]] = []
     for row in results.rows("upgrad_against_regularised"):
         exact, regularised, decades = row["score_exact"], row["score_regularised"], row["decades_median_exact"]
-        if np.isfinite(decades) and (np.isfinite(exact) or np.isfinite(regularised)) and exact > 0 < regularised:
+        if (
+            np.isfinite(decades)
+            and (np.isfinite(exact) or np.isfinite(regularised))
+            and exact > 0 < regularised
+        ):
             dots.append((decades, float(np.clip(exact / regularised, 1 / CLIPPED, CLIPPED)), row["better"]))
     if len(dots) < 2:
         return []
@@ -116,7 +123,14 @@ def regularisation_figure(results: Results) -> list[Drawing]:
         for name, colour in SIGN.items():
             own = np.array([dot[:2] for dot in dots if dot[2] == name]).reshape(-1, 2)
             if len(own):
-                axes.scatter(*own.T, s=18, c=colour, alpha=0.8, linewidths=0, label=f"{name} better" if name != "tied" else name)
+                axes.scatter(
+                    *own.T,
+                    s=18,
+                    c=colour,
+                    alpha=0.8,
+                    linewidths=0,
+                    label=f"{name} better" if name != "tied" else name,
+                )
         axes.legend(frameon=False, loc="best")
         axes.set_xlabel("decades of the row norms along the exact one's runs, median")
         axes.set_ylabel("score exact / score regularised")
@@ -124,7 +138,9 @@ def regularisation_figure(results: Results) -> list[Drawing]:
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
 
-    description = "Score of exact over regularised UPGrad against the decades of the row norms, one dot a problem."
+    description = (
+        "Score of exact over regularised UPGrad against the decades of the row norms, one dot a problem."
+    )
     return [render("regularisation", description, (6.4, 3.0), paint)]
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from jdbench.leaderboard import standard_error
@@ -12,12 +13,18 @@ from jdbench.report.situations import HELD_OUT
 from jdbench.report.tables import Heading, Table, aggregator, measure, number
 
 ALONG = {
-    "decades_median": ("decades", "log₁₀ of the longest over the shortest non-zero gradient: median over the steps"),
+    "decades_median": (
+        "decades",
+        "log₁₀ of the longest over the shortest non-zero gradient: median over the steps",
+    ),
     "decades_largest": ("largest", "the largest of these in any step of any run"),
     "weights_median": ("‖w‖", "norm of the weights of the aggregation: median over the steps"),
     "weights_largest": ("largest ‖w‖", "the largest of these in any step of any run"),
     "mean_cosine": ("cosine", "to the mean gradient: mean over the steps"),
-    "rises": ("rises", "share of steps that raise an objective; of a training, of intervals in which its loss rose"),
+    "rises": (
+        "rises",
+        "share of steps that raise an objective; of a training, of intervals in which its loss rose",
+    ),
     "largest_rise": ("largest rise", "the largest of these, relative to the value at the start"),
     "smoothness": ("smoothness", "mean cosine of consecutive steps: 1 on a line, -1 to and fro"),
     "path_length": ("path", "length of the path"),
@@ -87,23 +94,25 @@ def held_out(results: Results) -> pd.DataFrame:
         Columns ``problem aggregator measure larger_is_better runs mean sem``: a row for each held-out measure and
         each of `ENDS`; mean and standard error over the runs that finished.
     """
-    selected = results.tables["selected"]
     rows: list[dict[str, object]] = []
     for subject in results.subjects:
-        ended = selected[(selected["problem"] == subject.spec) & (selected["state"] == "finished")]
         larger = {HELD_OUT + m.name: m.larger_is_better for m in getattr(subject.problem, "measures", ())}
-        names = [name for name in ended if name.startswith(HELD_OUT)] + [name for name in ENDS if name in ended]
-        for column in [name for name in names if ended[name].notna().any()]:
-            for name, values in ended.groupby("aggregator")[column]:
-                rows.append({
-                    "problem": subject.spec,
-                    "aggregator": name,
-                    "measure": column.removeprefix(HELD_OUT),
-                    "larger_is_better": larger.get(column, False),
-                    "runs": len(values),
-                    "mean": float(values.mean()),
-                    "sem": standard_error(values.to_numpy()),
-                })
+        values: dict[tuple[str, str], list[float]] = {}
+        for run in results.rows("selected", problem=subject.spec, state="finished"):
+            for name, value in run.items():
+                if (name.startswith(HELD_OUT) or name in ENDS) and not math.isnan(value):
+                    values.setdefault((name, run["aggregator"]), []).append(float(value))
+        # Held-out measures first.
+        for (name, aggregator), found in sorted(values.items(), key=lambda item: item[0][0] in ENDS):
+            rows.append({
+                "problem": subject.spec,
+                "aggregator": aggregator,
+                "measure": name.removeprefix(HELD_OUT),
+                "larger_is_better": larger.get(name, False),
+                "runs": len(found),
+                "mean": float(np.mean(found)),
+                "sem": standard_error(found),
+            })
     columns = ["problem", "aggregator", "measure", "larger_is_better", "runs", "mean", "sem"]
     return pd.DataFrame(rows, columns=columns)
 

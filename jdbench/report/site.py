@@ -53,7 +53,10 @@ def write_report(store: Path, out: Path, verdicts: Path | None = None, workers: 
     data = _data(results, made)
     pages = {one.page: one.html for one in made}
     pages |= {family.page: family_page(results, family, looks) for family in results.families}
-    pages |= {"choose.html": choose_page(results, looks), "index.html": overview_page(results, looks, sorted(data))}
+    pages |= {
+        "choose.html": choose_page(results, looks),
+        "index.html": overview_page(results, looks, sorted(data)),
+    }
     _write(pages, data, out)
     return out / "index.html"
 
@@ -78,11 +81,18 @@ def _problem_pages(results: Results, workers: int) -> list[Made]:
     subjects = results.subjects
     names = results.aggregators
     before, after = [None, *subjects[:-1]], [*subjects[1:], None]
-    tasks = [(results.of(subject), subject, names, near) for subject, *near in zip(subjects, before, after, strict=True)]
+    tasks = [
+        (results.of(subject), subject, names, near)
+        for subject, *near in zip(subjects, before, after, strict=True)
+    ]
     with ExitStack() as stack:
         parallel = workers > 1 and len(subjects) > IN_PROCESS
         pool: Executor | None = stack.enter_context(local_executor(workers)) if parallel else None
-        made: Iterable[Made] = map(problem_page, *zip(*tasks, strict=True)) if pool is None else pool.map(problem_page, *zip(*tasks, strict=True))
+        made: Iterable[Made] = (
+            map(problem_page, *zip(*tasks, strict=True))
+            if pool is None
+            else pool.map(problem_page, *zip(*tasks, strict=True))
+        )
         return list(made)
 
 

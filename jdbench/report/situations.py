@@ -1,17 +1,23 @@
 """The situations that the report recommends an aggregator for, each a rule that the data decide."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from jdbench.report.results import Results, rows_of
+from jdbench.report.results import Results, Row
 from jdbench.report.traits import CONFLICTING, SPREAD
 from jdbench.report.verdict_marks import NON_CONFLICTING
 from jdbench.verification.properties import TABLE_1
+
+MANY = 4
+"""Objectives are many beyond this."""
 
 SCORE = "score"
 TIME = "seconds_to_1e-3"
 DELTA = "delta_m"
 HELD_OUT = "held_out: "
+
+Measures = Mapping[str, Sequence[tuple[str, bool]]]
+"""By problem, columns and whether larger is better."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,7 @@ class Situation:
     name: str
     rule: str
     problems: Sequence[str]
-    measures: dict[str, Sequence[tuple[str, bool]]]
+    measures: Measures
     aggregators: Sequence[str] | None = None
 
 
@@ -46,28 +52,43 @@ def situations(results: Results) -> list[Situation]:
     every = [row["problem"] for row in rows]
     found = [_by_score("anything", "All problems, by score.", every)]
     found += [
-        _by_score(f"{family.name} problems", f"The problems of the family {family.name}, by score.", [s.spec for s in family.subjects])
+        _by_score(
+            f"{family.name} problems",
+            f"The problems of the family {family.name}, by score.",
+            [s.spec for s in family.subjects],
+        )
         for family in results.families
     ]
-    by_trait = {
-        ("convex", "Analytic problems whose objectives are all convex, by score."): lambda r: r["convex"] is True,
-        ("not convex", "Analytic problems of which some objective is not convex, by score."): lambda r: r["convex"] is False,
+    by_trait: list[tuple[str, str, Callable[[Row], bool]]] = [
+        (
+            "convex",
+            "Analytic problems whose objectives are all convex, by score.",
+            lambda r: r["convex"] is True,
+        ),
+        (
+            "not convex",
+            "Analytic problems of which some objective is not convex, by score.",
+            lambda r: r["convex"] is False,
+        ),
         (
             "conflicting objectives",
-            f"Problems on which the mean gradient conflicts with some gradient in at least {CONFLICTING:.0%} of "
-            "Mean's selected runs, by score.",
-        ): lambda r: r["conflict"] >= CONFLICTING,
+            "Problems on which the mean gradient conflicts with some gradient in at least "
+            f"{CONFLICTING:.0%} of Mean's selected runs, by score.",
+            lambda r: r["conflict"] >= CONFLICTING,
+        ),
         (
             f"gradient norms spread over more than {SPREAD:g} decades",
             "Problems on which, in the median over steps and selected runs, the longest gradient is more than "
             f"1e{SPREAD:g} times as long as the shortest that is not zero, by score.",
-        ): lambda r: r["decades"] > SPREAD,
+            lambda r: r["decades"] > SPREAD,
+        ),
         (
             "many objectives",
-            "Analytic problems with more than four objectives, by score.",
-        ): lambda r: r["m"] > 4,
-    }
-    for (name, rule), chosen in by_trait.items():
+            f"Analytic problems with more than {MANY} objectives, by score.",
+            lambda r: r["m"] > MANY,
+        ),
+    ]
+    for name, rule, chosen in by_trait:
         found.append(_by_score(name, rule, [row["problem"] for row in rows if chosen(row)]))
     return [one for one in [*found, *_by_measure(results), *_by_property(results, every)] if one.problems]
 
@@ -77,26 +98,26 @@ def _by_score(name: str, rule: str, problems: Sequence[str]) -> Situation:
 
 
 def _by_measure(results: Results) -> list[Situation]:
-    selected = results.tables["selected"]
+    rows = results.rows("selected")
+    measured = {(row["problem"], name) for row in rows for name, value in row.items() if value == value}
     held: dict[str, Sequence[tuple[str, bool]]] = {}
     for subject in results.subjects:
-        own = selected[selected["problem"] == subject.spec]
         measures = [] if subject.problem is None else getattr(subject.problem, "measures", ())
         known = [(HELD_OUT + one.name, one.larger_is_better) for one in measures]
-        known = [one for one in known if one[0] in own and own[one[0]].notna().any()]
+        known = [one for one in known if (subject.spec, one[0]) in measured]
         if known:
             held[subject.spec] = known
 
-    def with_column(name: str) -> dict[str, Sequence[tuple[str, bool]]]:
-        if name not in selected:
-            return {}
-        return {str(p): [(name, False)] for p in selected.loc[selected[name].notna(), "problem"].unique()}
+    def with_column(name: str) -> Measures:
+        return {
+            subject.spec: [(name, False)] for subject in results.subjects if (subject.spec, name) in measured
+        }
 
     return [
         Situation(
             "held-out results matter",
-            "Trainings with held-out data, ranked by each measure there instead of by the training loss (mean rank "
-            "over the measures of a problem); rates were still selected by the training loss.",
+            "Trainings with held-out data, ranked by each measure there instead of by the training loss (mean "
+            "rank over the measures of a problem); rates were still selected by the training loss.",
             list(held),
             held,
         ),
@@ -119,9 +140,11 @@ def _by_property(results: Results, problems: Sequence[str]) -> list[Situation]:
     verdicts = results.verdicts
     if not verdicts.outcomes:
         return []
-    measures = {problem: [(SCORE, False)] for problem in problems}
-    ran = set(rows["aggregator"] for rows in rows_of(results.tables["selected"]))
-    safe, all_three = ([one for one in verdicts.having(*names) if one in ran] for names in ((NON_CONFLICTING,), TABLE_1))
+    measures: Measures = {problem: [(SCORE, False)] for problem in problems}
+    ran = {row["aggregator"] for row in results.rows("selected")}
+    safe, all_three = (
+        [one for one in verdicts.having(*names) if one in ran] for names in ((NON_CONFLICTING,), TABLE_1)
+    )
     kept = [
         Situation(
             "no update may conflict with a gradient",

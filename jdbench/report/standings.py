@@ -49,7 +49,9 @@ def ranking_table(results: Results, family: str, looks: Looks) -> Table | None:
         Heading("aggregator"),
         *results.verdicts.headings(),
         Heading("mean rank", "mean over problems of the mean rank over seeds"),
-        Heading("95 % interval", "central 95 % of the mean ranks of 4,000 resamples of problems and their seeds"),
+        Heading(
+            "95 % interval", "central 95 % of the mean ranks of 4,000 resamples of problems and their seeds"
+        ),
         Heading("group", "aggregators that share a letter cannot be told apart (Friedman, Nemenyi, 5 %)"),
         *(profiled if areas else []),
         Heading("lost", "seeds in which no rate finished"),
@@ -62,7 +64,11 @@ def ranking_table(results: Results, family: str, looks: Looks) -> Table | None:
             Cell(f"{row['mean_rank']:.2f}", repr(float(row["mean_rank"]))),
             Cell(f"{row['low']:.2f} to {row['high']:.2f}", repr(float(row["low"]))),
             text(row["group"]),
-            *([number(areas[row["aggregator"]]["area"]) if row["aggregator"] in areas else text(MISSING)] if areas else []),
+            *(
+                [number(areas[row["aggregator"]]["area"]) if row["aggregator"] in areas else text(MISSING)]
+                if areas
+                else []
+            ),
             count(row["lost"], row["runs"]),
         ]
         for row in rows
@@ -83,10 +89,14 @@ def families_table(results: Results, looks: Looks) -> Table | None:
     families = [family.name for family in results.families]
     ranks = {(row["family"], row["aggregator"]): row for row in results.rows("ranking")}
     order = [row["aggregator"] for row in results.rows("ranking", family=OVERALL)]
-    order += [name for name in results.aggregators if name not in order and any((f, name) in ranks for f in families)]
+    order += [
+        name for name in results.aggregators if name not in order and any((f, name) in ranks for f in families)
+    ]
     if not order:
         return None
-    best = {f: min((row["mean_rank"] for (g, _), row in ranks.items() if g == f), default=0.0) for f in families}
+    best = {
+        f: min((row["mean_rank"] for (g, _), row in ranks.items() if g == f), default=0.0) for f in families
+    }
 
     def cell(family: str, name: str) -> Cell:
         row = ranks.get((family, name))
@@ -128,7 +138,10 @@ def ranks_table(results: Results, family: Family, looks: Looks) -> Table | None:
     if not problems:
         return None
     best = {one: min(rank for (problem, _), rank in ranks.items() if problem == one) for one in problems}
-    headings = [Heading("aggregator"), *(Heading(one, f"mean rank over the seeds of {one}") for one in problems)]
+    headings = [
+        Heading("aggregator"),
+        *(Heading(one, f"mean rank over the seeds of {one}") for one in problems),
+    ]
     cells = [
         [
             aggregator(looks[name]),

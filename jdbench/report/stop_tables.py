@@ -11,7 +11,9 @@ MARGIN = Heading(
 )
 
 
-def stop_table(results: Results, subject: Subject, looks: Mapping[str, Style], *, reference: bool) -> Table | None:
+def stop_table(
+    results: Results, subject: Subject, looks: Mapping[str, Style], *, reference: bool
+) -> Table | None:
     """Return the table of where the runs on a problem stopped.
 
     Args:
@@ -34,9 +36,13 @@ def stop_table(results: Results, subject: Subject, looks: Mapping[str, Style], *
         Heading("only stationary", "others whose gradients there combine to less than 1e-5 of the longest one"),
         Heading("neither", "others that finished"),
         Heading("lost", "diverged or failed"),
-        Heading("reached 1e-5", "runs whose distance fell to 1e-5 of that at the start, and median of the steps"),
+        Heading(
+            "reached 1e-5", "runs whose distance fell to 1e-5 of that at the start, and median of the steps"
+        ),
         Heading("final / start", "distance at the end as a share of that at the start, median and largest"),
-        Heading("stationarity", "shortest convex combination of the gradients over the longest, at the end, median"),
+        Heading(
+            "stationarity", "shortest convex combination of the gradients over the longest, at the end, median"
+        ),
         Heading("drift", "share of the path made in the last tenth of the steps, median: near 0 at rest"),
         MARGIN,
         Heading("largest weights", "largest Σ |wᵢ| ‖gᵢ‖ / max ‖gⱼ‖, where there are weights"),
@@ -89,15 +95,23 @@ def set_table(results: Results, subject: Subject, looks: Mapping[str, Style]) ->
     cells = [
         [
             aggregator(looks[row["aggregator"]]),
-            Cell(f"{row['ends']} of {row['runs']}", str(row["ends"]), "bad" if row["ends"] < row["runs"] else ""),
-            number(row["hypervolume"] / row["hypervolume_front"] if row["hypervolume_front"] else row["hypervolume"]),
+            Cell(
+                f"{row['ends']} of {row['runs']}", str(row["ends"]), "bad" if row["ends"] < row["runs"] else ""
+            ),
+            number(
+                row["hypervolume"] / row["hypervolume_front"]
+                if row["hypervolume_front"]
+                else row["hypervolume"]
+            ),
             number(row["igd_plus"]),
             number(row["epsilon"]),
             number(row["spread"]),
         ]
         for row in rows
     ]
-    return Table("end-point-sets", f"The sets of end points on {subject.spec} against the front", headings, cells)
+    return Table(
+        "end-point-sets", f"The sets of end points on {subject.spec} against the front", headings, cells
+    )
 
 
 def margin(value: float, conflicting: bool) -> Cell:

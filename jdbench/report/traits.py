@@ -10,7 +10,7 @@ from jdbench.report.results import Results, Subject
 from jdbench.report.rounding import margin_tolerance
 
 SPREAD = 2.0
-"""Norms are spread where the largest gradient is, in the median, more than 10² times as long as the smallest."""
+"""Norms are spread where the longest gradient is, in the median, over 10² times as long as the shortest."""
 
 CONFLICTING = 0.5
 """A problem is conflicting where the mean gradient conflicts in at least this share of Mean's selected runs."""
@@ -33,13 +33,16 @@ def traits(results: Results) -> pd.DataFrame:
 
 def _traits(results: Results, subject: Subject) -> dict[str, object]:
     problem = subject.analytic
-    runs = results.tables["selected"]
-    runs = runs[runs["problem"] == subject.spec]
-    mean = runs.loc[(runs["aggregator"] == "Mean") & (runs["state"] == "finished")]
+    rows = results.rows("selected", problem=subject.spec)
+    margins = [
+        row.get("worst_margin", math.nan)
+        for row in rows
+        if row["aggregator"] == "Mean" and row["state"] == "finished"
+    ]
     tolerance = margin_tolerance(shape_of(results, subject))
-    conflict = float((mean["worst_margin"] < -tolerance).mean()) if len(mean) and "worst_margin" in mean else math.nan
-    norms = runs["decades_median"].dropna() if "decades_median" in runs else runs["score"][:0]
-    decades = float(np.median(norms)) if len(norms) else math.nan
+    conflict = float(np.mean([margin < -tolerance for margin in margins])) if margins else math.nan
+    norms = [row["decades_median"] for row in rows if not math.isnan(row.get("decades_median", math.nan))]
+    decades = float(np.median(norms)) if norms else math.nan
     shape = shape_of(results, subject) or (math.nan, math.nan)
     words = [
         "" if problem is None else "convex" if problem.convex else "not convex",
@@ -59,6 +62,6 @@ def _traits(results: Results, subject: Subject) -> dict[str, object]:
         "attained": None if problem is None else problem.attained,
         "conflict": conflict,
         "decades": decades,
-        "starts": int(runs["seed"].nunique()),
+        "starts": len({row["seed"] for row in rows}),
         "traits": ", ".join(word for word in words if word),
     }

@@ -71,7 +71,9 @@ class Verdicts:
         """Return the table ``aggregator property outcome``, in the order of `PROPERTIES`."""
         order = list(PROPERTIES)
         rows = sorted((a, order.index(p), p, outcome) for (a, p), outcome in self.outcomes.items())
-        return pd.DataFrame([(a, p, outcome) for a, _, p, outcome in rows], columns=["aggregator", "property", "outcome"])
+        return pd.DataFrame(
+            [(a, p, outcome) for a, _, p, outcome in rows], columns=["aggregator", "property", "outcome"]
+        )
 
 
 def read_verdicts(file: Path | None, out: Path) -> Verdicts:
