@@ -1,13 +1,13 @@
 """Indicators to a ranking with its uncertainty: standard errors per problem, intervals and groups overall."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from jdbench.performance_profiles import COST, TAU_MAX, positions, profile_areas, profiles
-from jdbench.rank_tests import friedman, groups, rank_tests
+from jdbench.performance_profiles import positions
+from jdbench.rank_tests import groups, rank_tests
 
 RESAMPLES = 4000
 LEVEL = 0.95
@@ -16,12 +16,6 @@ DIGITS = 6
 
 RANKING_COLUMNS = ("position", "aggregator", "mean_rank", "low", "high", "group", "runs", "lost")
 """The columns of a `ranking` before those of its problems."""
-
-OVERALL = "all problems"
-"""Stands for the family in rows that are about all of them."""
-
-UNKNOWN = "unknown"
-"""The family of problems that cannot be had."""
 
 Array = npt.NDArray[np.float64]
 
@@ -157,97 +151,6 @@ def ranking(selected: pd.DataFrame, *, seed: int = 1) -> pd.DataFrame:
     # The order of a sum must not break a tie, nor make one.
     result.insert(0, "position", positions(result["mean_rank"].to_numpy().round(9)))
     return result
-
-
-def family_rankings(selected: pd.DataFrame, families: Mapping[str, str], *, seed: int = 1) -> pd.DataFrame:
-    """Return the ranking of every family of problems, and over all.
-
-    Args:
-        selected: The runs of `jdbench.metrics.selected_runs`.
-        families: Family of each problem, as `jdbench.metrics.families` gives it.
-        seed: Seed of the resampling.
-
-    Returns:
-        Columns ``family problems`` (how many count) and `RANKING_COLUMNS`; `OVERALL` first, then the families
-        by name.
-    """
-    return _by_family(
-        selected,
-        families,
-        lambda part: pd.DataFrame(ranking(part, seed=seed)[list(RANKING_COLUMNS)]),
-        lambda part: {"problems": len(_seed_ranks(part))},
-    )
-
-
-def family_profile_areas(
-    selected: pd.DataFrame, families: Mapping[str, str], cost: str = COST, tau_max: float = TAU_MAX
-) -> pd.DataFrame:
-    """Return `jdbench.performance_profiles.profile_areas` of every family of problems, and over all.
-
-    Args:
-        selected: The runs of `jdbench.metrics.selected_runs`.
-        families: Family of each problem.
-        cost: See `jdbench.performance_profiles.costs`.
-        tau_max: Where profiles end.
-
-    Returns:
-        A column ``family`` and those of the areas.
-    """
-    return _by_family(selected, families, lambda part: profile_areas(part, cost, tau_max), lambda _: {})
-
-
-def family_profiles(
-    selected: pd.DataFrame, families: Mapping[str, str], cost: str = COST, tau_max: float = TAU_MAX
-) -> pd.DataFrame:
-    """Return `jdbench.performance_profiles.profiles` of every family of problems, and over all.
-
-    Args:
-        selected: The runs of `jdbench.metrics.selected_runs`.
-        families: Family of each problem.
-        cost: See `jdbench.performance_profiles.costs`.
-        tau_max: Where profiles end.
-
-    Returns:
-        A column ``family`` and those of the profiles.
-    """
-    return _by_family(selected, families, lambda part: profiles(part, cost, tau_max), lambda _: {})
-
-
-def family_rank_tests(selected: pd.DataFrame, families: Mapping[str, str]) -> pd.DataFrame:
-    """Return `jdbench.rank_tests.rank_tests` of every family of problems, and over all.
-
-    Args:
-        selected: The runs of `jdbench.metrics.selected_runs`.
-        families: Family of each problem.
-
-    Returns:
-        Columns ``family blocks friedman p_friedman`` and those of the pairs. Families with fewer than two
-        problems or aggregators are left out.
-    """
-
-    def head(part: pd.DataFrame) -> dict[str, float]:
-        whole = friedman(problem_ranks(part))
-        return {"blocks": whole.blocks, "friedman": whole.statistic, "p_friedman": whole.p_value}
-
-    return _by_family(selected, families, lambda part: rank_tests(problem_ranks(part)), head)
-
-
-def _by_family(
-    selected: pd.DataFrame,
-    families: Mapping[str, str],
-    table: Callable[[pd.DataFrame], pd.DataFrame],
-    head: Callable[[pd.DataFrame], Mapping[str, float]],
-) -> pd.DataFrame:
-    """Stack the tables of all problems and of each family, with the columns of ``head`` before theirs."""
-    own = np.array([families.get(str(problem), UNKNOWN) for problem in selected["problem"]], dtype=object)
-    parts = {OVERALL: selected} | {name: pd.DataFrame(selected[own == name]) for name in sorted(set(own))}
-    found: list[pd.DataFrame] = []
-    for name, part in parts.items():
-        rows = table(part)
-        for place, (column, value) in enumerate({"family": name, **head(part)}.items()):
-            rows.insert(place, column, value)
-        found.append(rows)
-    return pd.concat([rows for rows in found if len(rows)] or found[:1], ignore_index=True)
 
 
 def _seed_ranks(selected: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -7,14 +7,8 @@ import pandas as pd
 
 from jdbench.end_points import end_point_sets
 from jdbench.errors import InputError, MissingExtraError
-from jdbench.leaderboard import (
-    RANKING_COLUMNS,
-    family_profile_areas,
-    family_profiles,
-    family_rank_tests,
-    family_rankings,
-    ranking,
-)
+from jdbench.family_tables import family_profile_areas, family_profiles, family_rank_tests, family_rankings
+from jdbench.leaderboard import problem_ranks
 from jdbench.metrics import (
     analytic,
     families,
@@ -37,9 +31,9 @@ def score_tables(records: Iterable[Record]) -> dict[str, pd.DataFrame]:
 
     Returns:
         By name: ``indicators`` and ``selected`` (one row a run), ``outcomes``, ``ranking`` (per family and
-        overall), ``problem_ranks``, ``profiles``, ``profile_areas``, ``rank_tests``, ``end_point_sets``,
-        ``stops`` (of the selected runs), ``reference_stops`` (of the runs at Theorem 1's rate),
-        ``upgrad_against_regularised``.
+        overall), ``problem_ranks`` (mean rank over seeds, a row a problem), ``profiles``, ``profile_areas``,
+        ``rank_tests``, ``end_point_sets``, ``stops`` (of the selected runs), ``reference_stops`` (of the runs
+        at Theorem 1's rate), ``upgrad_against_regularised``.
 
     Raises:
         MissingExtraError: A package of the extra ``report`` is not installed.
@@ -57,7 +51,7 @@ def score_tables(records: Iterable[Record]) -> dict[str, pd.DataFrame]:
         "selected": selected,
         "outcomes": outcomes(table),
         "ranking": family_rankings(selected, of),
-        "problem_ranks": ranking(selected).drop(columns=[c for c in RANKING_COLUMNS if c != "aggregator"]),
+        "problem_ranks": problem_ranks(selected).rename_axis(index="problem", columns=None).reset_index(),
         "profiles": family_profiles(selected, of),
         "profile_areas": family_profile_areas(selected, of),
         "rank_tests": family_rank_tests(selected, of),

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from jdbench.aggregators import CAGrad, DualProj, Mean, PCGrad, UPGrad
+from jdbench.aggregator import GramianAggregator
+from jdbench.aggregators import RGW, CAGrad, DualProj, GradDrop, Mean, PCGrad, UPGrad
 from jdbench.descent import DIVERGED, descend, estimated_jacobian, full_jacobian, sub_jacobian
 from jdbench.errors import InputError, UnknownNameError
 from jdbench.optimizers import Descent, check_optimizer, make_optimizer
@@ -234,3 +235,81 @@ def test_an_aggregator_of_ours_that_raises_for_one_member_leaves_the_others_runn
 def test_optimisers_that_cannot_serve_are_refused_before_anything_runs(spec: str) -> None:
     with pytest.raises(InputError):
         check_optimizer(spec)
+
+
+def test_members_at_rest_are_computed_no_further_and_end_where_they_would_have() -> None:
+    problem = quadratic("EWQ")
+    x = starts(problem, 3)
+    seen = {True: 0, False: 0}
+    ends = {}
+    for rest in (True, False):
+
+        def watch(step, x, members, evaluation, direction, rest=rest) -> None:  # noqa: ARG001
+            seen[rest] += len(members)
+
+        # At rate ½ on (x₁², x₂²) the sum of gradients leads to the origin in one step, and leaves it there.
+        outcome = descend(
+            x,
+            full_jacobian(problem),
+            lambda J: J.sum(0),
+            Descent(rates(0.5, 0.1, 0.5)),
+            9,
+            watch=watch,
+            rest=rest,
+        )
+        assert outcome.states == ["finished"] * 3
+        assert outcome.ends == [9] * 3
+        ends[rest] = outcome.x
+    assert torch.equal(ends[True], ends[False])
+    assert seen == {False: 30, True: 10 + 2 + 2}
+
+
+def test_weights_are_seen_once_a_step_and_make_the_direction() -> None:
+    problem = quadratic()
+    seen: list[Tensor] = []
+    found: list[Tensor] = []
+
+    def watch(step, x, members, evaluation, direction) -> None:  # noqa: ARG001
+        if direction is not None:
+            found.append((evaluation.jacobian.mT @ seen[step].unsqueeze(-1)).squeeze(-1) - direction)
+
+    descend(
+        starts(problem, 3),
+        full_jacobian(problem),
+        UPGrad(),
+        Descent(rates(0.1, 0.2, 0.3)),
+        8,
+        watch=watch,
+        weighed=lambda step, members, weights: seen.append(weights),  # noqa: ARG005
+    )
+    assert len(seen) == 8
+    assert seen[0].shape == (3, 2)
+    # Gradients of norms below 8, weights below 100: two products of two terms.
+    assert float(torch.stack(found).abs().max()) <= 800 * gamma(8)
+
+
+@pytest.mark.parametrize("aggregator", [RGW(), PCGrad(), GradDrop()], ids=repr)
+def test_a_batch_of_draws_is_a_loop_over_its_members(aggregator) -> None:
+    """More steps than a block of draws holds, and one member that ends on the way."""
+    problem = quadratic()
+    x, η = starts(problem, 3), rates(0.05, 60.0, 0.1)
+    together = descend(
+        x, full_jacobian(problem), aggregator, Descent(η), 70, generators=[seeded(i) for i in range(3)]
+    )
+    assert together.states == ["finished", "diverged", "finished"]
+    for i in (0, 2):
+        one = slice(i, i + 1)
+        alone = descend(x[one], full_jacobian(problem), aggregator, Descent(η[one]), 70, generators=[seeded(i)])
+        # 70 steps, each a contraction but for the rounding of a Gramian and its solver.
+        torch.testing.assert_close(alone.x, together.x[one], rtol=gamma(2000), atol=gamma(2000))
+
+
+@pytest.mark.parametrize("aggregator", [RGW(), PCGrad(), GradDrop()], ids=repr)
+def test_draws_made_beforehand_are_those_of_the_generator(aggregator) -> None:
+    J = torch.randn(5, 3, 4, dtype=torch.float64, generator=seeded(1))
+    draws = aggregator.draw(J.shape, device=J.device, generator=seeded(2))
+    if isinstance(aggregator, GramianAggregator):
+        G = J @ J.mT
+        assert torch.equal(aggregator.weights(G, draws=draws), aggregator.weights(G, generator=seeded(2)))
+    else:
+        assert torch.equal(aggregator(J, draws=draws), aggregator(J, generator=seeded(2)))

@@ -28,7 +28,7 @@ LAYERS = [
     {"metrics"},
     {"end_points", "performance_profiles", "rank_tests", "stopping"},
     {"leaderboard"},
-    {"regularisation"},
+    {"regularisation", "family_tables"},
     {"score_tables"},
     {"report"},
     {"expected_failures"},

@@ -8,19 +8,15 @@ import numpy as np
 import pytest
 
 from jdbench import leaderboard
-from jdbench.leaderboard import (
+from jdbench.family_tables import (
     OVERALL,
-    RANKING_COLUMNS,
     UNKNOWN,
     family_profile_areas,
     family_profiles,
     family_rank_tests,
     family_rankings,
-    problem_ranks,
-    problem_table,
-    ranking,
-    seed_ranks,
 )
+from jdbench.leaderboard import RANKING_COLUMNS, problem_ranks, problem_table, ranking, seed_ranks
 from jdbench.metrics import indicator_table, reference_runs, selected_runs
 from jdbench.protocol import RunSpec
 from jdbench.record import Record

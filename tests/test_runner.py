@@ -154,3 +154,58 @@ def test_an_aggregator_that_returns_nan_has_no_margin_to_show(
     assert record.state == "diverged"
     assert record.indicators["worst_margin"] == -math.inf
     assert math.isnan(record.indicators["stationarity"])
+
+
+def test_a_record_holds_the_end_point_and_every_indicator() -> None:
+    (record,) = run_batch([SPEC])
+    _, end = by_hand(SPEC)
+    assert np.abs(record.curves["end_x"] - end.numpy()).max() <= gamma(16 * SPEC.steps)
+    f = resolve_problem("CQF").objectives(end)
+    assert np.abs(record.curves["end_f"] - f.numpy()).max() <= gamma(16 * SPEC.steps)
+    names = {"log_area", "steps_to_1e-1", "seconds_to_1e-5", "stationarity_relative", "rises", "largest_rise"}
+    names |= {"mean_cosine", "worst_margin", "path_length", "smoothness", "drift", "decades_median"}
+    names |= {"weights_median", "weights_largest", "weights", "decades_largest"}
+    assert names <= set(record.indicators)
+
+
+def test_seconds_to_a_target_are_a_share_of_those_of_the_run() -> None:
+    for record in run_batch([replace(SPEC, rate=rate, steps=200) for rate in (0.2, 0.3)]):
+        times = [record.indicators[f"seconds_to_1e-{k}"] for k in range(1, 6)]
+        steps = [record.indicators[f"steps_to_1e-{k}"] for k in range(1, 6)]
+        assert times == sorted(times)
+        assert steps == sorted(steps)
+        assert math.isfinite(steps[0])
+        assert 0 < times[0] <= record.seconds
+        assert [math.isfinite(time) for time in times] == [math.isfinite(step) for step in steps]
+
+
+def test_a_run_that_came_to_rest_has_the_curves_of_one_that_was_computed_to_the_end() -> None:
+    spec = replace(SPEC, problem="EWQ", aggregator="Mean", rate=1.0, steps=40, trace=True)
+    (record,) = run_batch([spec])
+    assert record.indicators["drift"] == 0
+    assert not record.curves["x"][1:].any()
+    assert record.curves["distance"].shape == (41,)
+    assert record.steps_taken == 40
+    assert record.indicators["weights_median"] == pytest.approx(0.5**0.5, rel=gamma(16))
+
+
+def test_a_run_that_diverged_reaches_nothing_even_if_it_passed_by() -> None:
+    # The sum of gradients at rate 5 multiplies x by -9.
+    (record,) = run_batch([RunSpec("EWQ", "PCGrad", 5.0, 1, 100)])
+    assert record.state == "diverged"
+    assert record.indicators["log_area"] == math.inf
+    assert record.indicators["steps_to_1e-1"] == record.indicators["seconds_to_1e-1"] == math.inf
+    assert record.indicators["largest_rise"] > 1
+    assert record.indicators["rises"] == 1
+    assert "end_f" not in record.curves
+
+
+def test_a_training_record_holds_its_end() -> None:
+    spec = RunSpec("IWRM-digits", "UPGrad", 0.1, 1, 1)
+    (record,) = run_batch([spec])
+    found = record.indicators
+    assert found["best_loss"] <= found["final"] <= found["worst_loss"]
+    assert 0 <= found["rises"] <= 1
+    assert found["weights_largest"] >= found["weights_median"] > 0
+    assert found["decades_largest"] >= found["decades_median"] > 0
+    assert record.curves["decades"].shape == record.curves["weights"].shape == (32,)

@@ -110,3 +110,13 @@ def test_damaged_records_and_read_only_stores_are_named(tmp_path: Path) -> None:
         store.connection.execute("PRAGMA query_only = 1")
         with pytest.raises(StoreError, match="required a readable and writable store"):
             store.stamp("quick")
+
+
+def test_end_points_keep_all_their_digits(tmp_path: Path) -> None:
+    curves = {"distance": np.array([1 / 3]), "end_f": np.array([1 / 3, 1e-300]), "end_x": np.zeros(0)}
+    with Store(tmp_path / "s", create=True) as store:
+        store.append([Record(record().spec, "finished", 1, 0.1, record().indicators, curves)], FACTS)
+        (back,) = store.records()
+    assert back.curves["end_f"].tolist() == [1 / 3, 1e-300]
+    assert back.curves["end_x"].shape == (0,)
+    assert back.curves["distance"].tolist() == [float(np.float32(1 / 3))]
