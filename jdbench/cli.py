@@ -99,6 +99,23 @@ def run(
     raise typer.Exit(1 if failures else 0)
 
 
+@app.command("check-problem")
+def check_problem_(
+    problems: Annotated[
+        list[str], typer.Argument(metavar="SPEC…", help="Analytic problems: ZDT1, package.module:Name, …")
+    ],
+    samples: Annotated[int, typer.Option(help="Points that each check looks at.")] = 200,
+    seed: Annotated[int, typer.Option(help="Seed of the points.")] = 0,
+) -> None:
+    """Check by samples that problems are what they say they are: one line a finding, exit 1 if there is one."""
+    from jdbench.problem_checks import check_specs
+
+    findings = check_specs(problems, samples=samples, seed=seed)
+    for spec, finding in findings:
+        typer.echo(f"{spec}: {finding}")
+    raise typer.Exit(1 if findings else 0)
+
+
 @app.command()
 def report(
     store: Annotated[Path, typer.Option(help="File of records.")] = Path("results/quick.sqlite"),

@@ -1,6 +1,5 @@
 """What a problem provides: objectives and their Jacobian, starts, and a way to tell how good a point is."""
 
-import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -182,9 +181,8 @@ def benchmark_problems(quick: bool) -> list[str]:
         Canonical specs, by name, variants in their order.
     """
     specs: list[str] = []
-    for name, announced in available_problems().items():
-        found = announced()
-        kind: type[Problem] = found if inspect.isclass(found) else type(resolve_problem(name))
+    for name in available_problems():
+        kind = type(resolve_problem(name))
         if not (quick and issubclass(kind, TrainingProblem) and not kind.quick):
             specs += [canonical_problem(name + variant) for variant in kind.variants]
     return specs

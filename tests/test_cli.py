@@ -134,6 +134,9 @@ def test_interrupted_runs_go_on_without_losing_or_repeating_a_finished_one(tmp_p
         (["report", "--store", "missing.sqlite"], "store=missing.sqlite"),
         (["report", "--store", "text.txt"], "store=text.txt"),
         (["report", "--store", "."], "store=."),
+        (["check-problem", "ZDT5"], "did you mean ZDT"),
+        (["check-problem", "EWQ", "IWRM-digits"], "required an AnalyticProblem"),
+        (["check-problem", "EWQ", "--samples", "1"], "samples=1, required at least 2"),
         (["list", "nothing"], "nothing"),
         (["frobnicate"], "frobnicate"),
     ],
@@ -216,6 +219,19 @@ def test_a_small_benchmark_with_a_strangers_aggregator_ends_in_a_page(tmp_path: 
     text = (tmp_path / "out" / "index.html").read_text()
     for name in ("UPGrad", "mine:Half(share=0.25)", "mine:fussy", "never satisfied"):
         assert name in text
+
+
+def test_a_strangers_problem_is_checked(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from jdbench.problems.quadratic import ElementWiseQuadratic\n\n\n"
+        "class Bent(ElementWiseQuadratic):\n    beta = 1.0\n"
+    )
+    good = jdbench("check-problem", "EWQ", cwd=tmp_path)
+    assert (good.returncode, good.stdout) == (0, ""), good.stderr
+    bad = jdbench("check-problem", "EWQ", "mine:Bent", cwd=tmp_path)
+    assert bad.returncode == 1, bad.stderr
+    assert bad.stdout.startswith("mine:Bent: smoothness: ")
+    assert bad.stdout.count("\n") == 1
 
 
 def test_another_preset_does_not_mix_into_a_store(tmp_path: Path) -> None:

@@ -31,7 +31,8 @@ SPECS = [spec for spec in benchmark_problems(quick=True) if isinstance(resolve_p
 ZOO = {
     "EWQ", "CQF", "DoubleSphere", "Spheres", "HomogeneousQuadratics", "MonotoneSpheres", "Schaffer", "LogCosh",
     "TwoTaskLeastSquares", "InstanceLeastSquares", "Fonseca", "Dent", "CurvedValley", "ZDT1", "ZDT2", "ZDT3",
-    "ZDT4", "ZDT6", "DTLZ1", "DTLZ2", "DTLZ3", "SYM-PART", "ZeroSum", "RegularisedGame", "SeparableLogistic", "Toy",
+    "ZDT4", "ZDT6", "DTLZ1", "DTLZ2", "DTLZ3", "SYM-PART", "ZeroSum", "RegularisedGame",
+    "SeparableLogistic", "Toy",
 }  # fmt: skip
 
 PATHS = 301 * 176

@@ -1,9 +1,10 @@
 """Checks that an analytic problem is what it says it is, ours or anybody's, by samples."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from jdbench.problem import AnalyticProblem
+from jdbench.errors import InputError
+from jdbench.problem import AnalyticProblem, resolve_problem
 from jdbench.problem_checks.calculus import convexity, jacobian, smoothness
 from jdbench.problem_checks.contract import batches, shapes, single_precision, starts
 from jdbench.problem_checks.distance import (
@@ -16,7 +17,7 @@ from jdbench.problem_checks.distance import (
 from jdbench.problem_checks.optimality import dominance, stationarity
 from jdbench.problem_checks.samples import Samples, draw
 
-__all__ = ["CHECKS", "Finding", "check_problem"]
+__all__ = ["CHECKS", "Finding", "check_problem", "check_specs"]
 
 
 class Finding(NamedTuple):
@@ -77,3 +78,30 @@ def check_problem(problem: AnalyticProblem, samples: int = 200, seed: int = 0) -
             messages = [f"raised {type(error).__name__}: {error}"]
         found += [Finding(name, message) for message in messages]
     return found
+
+
+def check_specs(specs: Sequence[str], samples: int = 200, seed: int = 0) -> list[tuple[str, Finding]]:
+    """Return the findings about problems that specs name, all resolved before the first is checked.
+
+    Args:
+        specs: Specs of analytic problems.
+        samples: As of `check_problem`.
+        seed: As of `check_problem`.
+
+    Returns:
+        Pairs of a spec and a finding.
+
+    Raises:
+        InputError: A spec names no analytic problem, or there are fewer than 2 samples.
+    """
+    if samples < 2:
+        raise InputError(f"samples={samples}, required at least 2, got fewer, try 200")
+    problems: list[tuple[str, AnalyticProblem]] = []
+    for spec in specs:
+        problem = resolve_problem(spec)
+        if not isinstance(problem, AnalyticProblem):
+            raise InputError(
+                f"problem={spec!r}, required an AnalyticProblem, got a TrainingProblem, name another"
+            )
+        problems.append((spec, problem))
+    return [(spec, finding) for spec, problem in problems for finding in check_problem(problem, samples, seed)]
