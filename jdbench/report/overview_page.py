@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from jdbench.leaderboard import OVERALL
+from jdbench.family_tables import OVERALL
 from jdbench.report.commands import commands
 from jdbench.report.dual_cone_figure import dual_cone_figure
 from jdbench.report.outcomes import environments_table, errors_table, lost_table, outcomes_table

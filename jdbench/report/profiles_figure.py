@@ -17,7 +17,7 @@ def profiles_figure(results: Results, family: str, looks: Mapping[str, Style]) -
 
     Args:
         results: What was read.
-        family: Name of a family, or `jdbench.leaderboard.OVERALL`.
+        family: Name of a family, or `jdbench.family_tables.OVERALL`.
         looks: Styles of all aggregators.
 
     Returns:

@@ -51,7 +51,7 @@ def pairs_table(results: Results, family: str, looks: Mapping[str, Style]) -> Ta
 
     Args:
         results: What was read.
-        family: Name of a family, or `jdbench.leaderboard.OVERALL`.
+        family: Name of a family, or `jdbench.family_tables.OVERALL`.
         looks: Styles of all aggregators.
 
     Returns:

@@ -8,7 +8,7 @@ from typing import Any, Literal, cast
 import pandas as pd
 
 from jdbench.errors import JDBenchError, StoreError
-from jdbench.leaderboard import UNKNOWN
+from jdbench.family_tables import UNKNOWN
 from jdbench.metrics import indicator_table, reference_runs, selected_runs
 from jdbench.problem import AnalyticProblem, Problem, resolve_problem
 from jdbench.record import Array, Record

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from jdbench.leaderboard import OVERALL
+from jdbench.family_tables import OVERALL
 from jdbench.report.palette import Style
 from jdbench.report.results import Family, Results
 from jdbench.report.tables import MISSING, Cell, Heading, Table, aggregator, count, number, text
