@@ -87,6 +87,7 @@ def smallest_cosine(J: Tensor) -> Tensor:
 def _picture(colours: Array, inside: Array) -> str:
     pixels = (255 * np.where(inside[..., None], colours, 1.0)[..., :3]).round().astype(np.uint8)
     buffer = io.BytesIO()
-    imsave(buffer, pixels, format="png", metadata={"Software": None})
+    imsave(buffer, pixels, format="png")
     data = base64.b64encode(buffer.getvalue()).decode()
-    return f'<image width="{SIDE}" height="{SIDE}" preserveAspectRatio="none" href="data:image/png;base64,{data}"/>'
+    size = f'width="{SIDE}" height="{SIDE}" preserveAspectRatio="none"'
+    return f'<image {size} href="data:image/png;base64,{data}"/>'

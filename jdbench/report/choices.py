@@ -1,4 +1,4 @@
-"""Which aggregators are not distinguishable from the best in a situation, by a paired bootstrap of mean ranks."""
+"""Which aggregators are not distinguishable from the best in a situation: a paired bootstrap of mean ranks."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import pandas as pd
 
 from jdbench.leaderboard import DIGITS, LEVEL, RESAMPLES, Array
 from jdbench.rank_tests import friedman, rank_tests
-from jdbench.report.results import Results
+from jdbench.report.results import Results, rows_of, where
 from jdbench.report.situations import Situation, situations
 
 COLUMNS = [
@@ -96,9 +96,9 @@ def behind(values: Sequence[Array], best: int, seed: int = 1) -> tuple[Array, Ar
 def _standing(selected: pd.DataFrame, situation: Situation) -> pd.DataFrame:
     tables: dict[str, pd.DataFrame] = {}
     for problem in situation.problems:
-        runs = selected[selected["problem"] == problem]
+        runs = where(selected, problem=problem)
         if situation.aggregators is not None:
-            runs = runs[runs["aggregator"].isin(situation.aggregators)]
+            runs = pd.concat([where(runs, aggregator=name) for name in situation.aggregators])
         table = ranks_of(runs, situation.measures[problem]) if len(runs) else pd.DataFrame()
         if len(table):
             tables[problem] = table
@@ -110,8 +110,8 @@ def _standing(selected: pd.DataFrame, situation: Situation) -> pd.DataFrame:
     mean = means.mean().to_numpy()
     best = int(np.argmin(mean.round(9)))
     low, high = behind(values, best)
-    tests = rank_tests(means)
-    apart = {frozenset((str(row.aggregator), str(row.other))) for row in tests.itertuples() if row.apart}
+    tests = rows_of(rank_tests(means))
+    apart = {frozenset((row["aggregator"], row["other"])) for row in tests if row["apart"]}
     result = pd.DataFrame({
         "situation": situation.name,
         "rule": situation.rule,

@@ -36,8 +36,9 @@ def commands(results: Results) -> list[str]:
 
 def _seeds(results: Results, preset: str) -> list[str]:
     """Return the option of the number of seeds if every problem has the same, and not the preset's."""
-    largest = results.tables["indicators"].groupby("problem")["seed"].max()
-    counts = {s.spec: int(largest[s.spec]) for s in results.subjects}
+    counts: dict[str, int] = {}
+    for row in results.rows("indicators"):
+        counts[row["problem"]] = max(row["seed"], counts.get(row["problem"], 0))
     if preset not in PRESETS or len(set(counts.values())) != 1:
         return []
     protocol = PRESETS[preset]

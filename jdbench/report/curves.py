@@ -110,7 +110,11 @@ def _each(
 
 def _by_step(runs: Sequence[Curves], values: str) -> Band | None:
     """Return the mean of a curve that has a value in every step."""
-    numbered = [{"step": np.arange(len(run[values])), values: run[values]} for run in runs if values in run]
+    numbered: list[Curves] = [
+        {"step": np.arange(len(run[values]), dtype=np.float64), values: run[values]}
+        for run in runs
+        if values in run
+    ]
     return mean_band(numbered, "step", values, window=SMOOTHED)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from jdbench.report.results import Results, Row, Subject, rows_of
+from jdbench.report.results import Results, Row, Subject, rows_of, where
 from jdbench.report.rounding import margin_tolerance
 from jdbench.stopping import COUNTS, STOPS, stop_of
 
@@ -42,14 +42,12 @@ def judge(results: Results, *, reference: bool) -> pd.DataFrame:
     table = table.assign(**{name: math.nan for name in NEEDED if name not in table})
     rows: list[dict[str, object]] = []
     for subject in results.subjects:
-        mine = table[table["problem"] == subject.spec]
+        mine = where(table, problem=subject.spec)
         if subject.kind == "analytic" and len(mine):
             shape = shape_of(results, subject)
             judged = mine.assign(stop=stop_of(mine))
-            rows += [
-                {"problem": subject.spec, "aggregator": name, **_indicators(rows_of(runs), shape)}
-                for name, runs in judged.groupby("aggregator")
-            ]
+            for name, runs in judged.groupby("aggregator"):
+                rows.append({"problem": subject.spec, "aggregator": name, **_indicators(rows_of(runs), shape)})
     names = ["problem", "aggregator", "runs", *COUNTS, "reached", "steps", "final", "final_worst"]
     names += ["stationarity", "drift", "worst_margin", "conflicts", "weights"]
     return pd.DataFrame(rows, columns=names)

@@ -26,8 +26,11 @@ STARTS = ("#1f5fd0", "#2e8b37", "#8e44c9", "#12a5b5", "#8a5a3b", "#ee62b0", "#1a
 GAP = 5.0
 """Neighbours farther apart than this many median distances are not joined: the set has a gap there."""
 
+CLOSE = 0.04
+"""Nor are neighbours nearer than this share of the panel left apart."""
+
 WIDE = 0.1
-"""A set is no curve if so large a share of its neighbours is that far apart, or is so far apart in the median."""
+"""A set is no curve if so large a share of its neighbours is apart, or if they are so far in the median."""
 
 RING = "#0b3fa8"
 
@@ -50,7 +53,7 @@ def box_around(points: Array, margin: float = 0.1) -> Box:
 
 
 def optimum_svg(optimal: Array, frame: Frame) -> str:
-    """Return a Pareto set or front: a star for a point, a line with its gaps for a curve, dots for what is wider.
+    """Return a Pareto set or front: a star for a point, a line with gaps for a curve, dots for what is wider.
 
     Args:
         optimal: Its points, shape ``[k, 2]``, a curve's in order along it.
@@ -66,7 +69,7 @@ def optimum_svg(optimal: Array, frame: Frame) -> str:
         x, y = places[0]
         return f'<text x="{x:.1f}" y="{y + 4:.1f}" text-anchor="middle" font-size="11" fill="black">★</text>'
     lengths = np.linalg.norm(np.diff(places, axis=0), axis=1)
-    apart = lengths > GAP * max(float(np.median(lengths)), 1e-3 * SIDE)
+    apart = lengths > max(GAP * float(np.median(lengths)), CLOSE * SIDE)
     if apart.mean() > WIDE or np.median(lengths) > WIDE * SIDE:
         return (
             f'<path d="{frame.dots(optimal)}" stroke="black" stroke-width="1.5" stroke-linecap="round" '
@@ -77,7 +80,7 @@ def optimum_svg(optimal: Array, frame: Frame) -> str:
 
 
 def ends_svg(ends: Array, frame: Frame) -> str:
-    """Return where runs ended, as rings.
+    """Return where runs ended, as rings, and how many did so outside the panel.
 
     Args:
         ends: Shape ``[k, 2]``.
@@ -86,11 +89,17 @@ def ends_svg(ends: Array, frame: Frame) -> str:
     Returns:
         SVG.
     """
-    near = np.abs(frame.place(ends) / SIDE - 0.5).max(1, initial=0.0) < 1
-    return "".join(
+    inside = np.abs(frame.place(ends) / SIDE - 0.5).max(1, initial=0.0) <= 0.5
+    rings = [
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.6" fill="none" stroke="{RING}"/>'
-        for x, y in frame.place(ends[near])
-    )
+        for x, y in frame.place(ends[inside])
+    ]
+    beyond = int((~inside).sum())
+    if beyond:
+        rings.append(
+            f'<text x="{SIDE - 3}" y="9" text-anchor="end" fill="{RING}">{beyond} ended outside</text>'
+        )
+    return "".join(rings)
 
 
 def paths_svg(runs: Sequence[Curves], space: str, frame: Frame, last: float) -> str:

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from jdbench.leaderboard import problem_ranks, problem_table
+from jdbench.leaderboard import DIGITS, problem_ranks, problem_table
 from jdbench.report.judgement import shape_of
 from jdbench.report.palette import Style
-from jdbench.report.results import Results, Subject
+from jdbench.report.results import Results, Row, Subject, where
 from jdbench.report.rounding import margin_tolerance
 from jdbench.report.stop_tables import MARGIN, margin
 from jdbench.report.tables import MISSING, Cell, Heading, Table, aggregator, count, link, measure, number, text
@@ -30,7 +30,7 @@ def problem_results(results: Results) -> pd.DataFrame:
     ranks = problem_ranks(selected)
     parts: list[pd.DataFrame] = []
     for subject in results.subjects:
-        if not (selected["problem"] == subject.spec).any():
+        if not len(where(selected, problem=subject.spec)):
             continue
         part = problem_table(selected, subject.spec)
         part.insert(0, "problem", subject.spec)
@@ -111,7 +111,7 @@ def problems_table(results: Results, subjects: Sequence[Subject], looks: Looks) 
         Heading(
             "decades", "log₁₀ of the largest over the smallest gradient norm: median over the selected runs"
         ),
-        Heading("leads", "smallest mean score"),
+        Heading("leads", "smallest mean score, equal to six digits counting as tied"),
         Heading("score", "its mean over the run as a share of the value at the start"),
         Heading("lost", "seeds and aggregators for which no rate finished"),
     ]
@@ -127,8 +127,18 @@ def problems_table(results: Results, subjects: Sequence[Subject], looks: Looks) 
             number(trait["n"], 6),
             text(trait["traits"], "long"),
             number(trait["decades"], 2),
-            aggregator(looks[rows[0]["aggregator"]]) if rows else text(MISSING),
+            _leader(rows, looks),
             number(rows[0]["score"]) if rows else text(MISSING),
             count(lost, seeds),
         ])
     return Table("problems", "The problems and who leads on each", headings, cells)
+
+
+def _leader(rows: Sequence[Row], looks: Looks) -> Cell:
+    """Return who has the smallest mean score, or how many have it."""
+    scores = [f"{row['score']:.{DIGITS - 1}e}" for row in rows]
+    tied = scores.count(scores[0]) if rows else 0
+    if tied == 1:
+        return aggregator(looks[rows[0]["aggregator"]])
+    named = ", ".join(looks[row["aggregator"]].label for row in rows[:tied])
+    return text((named if tied <= 3 else f"{tied} of {len(rows)} tied") if rows else MISSING, "long")

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from jdbench.performance_profiles import TAU_MAX
-from jdbench.report.lines_figure import label_ends
 from jdbench.report.drawing import Drawing, render
+from jdbench.report.lines_figure import label_ends
 from jdbench.report.palette import Style
 from jdbench.report.results import Results
 
@@ -23,16 +23,13 @@ def profiles_figure(results: Results, family: str, looks: Mapping[str, Style]) -
     Returns:
         One drawing; none where no problem has the cost.
     """
-    table = results.tables["profiles"]
-    own = table[table["family"] == family]
-    if not len(own):
+    rows = results.rows("profiles", family=family)
+    if not rows:
         return []
-    groups = {str(name): rows for name, rows in own.groupby("aggregator")}
-    found = {
-        name: (groups[name]["tau"].to_numpy(), groups[name]["share"].to_numpy())
-        for name in looks
-        if name in groups
-    }
+    lines: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        lines.setdefault(row["aggregator"], []).append((row["tau"], row["share"]))
+    found = {name: np.array(lines[name]).T for name in looks if name in lines}
 
     def paint(figure: Figure) -> None:
         axes = figure.add_subplot()

@@ -116,10 +116,7 @@ class Results:
         Returns:
             The rows, in order.
         """
-        frame = self.tables[table]
-        for column, value in equal.items():
-            frame = frame[frame[column] == value]
-        return rows_of(frame)
+        return rows_of(where(self.tables[table], **equal))
 
     def finished(self, subject: Subject, *, reference: bool) -> dict[str, list[Curves]]:
         """Return the curves of the selected or the reference runs on a problem that finished.
@@ -160,11 +157,26 @@ class Results:
             The same with the rows and the curves of the problem.
         """
         own = {
-            name: frame[frame["problem"] == subject.spec] if "problem" in frame else frame
+            name: where(frame, problem=subject.spec) if "problem" in frame else frame
             for name, frame in self.tables.items()
         }
         curves = {name: curves for name, curves in self.curves.items() if name[0] == subject.spec}
         return replace(self, tables=own, curves=curves)
+
+
+def where(table: pd.DataFrame, **equal: object) -> pd.DataFrame:
+    """Return those rows of a table that have certain values.
+
+    Args:
+        table: Any table.
+        **equal: Columns with the value that they are to have.
+
+    Returns:
+        The rows, in order.
+    """
+    for column, value in equal.items():
+        table = cast("pd.DataFrame", table[table[column] == value])
+    return table
 
 
 def rows_of(table: pd.DataFrame) -> list[Row]:

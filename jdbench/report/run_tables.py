@@ -91,8 +91,8 @@ def held_out(results: Results) -> pd.DataFrame:
         results: What was read.
 
     Returns:
-        Columns ``problem aggregator measure larger_is_better runs mean sem``: a row for each held-out measure and
-        each of `ENDS`; mean and standard error over the runs that finished.
+        Columns ``problem aggregator measure larger_is_better runs mean sem``: a row for each held-out measure
+        and each of `ENDS`; mean and standard error over the runs that finished.
     """
     rows: list[dict[str, object]] = []
     for subject in results.subjects:
@@ -103,10 +103,10 @@ def held_out(results: Results) -> pd.DataFrame:
                 if (name.startswith(HELD_OUT) or name in ENDS) and not math.isnan(value):
                     values.setdefault((name, run["aggregator"]), []).append(float(value))
         # Held-out measures first.
-        for (name, aggregator), found in sorted(values.items(), key=lambda item: item[0][0] in ENDS):
+        for (name, one), found in sorted(values.items(), key=lambda item: item[0][0] in ENDS):
             rows.append({
                 "problem": subject.spec,
-                "aggregator": aggregator,
+                "aggregator": one,
                 "measure": name.removeprefix(HELD_OUT),
                 "larger_is_better": larger.get(name, False),
                 "runs": len(found),

@@ -101,7 +101,7 @@ def _data(results: Results, made: Iterable[Made]) -> dict[str, pd.DataFrame]:
     curves = [one.curves for one in made if len(one.curves)]
     tables = dict(results.tables)
     indicators = tables.pop("indicators")
-    tables["runs"] = indicators[BRIEF]
+    tables["runs"] = indicators.filter(items=BRIEF)
     if curves:
         tables["curves"] = pd.concat(curves, ignore_index=True)
     for name in ("stops", "reference_stops"):

@@ -61,12 +61,12 @@ def situations(results: Results) -> list[Situation]:
     ]
     by_trait: list[tuple[str, str, Callable[[Row], bool]]] = [
         (
-            "convex",
+            "every objective convex",
             "Analytic problems whose objectives are all convex, by score.",
             lambda r: r["convex"] is True,
         ),
         (
-            "not convex",
+            "some objective not convex",
             "Analytic problems of which some objective is not convex, by score.",
             lambda r: r["convex"] is False,
         ),

@@ -1,4 +1,4 @@
-"""Small multiples written as SVG by hand: a panel for each aggregator, all with the same limits and background."""
+"""Small multiples written as SVG by hand: a panel an aggregator, all with the same limits and background."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ class Frame:
 
     def dots(self, points: Array) -> str:
         """Return the path data of dots, to be drawn with round caps."""
-        return "".join(f"M{x:.1f} {y:.1f}h0" for x, y in self.place(points))
+        return "".join(f"M{x:.1f} {y:.1f}h.01" for x, y in self.place(points))
 
 
 def small_multiples(
