@@ -134,6 +134,8 @@ def regularisation_figure(results: Results) -> list[Drawing]:
         axes.legend(frameon=False, loc="best")
         axes.set_xlabel("decades of the row norms along the exact one's runs, median")
         axes.set_ylabel("score exact / score regularised")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("{x:g}")
         axes.grid()
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)

@@ -105,7 +105,7 @@ def _parameter_space(
     behind = background(problem, scene.box)
     description = f"Paths and end points on {subject.spec} in parameter space, with {behind.what}."
     bars = [*([behind.bar] if behind.bar else []), *_step_bar(scene.last)]
-    return _panels("parameters", description, ("x₁", "x₂"), behind.svg, scene, bars, looks)
+    return _panels(f"parameters-{subject.slug}", description, ("x₁", "x₂"), behind.svg, scene, bars, looks)
 
 
 def _objective_space(
@@ -113,7 +113,7 @@ def _objective_space(
 ) -> Drawing:
     which = "objective space" if problem.m == 2 else f"the first two of {problem.m} objectives"
     description = f"Paths and end points on {subject.spec} in {which}, with the front."
-    return _panels("objectives", description, ("f₁", "f₂"), "", scene, _step_bar(scene.last), looks)
+    return _panels(f"objectives-{subject.slug}", description, ("f₁", "f₂"), "", scene, _step_bar(scene.last), looks)
 
 
 def _panels(
