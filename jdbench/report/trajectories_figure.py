@@ -113,7 +113,9 @@ def _objective_space(
 ) -> Drawing:
     which = "objective space" if problem.m == 2 else f"the first two of {problem.m} objectives"
     description = f"Paths and end points on {subject.spec} in {which}, with the front."
-    return _panels(f"objectives-{subject.slug}", description, ("f₁", "f₂"), "", scene, _step_bar(scene.last), looks)
+    return _panels(
+        f"objectives-{subject.slug}", description, ("f₁", "f₂"), "", scene, _step_bar(scene.last), looks
+    )
 
 
 def _panels(
