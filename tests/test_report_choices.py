@@ -12,7 +12,8 @@ from jdbench.problem import Measure
 from jdbench.record import Record
 from jdbench.report import write_report
 from jdbench.report.choices import behind, choices, ranks_of
-from jdbench.report.results import Results, read
+from jdbench.report.reading import read
+from jdbench.report.results import Results
 from jdbench.report.traits import traits
 from jdbench.report.verdict_marks import Verdicts
 

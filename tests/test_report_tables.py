@@ -13,7 +13,7 @@ from jdbench.errors import InputError
 from jdbench.leaderboard import problem_table, ranking
 from jdbench.metrics import indicator_table, selected_runs
 from jdbench.record import Record
-from jdbench.report import judgement, palette, problem_tables, results, rounding, tables, write_report
+from jdbench.report import judgement, palette, problem_tables, reading, rounding, tables, write_report
 from jdbench.report.traits import traits
 from jdbench.report.verdict_marks import Verdicts, read_verdicts
 from jdbench.stopping import COUNTS
@@ -74,7 +74,7 @@ def test_the_ranking_is_shown_in_order(tmp_path: Path) -> None:
 
 
 def judged(tmp_path: Path, records: list[Record]) -> pd.DataFrame:
-    found = results.read(write_store(tmp_path / "s.sqlite", records), Verdicts())
+    found = reading.read(write_store(tmp_path / "s.sqlite", records), Verdicts())
     return judgement.judge(found, reference=True).set_index("aggregator")
 
 
@@ -128,7 +128,7 @@ def test_traits_follow_from_the_problem_and_the_runs(tmp_path: Path) -> None:
         analytic("UPGrad", "EWQ", worst_margin=-0.1),
         training("Mean"),
     ]
-    found = traits(results.read(write_store(tmp_path / "s.sqlite", records), Verdicts())).set_index("problem")
+    found = traits(reading.read(write_store(tmp_path / "s.sqlite", records), Verdicts())).set_index("problem")
     assert found.loc["CQF", "traits"] == "convex, conflicting, norms spread"
     assert found.loc["CQF", "conflict"] == 0.5
     assert found.loc["CQF", "decades"] == 2.75
@@ -144,7 +144,7 @@ def test_those_whose_scores_agree_lead_together(tmp_path: Path) -> None:
         *(analytic(name, "CQF") for name in ("Mean", "UPGrad", "MGDA", "RGW")),
         failure("Mean", "IWRM-digits"),
     ]
-    found = results.read(write_store(tmp_path / "s.sqlite", records), Verdicts())
+    found = reading.read(write_store(tmp_path / "s.sqlite", records), Verdicts())
     found = found.adding(problem_results=problem_tables.problem_results(found), traits=traits(found))
     table = problem_tables.problems_table(found, found.subjects, palette.styles(found.aggregators))
     leads = {row[0].text: row[6].text for row in table.rows}

@@ -9,7 +9,8 @@ from jdbench.report.bands import Band, mean_band, median_band
 from jdbench.report.drawing import Drawing
 from jdbench.report.lines_figure import View, lines_figure
 from jdbench.report.palette import Style
-from jdbench.report.results import Curves, Results, Subject
+from jdbench.report.results import Curves, Results
+from jdbench.report.subjects import Subject
 
 FLOOR = 1e-17
 """Smallest share of the initial distance on a logarithmic axis: less is rounding of the initial one, or 0."""

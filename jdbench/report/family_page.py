@@ -5,8 +5,9 @@ from jdbench.report.problem_tables import problems_table
 from jdbench.report.profiles_figure import profiles_figure
 from jdbench.report.rank_test_tables import pairs_table
 from jdbench.report.ranking_figure import ranking_figure
-from jdbench.report.results import Family, Results
+from jdbench.report.results import Results
 from jdbench.report.standings import ranking_table, ranks_table
+from jdbench.report.subjects import Family
 from jdbench.report.templates import fill
 
 

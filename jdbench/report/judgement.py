@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from jdbench.report.results import Results, Row, Subject, rows_of, where
+from jdbench.report.results import Results, Row, rows_of, where
 from jdbench.report.rounding import margin_tolerance
+from jdbench.report.subjects import Subject
 from jdbench.stopping import COUNTS, STOPS, stop_of
 
 NEEDED = (

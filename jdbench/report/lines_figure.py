@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from jdbench.report.bands import Band
 from jdbench.report.drawing import Drawing, plain, render
 from jdbench.report.palette import Style
-from jdbench.report.results import Subject
+from jdbench.report.subjects import Subject
 
 SIZE = (8.6, 4.0)
 """Inches."""

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import pandas as pd
 
 from jdbench.report.palette import Style
-from jdbench.report.results import Results, Subject
+from jdbench.report.results import Results
+from jdbench.report.subjects import Subject
 from jdbench.report.tables import Heading, Table, aggregator, count, link, text
 
 STATES = ("finished", "diverged", "failed")

@@ -9,9 +9,10 @@ from jdbench.report.curves import curve_figures, curve_table, curves_of
 from jdbench.report.outcomes import outcomes_table
 from jdbench.report.palette import styles
 from jdbench.report.problem_tables import results_table
-from jdbench.report.results import Results, Subject
+from jdbench.report.results import Results
 from jdbench.report.run_tables import along_table, held_out_table
 from jdbench.report.stop_tables import set_table, stop_table
+from jdbench.report.subjects import Subject
 from jdbench.report.templates import fill
 from jdbench.report.trajectories_figure import trajectory_figures
 

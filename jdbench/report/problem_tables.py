@@ -8,9 +8,10 @@ import pandas as pd
 from jdbench.leaderboard import DIGITS, problem_ranks, problem_table
 from jdbench.report.judgement import shape_of
 from jdbench.report.palette import Style
-from jdbench.report.results import Results, Row, Subject, where
+from jdbench.report.results import Results, Row, where
 from jdbench.report.rounding import margin_tolerance
 from jdbench.report.stop_tables import MARGIN, margin
+from jdbench.report.subjects import Subject
 from jdbench.report.tables import MISSING, Cell, Heading, Table, aggregator, count, link, measure, number, text
 
 Looks = Mapping[str, Style]

@@ -1,21 +1,15 @@
 """What a report reads: the tables of a store, and the curves of the runs that it draws."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import pandas as pd
 
-from jdbench.errors import JDBenchError, StoreError
-from jdbench.family_tables import UNKNOWN
-from jdbench.metrics import indicator_table, reference_runs, selected_runs
-from jdbench.problem import AnalyticProblem, Problem, resolve_problem
-from jdbench.record import Array, Record
-from jdbench.report.palette import in_order, slug
+from jdbench.record import Array
+from jdbench.report.palette import in_order
+from jdbench.report.subjects import Family, Subject
 from jdbench.report.verdict_marks import Verdicts
-from jdbench.score_tables import score_tables
-from jdbench.store import Store
 
 Curves = Mapping[str, Array]
 
@@ -24,55 +18,6 @@ Row = Mapping[str, Any]
 
 Name = tuple[str, str, int, float, bool]
 """What tells the drawn runs of a store apart: problem, aggregator, seed, rate, trace."""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A problem as a report sees it.
-
-    Attributes:
-        spec: Its spec.
-        slug: The same for ids and file names.
-        kind: ``analytic`` or ``training``.
-        family: Its family; `UNKNOWN` where it cannot be had.
-        problem: The problem itself, or None where it cannot be had.
-        absent: Why it cannot.
-    """
-
-    spec: str
-    slug: str
-    kind: Literal["analytic", "training"]
-    family: str
-    problem: Problem | None
-    absent: str
-
-    @property
-    def analytic(self) -> AnalyticProblem | None:
-        """The problem, if it is an analytic one and can be had."""
-        return self.problem if isinstance(self.problem, AnalyticProblem) else None
-
-    @property
-    def page(self) -> str:
-        """Name of its page."""
-        return f"problem-{self.slug}.html"
-
-
-@dataclass(frozen=True)
-class Family:
-    """A family of problems.
-
-    Attributes:
-        name: Its name.
-        subjects: Its problems.
-    """
-
-    name: str
-    subjects: Sequence[Subject]
-
-    @property
-    def page(self) -> str:
-        """Name of its page."""
-        return f"family-{slug(self.name)}.html"
 
 
 @dataclass(frozen=True)
@@ -131,7 +76,7 @@ class Results:
         found: dict[str, list[Curves]] = {}
         rows = self.rows("references" if reference else "selected", problem=subject.spec, state="finished")
         for row in sorted(rows, key=lambda row: row["seed"]):
-            curves = self.curves.get(_name(row))
+            curves = self.curves.get(name_of(row))
             if curves:
                 found.setdefault(row["aggregator"], []).append(curves)
         return {name: found[name] for name in in_order(found)}
@@ -191,52 +136,13 @@ def rows_of(table: pd.DataFrame) -> list[Row]:
     return cast("list[Row]", table.to_dict("records"))
 
 
-def read(path: Path, verdicts: Verdicts) -> Results:
-    """Read what a report needs from a store.
+def name_of(row: Row) -> Name:
+    """Return what tells a run apart.
 
     Args:
-        path: File of records.
-        verdicts: What is known of the aggregators' properties.
+        row: Of a table of runs, or the fields of a run spec.
 
     Returns:
-        The results.
-
-    Raises:
-        StoreError: The file is no store, or holds no records.
+        Problem, aggregator, seed, rate and trace.
     """
-    with Store(path) as store:
-        bare = list(store.records(curves=False))
-        if not bare:
-            raise StoreError(
-                f"store={path}, required at least one record, got none, run `jdbench run --store {path}`"
-            )
-        indicators = indicator_table(bare)
-        references = reference_runs(indicators)
-        wanted = {_name(row) for part in (selected_runs(indicators), references) for row in rows_of(part)}
-        curves = {name: record.curves for name, record in _named(store.records()) if name in wanted}
-        presets, environments = store.presets(), store.environments()
-    kept = (replace(record, curves=curves.get(name, {})) for name, record in _named(bare))
-    found = {**score_tables(kept), "references": references}
-    subjects = [_subject(spec, curves) for spec in sorted(indicators["problem"].unique())]
-    subjects.sort(key=lambda subject: (subject.kind, subject.family))
-    return Results(found, curves, subjects, presets, environments, verdicts)
-
-
-def _named(records: Iterable[Record]) -> Iterator[tuple[Name, Record]]:
-    return ((_name(vars(record.spec)), record) for record in records)
-
-
-def _name(row: Row) -> Name:
     return row["problem"], row["aggregator"], row["seed"], row["rate"], bool(row["trace"])
-
-
-def _subject(spec: str, curves: Mapping[Name, Curves]) -> Subject:
-    problem, absent = None, ""
-    try:
-        problem = resolve_problem(spec)
-    except (JDBenchError, ImportError, AttributeError) as error:
-        absent = str(error)
-    measured = any("distance" in found for name, found in curves.items() if name[0] == spec)
-    kind = "analytic" if measured or isinstance(problem, AnalyticProblem) else "training"
-    family = UNKNOWN if problem is None else problem.family
-    return Subject(spec, slug(spec), kind, family, problem, absent)

@@ -8,8 +8,9 @@ import pandas as pd
 
 from jdbench.leaderboard import standard_error
 from jdbench.report.palette import Style, in_order
-from jdbench.report.results import Results, Subject
+from jdbench.report.results import Results
 from jdbench.report.situations import HELD_OUT
+from jdbench.report.subjects import Subject
 from jdbench.report.tables import Heading, Table, aggregator, measure, number
 
 ALONG = {

@@ -17,7 +17,8 @@ from jdbench.report.overview_page import overview_page
 from jdbench.report.palette import styles
 from jdbench.report.problem_page import Made, problem_page
 from jdbench.report.problem_tables import problem_results
-from jdbench.report.results import Results, read
+from jdbench.report.reading import read
+from jdbench.report.results import Results
 from jdbench.report.run_tables import along, held_out
 from jdbench.report.traits import traits
 from jdbench.report.verdict_marks import read_verdicts

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from jdbench.family_tables import OVERALL
 from jdbench.report.palette import Style
-from jdbench.report.results import Family, Results
+from jdbench.report.results import Results
+from jdbench.report.subjects import Family
 from jdbench.report.tables import MISSING, Cell, Heading, Table, aggregator, count, number, text
 
 Looks = Mapping[str, Style]

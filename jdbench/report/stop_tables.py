@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from jdbench.report.palette import Style
-from jdbench.report.results import Results, Row, Subject
+from jdbench.report.results import Results, Row
+from jdbench.report.subjects import Subject
 from jdbench.report.tables import Cell, Heading, Table, aggregator, count, number
 
 MARGIN = Heading(

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from jdbench.report.judgement import shape_of
-from jdbench.report.results import Results, Subject
+from jdbench.report.results import Results
 from jdbench.report.rounding import margin_tolerance
+from jdbench.report.subjects import Subject
 
 SPREAD = 2.0
 """Norms are spread where the longest gradient is, in the median, over 10² times as long as the shortest."""

@@ -14,7 +14,8 @@ from jdbench.report.background import background
 from jdbench.report.drawing import Drawing
 from jdbench.report.palette import Style
 from jdbench.report.paths import RED_TO_YELLOW, box_around, ends_svg, optimum_svg, paths_svg
-from jdbench.report.results import Curves, Results, Subject
+from jdbench.report.results import Curves, Results
+from jdbench.report.subjects import Subject
 from jdbench.report.svg_panels import Bar, Box, Frame, small_multiples
 
 ALONG = 200
