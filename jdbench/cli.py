@@ -128,20 +128,28 @@ def check_problem_(
 def report(
     store: Annotated[Path, typer.Option(help="File of records.")] = Path("results/quick.sqlite"),
     out: Annotated[
-        Path, typer.Option(help="Folder for index.html, the figures (SVG) and the tables (CSV).")
+        Path, typer.Option(help="Folder for index.html, its pages, and the tables in data/ (CSV, Parquet).")
     ] = Path("reports"),
+    verdicts: Annotated[
+        Path | None,
+        typer.Option(
+            help="File of `jdbench verify --json`, to show properties beside ranks. "
+            "[default: OUT/verification/verdicts.json, if there is one]"
+        ),
+    ] = None,
     verification: Annotated[
         Path | None,
         typer.Option(
             help="A folder of `jdbench verify --report`: write the page of its verdicts again instead."
         ),
     ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes at a time. [default: the cores]")] = None,
 ) -> None:
-    """Write the leaderboard of a store as one page that needs no network, with its figures and tables."""
+    """Write the leaderboard of a store as pages that need no network, with their figures and tables."""
     if verification is None:
         from jdbench.report import write_report
 
-        page = write_report(store, out)
+        page = write_report(store, out, verdicts, _cores() if workers is None else workers)
     else:
         from jdbench.report.verdict_page import write_verdict_page
 

@@ -153,4 +153,18 @@ def _pairwise(r: Array) -> tuple[Array, Array]:
         ) from error
     # Ranks that agree on every problem leave Conover's test no variance to divide by.
     with np.errstate(all="ignore"):
-        return np.asarray(posthoc_nemenyi_friedman(r)), np.asarray(posthoc_conover_friedman(r, p_adjust="holm"))
+        return np.asarray(posthoc_nemenyi_friedman(r)), _holm(np.asarray(posthoc_conover_friedman(r)))
+
+
+def _holm(p: Array) -> Array:
+    """Return p-values of pairs with Holm's correction (1979), as a symmetric matrix.
+
+    By hand: statsmodels collects garbage in each call, which takes seconds with a store in memory.
+    """
+    rows, columns = np.triu_indices(len(p), 1)
+    pairs = p[rows, columns]
+    order = np.argsort(pairs, kind="stable")
+    stepped = np.maximum.accumulate(pairs[order] * np.arange(len(pairs), 0, -1)).clip(max=1.0)
+    corrected = np.ones_like(p)
+    corrected[rows[order], columns[order]] = corrected[columns[order], rows[order]] = stepped
+    return corrected

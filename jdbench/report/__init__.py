@@ -1,9 +1,9 @@
-"""Leaderboards as tables, figures and one offline page."""
+"""Leaderboards as tables, figures and offline pages."""
 
 from jdbench.errors import MissingExtraError
 
 try:
-    from jdbench.report.page import write_report
+    from jdbench.report.site import write_report
 except ModuleNotFoundError as error:
     if (error.name or "").partition(".")[0] not in {"jinja2", "markupsafe", "matplotlib"}:
         raise

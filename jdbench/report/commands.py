@@ -5,8 +5,7 @@ import shlex
 from jdbench.aggregators import LEADERBOARD
 from jdbench.problem import benchmark_problems
 from jdbench.protocol import PRESETS
-from jdbench.report.palette import in_order
-from jdbench.report.results import Results, rows_of
+from jdbench.report.results import Results
 
 
 def commands(results: Results) -> list[str]:
@@ -19,7 +18,7 @@ def commands(results: Results) -> list[str]:
         A line for each preset that was run, and one for the report.
     """
     problems = [subject.spec for subject in results.subjects]
-    aggregators = in_order(results.aggregators)
+    aggregators = results.aggregators
     lines: list[str] = []
     for stamp in results.presets:
         name, _, optimizer = stamp.partition(" with ")
@@ -37,8 +36,9 @@ def commands(results: Results) -> list[str]:
 
 def _seeds(results: Results, preset: str) -> list[str]:
     """Return the option of the number of seeds if every problem has the same, and not the preset's."""
-    rows = rows_of(results.table)
-    counts = {s.spec: max(row["seed"] for row in rows if row["problem"] == s.spec) for s in results.subjects}
+    counts: dict[str, int] = {}
+    for row in results.rows("indicators"):
+        counts[row["problem"]] = max(row["seed"], counts.get(row["problem"], 0))
     if preset not in PRESETS or len(set(counts.values())) != 1:
         return []
     protocol = PRESETS[preset]

@@ -5,110 +5,114 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from jdbench.report.judgement import judge
 from jdbench.report.palette import Style
-from jdbench.report.results import Results, Subject, rows_of
-from jdbench.report.standings import margin
-from jdbench.report.tables import Cell, Heading, Table, aggregator, number, text
+from jdbench.report.results import Results
+from jdbench.report.subjects import Subject
+from jdbench.report.tables import Heading, Table, aggregator, count, link, text
 
 STATES = ("finished", "diverged", "failed")
 
 
-def judgement_table(results: Results, subject: Subject, looks: Mapping[str, Style]) -> Table:
-    """Return the table of a problem's reference runs.
-
-    Args:
-        results: What was read.
-        subject: An analytic problem with reference runs.
-        looks: Styles of all aggregators.
-
-    Returns:
-        The table, those first that came to the front from most starts, then the fastest.
-    """
-    frame = judge(results, subject).sort_values(
-        ["reached", "steps", "aggregator"], ascending=[False, True, True], ignore_index=True
-    )
-    headings = [
-        Heading("aggregator"),
-        Heading("reached", "starts from which the distance fell to 1e-5 of the initial one"),
-        Heading("after steps", "median over the starts; never, if it is infinite"),
-        Heading("final / start", "distance at the end as a share of the initial one, median and largest"),
-        Heading("how many ended where"),
-        Heading("worst margin", "smallest gᵢᵀA(J) / (‖gᵢ‖ max ‖gⱼ‖) of all updates; negative is a conflict"),
-        Heading("largest weights", "largest Σ |wᵢ| ‖gᵢ‖ / max ‖gⱼ‖, of deterministic aggregators only"),
-    ]
-    rows = [
-        [
-            aggregator(looks[row["aggregator"]]),
-            Cell(
-                f"{row['reached']} of {row['starts']}",
-                str(row["reached"]),
-                "good" if row["reached"] == row["starts"] else "bad",
-            ),
-            number(row["steps"], 4, otherwise="never"),
-            _final(row["final"], row["final_worst"]),
-            text(row["ended"], "long"),
-            margin(row["worst_margin"], row["conflicts"] > 0),
-            number(row["weights"]),
-        ]
-        for row in rows_of(frame)
-    ]
-    return Table(f"references-{subject.slug}", headings, rows, frame)
-
-
-def states_table(results: Results, looks: Mapping[str, Style]) -> Table:
-    """Return how many runs of each aggregator on each problem finished, diverged and failed.
+def outcomes_table(results: Results, looks: Mapping[str, Style], subject: Subject | None = None) -> Table:
+    """Return how many runs of each aggregator finished, diverged and failed, at all rates.
 
     Args:
         results: What was read.
         looks: Styles of all aggregators.
+        subject: The problem that is meant; all if None.
 
     Returns:
         The table, over all rates and seeds, reference runs included.
     """
-    runs = rows_of(results.table)
-    pairs = Counter((row["problem"], row["aggregator"]) for row in runs)
-    ended = Counter((row["problem"], row["aggregator"], row["state"]) for row in runs)
-    counts = [
-        (*pair, pairs[pair], *(ended[*pair, state] for state in STATES))
-        for pair in ((subject.spec, name) for subject in results.subjects for name in looks)
-        if pairs[pair]
+    totals: Counter[tuple[str, str]] = Counter()
+    for row in results.rows("outcomes", **({} if subject is None else {"problem": subject.spec})):
+        totals.update({(row["aggregator"], name): row[name] for name in ("runs", *STATES)})
+    headings = [
+        Heading("aggregator"),
+        Heading("runs"),
+        Heading("finished"),
+        Heading(
+            "diverged", "values or parameters left what a number can hold, or the distance grew a millionfold"
+        ),
+        Heading("failed", "raised an error"),
     ]
-    columns = ["problem", "aggregator", "runs", *STATES]
-    rows = [
-        [text(problem), aggregator(looks[name]), *map(text, others), text(failed, "bad" if failed else "")]
-        for problem, name, *others, failed in counts
+    cells = [
+        [
+            aggregator(look),
+            *(text(totals[name, state]) for state in ("runs", "finished", "diverged")),
+            text(totals[name, "failed"], "bad" if totals[name, "failed"] else ""),
+        ]
+        for name, look in looks.items()
+        if totals[name, "runs"]
     ]
-    return Table("states", [Heading(name) for name in columns], rows, pd.DataFrame(counts, columns=columns))
+    where = "all problems" if subject is None else subject.spec
+    return Table("outcomes", f"How the runs on {where} ended, at all rates", headings, cells)
 
 
-def errors_table(results: Results, looks: Mapping[str, Style]) -> Table | None:
+def errors(results: Results) -> pd.DataFrame:
     """Return what failed runs raised.
 
     Args:
         results: What was read.
+
+    Returns:
+        Columns ``problem aggregator runs error``, most frequent first.
+    """
+    rows = results.rows("indicators", state="failed")
+    counts = Counter((row["problem"], row["aggregator"], row["error"]) for row in rows)
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return pd.DataFrame(
+        [(problem, name, runs, error) for (problem, name, error), runs in ordered],
+        columns=["problem", "aggregator", "runs", "error"],
+    )
+
+
+def errors_table(results: Results, looks: Mapping[str, Style]) -> Table | None:
+    """Return the table of what failed runs raised.
+
+    Args:
+        results: What was read, with the table ``errors``.
         looks: Styles of all aggregators.
 
     Returns:
-        The table, most frequent first; None if no run failed.
+        The table; None if no run failed.
     """
-    counts = Counter(
-        (row["problem"], row["aggregator"], row["error"])
-        for row in rows_of(results.table)
-        if row["state"] == "failed"
-    )
-    if not counts:
-        return None
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    columns = ["problem", "aggregator", "runs", "error"]
-    frame = pd.DataFrame(
-        [(problem, name, runs, error) for (problem, name, error), runs in ordered], columns=columns
-    )
+    pages = {subject.spec: subject.page for subject in results.subjects}
     rows = [
-        [text(problem), aggregator(looks[name]), text(runs), text(error, "long")]
-        for (problem, name, error), runs in ordered
+        [
+            link(row["problem"], pages[row["problem"]]),
+            aggregator(looks[row["aggregator"]]),
+            text(row["runs"]),
+            text(row["error"], "long"),
+        ]
+        for row in results.rows("errors")
     ]
-    return Table("errors", [Heading(name) for name in columns], rows, frame)
+    names = ["problem", "aggregator", "runs", "error"]
+    return Table("errors", "What failed runs raised", [Heading(name) for name in names], rows) if rows else None
+
+
+def lost_table(results: Results, looks: Mapping[str, Style]) -> Table | None:
+    """Return the problems on which an aggregator had seeds for which no rate finished.
+
+    Args:
+        results: What was read, with the table ``problem_results``.
+        looks: Styles of all aggregators.
+
+    Returns:
+        The table; None if there are none.
+    """
+    pages = {subject.spec: subject.page for subject in results.subjects}
+    lost = [row for row in results.rows("problem_results") if row["seeds_lost"]]
+    rows = [
+        [
+            link(row["problem"], pages[row["problem"]]),
+            aggregator(looks[row["aggregator"]]),
+            count(row["seeds_lost"], row["seeds"]),
+        ]
+        for row in lost
+    ]
+    headings = [Heading("problem"), Heading("aggregator"), Heading("lost", "seeds in which no rate finished")]
+    return Table("lost", "Seeds in which no rate finished", headings, rows) if rows else None
 
 
 def environments_table(results: Results) -> Table:
@@ -124,11 +128,5 @@ def environments_table(results: Results) -> Table:
     values = [[fact, *(environment.get(fact, "") for environment in results.environments)] for fact in facts]
     numbers = [str(k + 1) for k in range(len(results.environments))]
     names = [f"environment {k}" for k in numbers] if len(numbers) > 1 else ["value"] * len(numbers)
-    frame = pd.DataFrame(values, columns=["fact", *names])
     rows = [[text(value) for value in row] for row in values]
-    return Table("environments", [Heading(name) for name in frame.columns], rows, frame)
-
-
-def _final(median: float, worst: float) -> Cell:
-    middle = number(median, 2)
-    return Cell(f"{middle.text}, worst {number(worst, 2).text}", middle.key)
+    return Table("environments", "Where the runs were made", [Heading(name) for name in ("fact", *names)], rows)

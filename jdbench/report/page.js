@@ -53,5 +53,16 @@
       });
     });
   });
+  document.querySelectorAll("button.save").forEach((button) => {
+    button.addEventListener("click", () => {
+      const svg = button.closest("figure").querySelector("svg");
+      const file = new Blob([new XMLSerializer().serializeToString(svg)], { type: "image/svg+xml" });
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(file);
+      link.download = button.dataset.file;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+    });
+  });
   document.documentElement.dataset.ready = "true";
 })();

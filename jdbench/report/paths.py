@@ -1,32 +1,38 @@
-"""Paths of runs on one pair of axes, from red to yellow as in [JD] Figures 3 and 4."""
+"""Paths, end points and Pareto sets as SVG in a panel, red to yellow as in [JD] Figures 3 and 4."""
 
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.collections import PathCollection
-from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.path import Path
+from matplotlib.colors import LinearSegmentedColormap, to_hex
 
 from jdbench.record import Array
 from jdbench.report.results import Curves
+from jdbench.report.svg_panels import SIDE, Box, Frame
 
 RED_TO_YELLOW = LinearSegmentedColormap.from_list("path", ["#b00010", "#ff5a00", "#ffcc00"])
 
-PIECES = 24
+PIECES = 12
 """Colours along a path."""
 
-FINEST = 0.004
-"""Shortest piece of a path that is drawn, as a share of the panel: about half a pixel."""
+FINEST = 0.008
+"""Shortest piece of a path that is drawn, as a share of the panel: about a pixel."""
 
-FARTHEST = 1e4
-"""Where a path that leaves the panel is cut off, in panels: browsers lose larger coordinates."""
+FARTHEST = 100.0
+"""Where a path that leaves the panel is cut off, in panels."""
 
 STARTS = ("#1f5fd0", "#2e8b37", "#8e44c9", "#12a5b5", "#8a5a3b", "#ee62b0", "#1a1a1a", "#8f9aa3")
 """Colours of the starts, by their order."""
 
-Box = tuple[tuple[float, float], tuple[float, float]]
-"""Limits of abscissa and ordinate."""
+GAP = 5.0
+"""Neighbours farther apart than this many median distances are not joined: the set has a gap there."""
+
+CLOSE = 0.04
+"""Nor are neighbours nearer than this share of the panel left apart."""
+
+WIDE = 0.1
+"""A set is no curve if so large a share of its neighbours is apart, or if they are so far in the median."""
+
+RING = "#0b3fa8"
 
 
 def box_around(points: Array, margin: float = 0.1) -> Box:
@@ -46,47 +52,96 @@ def box_around(points: Array, margin: float = 0.1) -> Box:
     return (float(left), float(right)), (float(bottom), float(top))
 
 
-def draw_paths(axes: Axes, runs: Sequence[Curves], space: str, optimal: Array, box: Box, last: float) -> None:
-    """Draw runs, their starts and what they look for.
+def optimum_svg(optimal: Array, frame: Frame) -> str:
+    """Return a Pareto set or front: a star for a point, a line with gaps for a curve, dots for what is wider.
 
     Args:
-        axes: Where.
-        runs: Curves with ``steps`` and the path.
-        space: Name of the path, ``x`` or ``f``.
-        optimal: The Pareto set or front, shape ``[k, 2]``, in order along it.
-        box: Limits of the axes.
-        last: The step that is yellow.
+        optimal: Its points, shape ``[k, 2]``, a curve's in order along it.
+        frame: Coordinates.
+
+    Returns:
+        SVG; nothing without points.
     """
-    if len(optimal) > 1:
-        axes.plot(*optimal.T, color="black", linewidth=1.6, zorder=2)
-    pieces: list[list[Path]] = [[] for _ in range(PIECES)]
+    if not len(optimal):
+        return ""
+    places = frame.place(optimal)
+    if np.ptp(places, axis=0).max() < 1e-3 * SIDE:
+        x, y = places[0]
+        return f'<text x="{x:.1f}" y="{y + 4:.1f}" text-anchor="middle" font-size="11" fill="black">★</text>'
+    lengths = np.linalg.norm(np.diff(places, axis=0), axis=1)
+    apart = lengths > max(GAP * float(np.median(lengths)), CLOSE * SIDE)
+    if apart.mean() > WIDE or np.median(lengths) > WIDE * SIDE:
+        return (
+            f'<path d="{frame.dots(optimal)}" stroke="black" stroke-width="1.5" stroke-linecap="round" '
+            'stroke-opacity=".7"/>'
+        )
+    lines = "".join(frame.line(piece) for piece in np.split(optimal, np.flatnonzero(apart) + 1))
+    return f'<path d="{lines}" fill="none" stroke="black" stroke-width="1.7" stroke-linecap="round"/>'
+
+
+def ends_svg(ends: Array, frame: Frame) -> str:
+    """Return where runs ended, as rings, and how many did so outside the panel.
+
+    Args:
+        ends: Shape ``[k, 2]``.
+        frame: Coordinates.
+
+    Returns:
+        SVG.
+    """
+    inside = np.abs(frame.place(ends) / SIDE - 0.5).max(1, initial=0.0) <= 0.5
+    rings = [
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.6" fill="none" stroke="{RING}"/>'
+        for x, y in frame.place(ends[inside])
+    ]
+    beyond = int((~inside).sum())
+    if beyond:
+        rings.append(
+            f'<text x="{SIDE - 3}" y="9" text-anchor="end" fill="{RING}">{beyond} ended outside</text>'
+        )
+    return "".join(rings)
+
+
+def paths_svg(runs: Sequence[Curves], space: str, frame: Frame, last: float) -> str:
+    """Return runs from their starts.
+
+    Args:
+        runs: Curves with ``steps`` and the path, of which the first two coordinates are drawn.
+        space: Name of the path, ``x`` or ``f``.
+        frame: Coordinates.
+        last: The step that is yellow.
+
+    Returns:
+        SVG.
+    """
+    pieces: list[list[str]] = [[] for _ in range(PIECES)]
     for run in runs:
-        _collect(pieces, run["steps"], run[space], box, last)
-    used = [(Path.make_compound_path(*paths), i) for i, paths in enumerate(pieces) if paths]
-    axes.add_collection(
-        PathCollection(
-            [path for path, _ in used],
-            facecolors="none",
-            edgecolors=[RED_TO_YELLOW((i + 0.5) / PIECES) for _, i in used],
-            linewidths=1.5,
-            zorder=3,
-        ),
-        autolim=False,
-    )
-    starts = np.array([run[space][0] for run in runs])
-    colours = [STARTS[i % len(STARTS)] for i in range(len(starts))]
-    axes.scatter(*starts.T, s=11, c=colours, edgecolors="white", linewidths=0.4, zorder=4)
-    if len(optimal) == 1:
-        axes.plot(*optimal.T, "*", color="black", markersize=6, markeredgewidth=0, zorder=5)
-    axes.set_xlim(*box[0])
-    axes.set_ylim(*box[1])
+        _collect(pieces, run["steps"], run[space][:, :2], frame, last)
+    parts = [
+        f'<path d="{"".join(lines)}" fill="none" stroke="{to_hex(RED_TO_YELLOW((i + 0.5) / PIECES))}" '
+        'stroke-width="1.5"/>'
+        for i, lines in enumerate(pieces)
+        if lines
+    ]
+    for i, run in enumerate(runs):
+        ((x, y),) = frame.place(run[space][:1, :2])
+        colour = STARTS[i % len(STARTS)]
+        parts.append(
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="1.9" fill="{colour}" stroke="white" stroke-width=".4"/>'
+        )
+    return "".join(parts)
 
 
-def _collect(pieces: list[list[Path]], steps: Array, points: Array, box: Box, last: float) -> None:
+def _collect(pieces: list[list[str]], steps: Array, points: Array, frame: Frame, last: float) -> None:
     """Cut a path where its colour changes, and add the parts to the pieces of their colours."""
     finite = np.isfinite(points).all(1)
     steps, points = steps[finite], points[finite]
-    origin, extent = np.array([side[0] for side in box]), np.array([side[1] - side[0] for side in box])
+    if not len(points):
+        return
+    origin, extent = (
+        np.array([side[0] for side in frame.box]),
+        np.array([side[1] - side[0] for side in frame.box]),
+    )
     scaled = ((points - origin) / extent).clip(-FARTHEST, FARTHEST)
     kept = [0]
     for i in range(1, len(scaled)):
@@ -98,5 +153,5 @@ def _collect(pieces: list[list[Path]], steps: Array, points: Array, box: Box, la
     begun = 0
     for i, colour in enumerate(colours, start=1):
         if i == len(colours) or colours[i] != colour:
-            pieces[colour].append(Path(drawn[kept[begun : i + 1]]))
+            pieces[colour].append(frame.line(drawn[kept[begun : i + 1]]))
             begun = i

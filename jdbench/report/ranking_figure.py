@@ -2,29 +2,32 @@
 
 from collections.abc import Mapping
 
-import pandas as pd
 from matplotlib.figure import Figure
 
 from jdbench.leaderboard import LEVEL
 from jdbench.report.drawing import Drawing, plain, render
 from jdbench.report.palette import SOLID, Style
-from jdbench.report.results import rows_of
+from jdbench.report.results import Results
 
 
-def ranking_figure(ranking: pd.DataFrame, looks: Mapping[str, Style]) -> Drawing:
+def ranking_figure(results: Results, family: str, looks: Mapping[str, Style]) -> list[Drawing]:
     """Return the figure of a ranking, best on top.
 
     Args:
-        ranking: A `jdbench.leaderboard.ranking` of at least one aggregator.
-        looks: Styles of its aggregators.
+        results: What was read.
+        family: Name of a family, or `jdbench.family_tables.OVERALL`.
+        looks: Styles of all aggregators.
 
     Returns:
-        The drawing.
+        One drawing; none where nobody is ranked.
     """
+    rows = results.rows("ranking", family=family)
+    if not rows:
+        return []
 
     def paint(figure: Figure) -> None:
         axes = figure.add_subplot()
-        for place, row in enumerate(rows_of(ranking)):
+        for place, row in enumerate(rows):
             look = looks[row["aggregator"]]
             axes.plot(
                 [row["low"], row["high"]],
@@ -36,10 +39,10 @@ def ranking_figure(ranking: pd.DataFrame, looks: Mapping[str, Style]) -> Drawing
             )
             face = look.colour if look.dash == SOLID else "white"
             axes.plot(row["mean_rank"], place, "o", color=look.colour, mfc=face, markersize=6, gid=look.gid())
-        names = [plain(looks[name].label) for name in ranking["aggregator"]]
+        names = [plain(looks[row["aggregator"]].label) for row in rows]
         axes.set_yticks(range(len(names)), names, fontsize=8)
         axes.set_ylim(len(names) - 0.4, -0.6)
-        axes.set_xlim(0.7, max(len(names), *ranking["high"]) + 0.3)
+        axes.set_xlim(0.7, max(len(names), *(row["high"] for row in rows)) + 0.3)
         axes.set_xlabel(
             f"mean rank over problems (1 is best) with {LEVEL:.0%} bootstrap interval over problems and seeds"
         )
@@ -48,9 +51,5 @@ def ranking_figure(ranking: pd.DataFrame, looks: Mapping[str, Style]) -> Drawing
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(axis="y", length=0)
 
-    return render(
-        "ranking",
-        "Mean rank of each aggregator over all problems with its bootstrap interval, best on top.",
-        (8.2, 0.75 + 0.25 * len(ranking)),
-        paint,
-    )
+    description = f"Mean rank of each aggregator over {family} with its bootstrap interval, best on top."
+    return [render("ranking-figure", description, (8.2, 0.75 + 0.25 * len(rows)), paint)]

@@ -1,51 +1,23 @@
-"""What a report reads: the indicators of all records, and the curves of the runs that it draws."""
+"""What a report reads: the tables of a store, and the curves of the runs that it draws."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, cast
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
-import numpy as np
 import pandas as pd
 
-from jdbench.errors import JDBenchError, StoreError
-from jdbench.metrics import indicator_table, reference_runs, selected_runs
-from jdbench.problem import AnalyticProblem, Problem, resolve_problem
 from jdbench.record import Array
-from jdbench.report.palette import slug
-from jdbench.store import Store
-
-OPTIONAL = ("final", "worst_margin", "stationarity", "steps_to_reach", "weights")
-"""Indicators that a store may lack: only some runs have them."""
+from jdbench.report.palette import in_order
+from jdbench.report.subjects import Family, Subject
+from jdbench.report.verdict_marks import Verdicts
 
 Curves = Mapping[str, Array]
 
 Row = Mapping[str, Any]
 """A row of a table, by column."""
 
-
-@dataclass(frozen=True)
-class Subject:
-    """A problem as a report sees it.
-
-    Attributes:
-        spec: Its spec.
-        slug: The same for ids and file names.
-        kind: ``analytic`` or ``training``.
-        problem: The problem itself, or None where it cannot be had.
-        absent: Why it cannot.
-    """
-
-    spec: str
-    slug: str
-    kind: Literal["analytic", "training"]
-    problem: Problem | None
-    absent: str
-
-    @property
-    def analytic(self) -> AnalyticProblem | None:
-        """The problem, if it is an analytic one and can be had."""
-        return self.problem if isinstance(self.problem, AnalyticProblem) else None
+Name = tuple[str, str, int, float, bool]
+"""What tells the drawn runs of a store apart: problem, aggregator, seed, rate, trace."""
 
 
 @dataclass(frozen=True)
@@ -53,40 +25,43 @@ class Results:
     """A store, read.
 
     Attributes:
-        table: One row a record, as `jdbench.metrics.indicator_table` gives it, and its ``key``.
-        selected: Those of the best rates, as `jdbench.metrics.selected_runs` gives them.
-        references: The rows at Theorem 1's rate.
-        curves: Curves of the selected and reference runs by ``key``.
-        subjects: The problems, analytic ones first.
+        tables: Those of `jdbench.score_tables.score_tables` and ``references``, the runs at Theorem 1's rate.
+        curves: Curves of the selected and reference runs.
+        subjects: The problems, by family, analytic ones first.
         presets: Names of what was run.
         environments: Where it was run.
+        verdicts: What is known of the aggregators' properties.
     """
 
-    table: pd.DataFrame
-    selected: pd.DataFrame
-    references: Sequence[Row]
-    curves: Mapping[str, Curves]
+    tables: Mapping[str, pd.DataFrame]
+    curves: Mapping[Name, Curves]
     subjects: Sequence[Subject]
     presets: Sequence[str]
     environments: Sequence[Mapping[str, str]]
+    verdicts: Verdicts
 
     @property
-    def aggregators(self) -> set[str]:
-        """Specs of all aggregators."""
-        return set(self.table["aggregator"])
+    def aggregators(self) -> list[str]:
+        """Specs of all aggregators, in the order in which reports list them."""
+        return in_order(self.tables["indicators"]["aggregator"])
 
-    def on(self, subject: Subject, *, reference: bool) -> list[Row]:
-        """Return the selected or the reference runs on a problem.
+    @property
+    def families(self) -> list[Family]:
+        """The families, in the order of the subjects."""
+        names = dict.fromkeys(subject.family for subject in self.subjects)
+        return [Family(name, [s for s in self.subjects if s.family == name]) for name in names]
+
+    def rows(self, table: str, **equal: object) -> list[Row]:
+        """Return rows of a table.
 
         Args:
-            subject: The problem.
-            reference: Whether the reference runs are wanted.
+            table: Its name.
+            **equal: Columns with the value that they are to have.
 
         Returns:
-            Rows, in the order of the table.
+            The rows, in order.
         """
-        rows = self.references if reference else rows_of(self.selected)
-        return [row for row in rows if row["problem"] == subject.spec]
+        return rows_of(where(self.tables[table], **equal))
 
     def finished(self, subject: Subject, *, reference: bool) -> dict[str, list[Curves]]:
         """Return the curves of the selected or the reference runs on a problem that finished.
@@ -96,13 +71,57 @@ class Results:
             reference: Whether the reference runs are wanted.
 
         Returns:
-            Curves by aggregator, in the order of the seeds.
+            Curves by aggregator, in the order in which reports list them, each in the order of the seeds.
         """
         found: dict[str, list[Curves]] = {}
-        for row in sorted(self.on(subject, reference=reference), key=lambda row: row["seed"]):
-            if row["state"] == "finished" and self.curves.get(row["key"]):
-                found.setdefault(row["aggregator"], []).append(self.curves[row["key"]])
-        return found
+        rows = self.rows("references" if reference else "selected", problem=subject.spec, state="finished")
+        for row in sorted(rows, key=lambda row: row["seed"]):
+            curves = self.curves.get(name_of(row))
+            if curves:
+                found.setdefault(row["aggregator"], []).append(curves)
+        return {name: found[name] for name in in_order(found)}
+
+    def adding(self, **tables: pd.DataFrame) -> "Results":
+        """Return the same with more tables.
+
+        Args:
+            **tables: By name.
+
+        Returns:
+            Results.
+        """
+        return replace(self, tables={**self.tables, **tables})
+
+    def of(self, subject: Subject) -> "Results":
+        """Return what concerns one problem, which is little to hand to another process.
+
+        Args:
+            subject: The problem.
+
+        Returns:
+            The same with the rows and the curves of the problem.
+        """
+        own = {
+            name: where(frame, problem=subject.spec) if "problem" in frame else frame
+            for name, frame in self.tables.items()
+        }
+        curves = {name: curves for name, curves in self.curves.items() if name[0] == subject.spec}
+        return replace(self, tables=own, curves=curves)
+
+
+def where(table: pd.DataFrame, **equal: object) -> pd.DataFrame:
+    """Return those rows of a table that have certain values.
+
+    Args:
+        table: Any table.
+        **equal: Columns with the value that they are to have.
+
+    Returns:
+        The rows, in order.
+    """
+    for column, value in equal.items():
+        table = cast("pd.DataFrame", table[table[column] == value])
+    return table
 
 
 def rows_of(table: pd.DataFrame) -> list[Row]:
@@ -117,45 +136,13 @@ def rows_of(table: pd.DataFrame) -> list[Row]:
     return cast("list[Row]", table.to_dict("records"))
 
 
-def read(path: Path) -> Results:
-    """Read what a report needs from a store.
+def name_of(row: Row) -> Name:
+    """Return what tells a run apart.
 
     Args:
-        path: File of records.
+        row: Of a table of runs, or the fields of a run spec.
 
     Returns:
-        The results.
-
-    Raises:
-        StoreError: The file is no store, or holds no records.
+        Problem, aggregator, seed, rate and trace.
     """
-    with Store(path) as store:
-        records = list(store.records(curves=False))
-        if not records:
-            raise StoreError(
-                f"store={path}, required at least one record, got none, run `jdbench run --store {path}`"
-            )
-        table = indicator_table(records)
-        table["key"] = [record.spec.key for record in records]
-        for name in OPTIONAL:
-            if name not in table:
-                table[name] = np.nan
-        selected, references = selected_runs(table), rows_of(reference_runs(table))
-        wanted = {*selected["key"], *(row["key"] for row in references)}
-        curves = {record.spec.key: record.curves for record in store.records() if record.spec.key in wanted}
-        presets, environments = store.presets(), store.environments()
-    subjects = [_subject(spec, table, curves) for spec in sorted(table["problem"].unique())]
-    subjects.sort(key=lambda subject: subject.kind)
-    return Results(table, selected, references, curves, subjects, presets, environments)
-
-
-def _subject(spec: str, table: pd.DataFrame, curves: Mapping[str, Curves]) -> Subject:
-    problem, absent = None, ""
-    try:
-        problem = resolve_problem(spec)
-    except (JDBenchError, ImportError, AttributeError) as error:
-        absent = str(error)
-    keys = [key for key, name in zip(table["key"], table["problem"], strict=True) if name == spec]
-    measured = any("distance" in curves.get(key, {}) for key in keys)
-    kind = "analytic" if measured or isinstance(problem, AnalyticProblem) else "training"
-    return Subject(spec, slug(spec), kind, problem, absent)
+    return row["problem"], row["aggregator"], row["seed"], row["rate"], bool(row["trace"])

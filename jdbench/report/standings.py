@@ -1,157 +1,158 @@
-"""The tables of who is best: the ranking over all problems, and the results on each."""
+"""The tables of who is best: rankings, and families side by side."""
 
 from collections.abc import Mapping
 
-import numpy as np
-import pandas as pd
-
-from jdbench.leaderboard import RANKING_COLUMNS, problem_table, ranking, seed_ranks
-from jdbench.report.judgement import shape_of
-from jdbench.report.palette import Style, in_order
-from jdbench.report.results import Results, Subject, rows_of
-from jdbench.report.rounding import margin_tolerance
-from jdbench.report.tables import Cell, Heading, Table, aggregator, measure, number, text
+from jdbench.family_tables import OVERALL
+from jdbench.report.palette import Style
+from jdbench.report.results import Results
+from jdbench.report.subjects import Family
+from jdbench.report.tables import MISSING, Cell, Heading, Table, aggregator, count, number, text
 
 Looks = Mapping[str, Style]
 
 
-def ranked(results: Results) -> pd.DataFrame:
-    """Return the ranking over those problems of which all aggregators share a seed.
+def unranked(results: Results) -> dict[str, list[str]]:
+    """Return who is not ranked over all problems, and why.
 
     Args:
         results: What was read.
-
-    Returns:
-        A `jdbench.leaderboard.ranking`; without rows if no aggregator ran on all of these problems.
-    """
-    ran = _ran(results)
-    shared = [spec for spec in ran if len(seed_ranks(results.selected, spec))]
-    if not shared or not set.intersection(*(ran[spec] for spec in shared)):
-        return pd.DataFrame({"aggregator": []})
-    return ranking(pd.DataFrame(results.selected[results.selected["problem"].isin(shared)]))
-
-
-def unranked(results: Results, ranks: pd.DataFrame) -> dict[str, list[str]]:
-    """Return who is not ranked, and why.
-
-    Args:
-        results: What was read.
-        ranks: The ranking.
 
     Returns:
         By aggregator that the ranking lacks, the problems on which it has no selected run.
     """
-    ran = _ran(results)
+    ranked = {row["aggregator"] for row in results.rows("ranking", family=OVERALL)}
+    ran = {(row["problem"], row["aggregator"]) for row in results.rows("selected")}
     return {
-        name: [s.spec for s in results.subjects if name not in ran.get(s.spec, ())]
-        for name in in_order(results.aggregators - set(ranks["aggregator"]))
+        name: [subject.spec for subject in results.subjects if (subject.spec, name) not in ran]
+        for name in results.aggregators
+        if name not in ranked
     }
 
 
-def ranking_table(ranks: pd.DataFrame, looks: Looks) -> Table:
-    """Return the table of the ranking.
+def ranking_table(results: Results, family: str, looks: Looks) -> Table | None:
+    """Return the table of a ranking, with the verdicts and the areas of the profiles.
 
     Args:
-        ranks: A `jdbench.leaderboard.ranking` with rows.
-        looks: Styles of its aggregators.
+        results: What was read.
+        family: Name of a family, or `OVERALL`.
+        looks: Styles of all aggregators.
 
     Returns:
-        The table.
+        The table; None where nobody is ranked.
     """
-    problems = list(ranks.columns[len(RANKING_COLUMNS) :])
+    rows = results.rows("ranking", family=family)
+    if not rows:
+        return None
+    areas = {row["aggregator"]: row for row in results.rows("profile_areas", family=family)}
+    profiled = [Heading("profile", "area under the performance profile: 1 for the fastest everywhere")]
     headings = [
         Heading("position"),
         Heading("aggregator"),
+        *results.verdicts.headings(),
         Heading("mean rank", "mean over problems of the mean rank over seeds"),
         Heading(
             "95 % interval", "central 95 % of the mean ranks of 4,000 resamples of problems and their seeds"
         ),
         Heading("group", "aggregators that share a letter cannot be told apart (Friedman, Nemenyi, 5 %)"),
+        *(profiled if areas else []),
         Heading("lost", "seeds in which no rate finished"),
-        *(Heading(problem, f"mean rank over the seeds of {problem}") for problem in problems),
     ]
-    rows = [
+    cells = [
         [
             Cell(row["position"], repr(float(row["mean_rank"]))),
             aggregator(looks[row["aggregator"]]),
+            *results.verdicts.cells(row["aggregator"]),
             Cell(f"{row['mean_rank']:.2f}", repr(float(row["mean_rank"]))),
             Cell(f"{row['low']:.2f} to {row['high']:.2f}", repr(float(row["low"]))),
             text(row["group"]),
-            text(f"{row['lost']} of {row['runs']}", "bad" if row["lost"] else ""),
-            *(Cell(f"{row[problem]:.2f}", repr(float(row[problem]))) for problem in problems),
+            *(
+                [number(areas[row["aggregator"]]["area"]) if row["aggregator"] in areas else text(MISSING)]
+                if areas
+                else []
+            ),
+            count(row["lost"], row["runs"]),
         ]
-        for row in rows_of(ranks)
+        for row in rows
     ]
-    return Table("ranking", headings, rows, ranks)
+    return Table("ranking", f"Ranking over {family}", headings, cells)
 
 
-def results_table(results: Results, subject: Subject, looks: Looks) -> Table | None:
-    """Return the table of a problem.
+def families_table(results: Results, looks: Looks) -> Table | None:
+    """Return the mean ranks in each family side by side.
 
     Args:
         results: What was read.
-        subject: The problem.
         looks: Styles of all aggregators.
 
     Returns:
-        The table; None where only reference runs were made.
+        The table, in the order of the overall ranking; None where no family has one.
     """
-    if not results.on(subject, reference=False):
+    families = [family.name for family in results.families]
+    ranks = {(row["family"], row["aggregator"]): row for row in results.rows("ranking")}
+    order = [row["aggregator"] for row in results.rows("ranking", family=OVERALL)]
+    order += [
+        name for name in results.aggregators if name not in order and any((f, name) in ranks for f in families)
+    ]
+    if not order:
         return None
-    frame = problem_table(results.selected, subject.spec)
-    tolerance = margin_tolerance(shape_of(results, subject))
-    frame["conflicting"] = frame["worst_margin"] < -tolerance
-    criterion = "distance to the front" if subject.kind == "analytic" else "average loss over the training set"
+    best = {
+        f: min((row["mean_rank"] for (g, _), row in ranks.items() if g == f), default=0.0) for f in families
+    }
+
+    def cell(family: str, name: str) -> Cell:
+        row = ranks.get((family, name))
+        if row is None:
+            return Cell(MISSING, "NaN")
+        value = float(row["mean_rank"])
+        leads = family in best and value <= best[family] + 1e-9
+        return Cell(f"{value:.2f}", repr(value), "good" if leads else "")
+
     headings = [
         Heading("aggregator"),
-        Heading(
-            "score",
-            f"mean of the {criterion} over the run as a share of its value at the start; less is better",
-        ),
-        Heading("final", f"{criterion} at the end of the run"),
-        Heading("rate", "median of the selected learning rates"),
-        Heading("seeds", "number of runs, each with a rate of its own"),
-        Heading("lost", "seeds in which no rate finished"),
-        Heading(
-            "at edge", "seeds whose best rate is the smallest or largest tried: a better one may lie beyond"
-        ),
-        Heading("worst margin", "smallest gᵢᵀA(J) / (‖gᵢ‖ max ‖gⱼ‖) of all updates; negative is a conflict"),
+        *results.verdicts.headings(),
+        Heading("all"),
+        *(Heading(family, f"mean rank over the problems of {family}") for family in families),
     ]
-    rows = [
-        [
-            aggregator(looks[row["aggregator"]]),
-            measure(row["score"], row["score_sem"]),
-            measure(row["final"], row["final_sem"]),
-            number(row["rate"]),
-            text(row["seeds"]),
-            text(row["seeds_lost"], "bad" if row["seeds_lost"] else ""),
-            text(row["at_edge"], "bad" if row["at_edge"] else ""),
-            margin(row["worst_margin"], bool(row["conflicting"])),
-        ]
-        for row in rows_of(frame)
+    cells = [
+        [aggregator(looks[name]), *results.verdicts.cells(name), *(cell(f, name) for f in (OVERALL, *families))]
+        for name in order
     ]
-    return Table(f"problem-{subject.slug}", headings, rows, frame)
+    return Table("families", "Mean rank in each family, the best in green", headings, cells)
 
 
-def _ran(results: Results) -> dict[str, set[str]]:
-    """Return the aggregators with selected runs on each problem that has any."""
-    ran: dict[str, set[str]] = {}
-    for row in rows_of(results.selected):
-        ran.setdefault(row["problem"], set()).add(row["aggregator"])
-    return ran
-
-
-def margin(value: float, conflicting: bool) -> Cell:
-    """Return the cell of a worst margin of non-conflict.
+def ranks_table(results: Results, family: Family, looks: Looks) -> Table | None:
+    """Return the mean ranks on each problem of a family side by side.
 
     Args:
-        value: The margin.
-        conflicting: Whether it is negative beyond rounding.
+        results: What was read, with the table ``problem_results``.
+        family: The family.
+        looks: Styles of all aggregators.
 
     Returns:
-        The cell, marked if conflicting; a negative margin that is rounding says so.
+        The table; None where no problem has selected runs.
     """
-    cell = number(value, 2, "bad" if conflicting else "")
-    if conflicting:
-        return Cell(f"{cell.text} conflicts", cell.key, "bad")
-    return Cell(f"{cell.text} rounding", cell.key) if np.isfinite(value) and value < 0 else cell
+    ranks = {
+        (row["problem"], row["aggregator"]): row["rank"]
+        for row in results.rows("problem_results", family=family.name)
+    }
+    problems = [s.spec for s in family.subjects if any(problem == s.spec for problem, _ in ranks)]
+    if not problems:
+        return None
+    best = {one: min(rank for (problem, _), rank in ranks.items() if problem == one) for one in problems}
+    headings = [
+        Heading("aggregator"),
+        *(Heading(one, f"mean rank over the seeds of {one}") for one in problems),
+    ]
+    cells = [
+        [
+            aggregator(looks[name]),
+            *(
+                number(rank, mark="good" if rank <= best[one] + 1e-9 else "")
+                for one in problems
+                for rank in [float(ranks.get((one, name), float("nan")))]
+            ),
+        ]
+        for name in looks
+        if any((one, name) in ranks for one in problems)
+    ]
+    return Table("ranks", f"Mean rank on each problem of {family.name}, the best in green", headings, cells)

@@ -3,8 +3,6 @@
 import math
 from dataclasses import dataclass
 
-import pandas as pd
-
 from jdbench.report.palette import Style
 
 MISSING = "–"
@@ -19,12 +17,14 @@ class Cell:
         key: What is sorted by: a number, or the text itself.
         mark: ``good``, ``bad``, ``long`` (text that is to be wrapped) or nothing.
         look: Of a cell that names an aggregator, its style.
+        href: Page of the report that the text leads to, if any.
     """
 
     text: str
     key: str
     mark: str = ""
     look: Style | None = None
+    href: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,24 +42,19 @@ class Heading:
 
 @dataclass(frozen=True)
 class Table:
-    """A table, and the file in which its numbers stand in full.
+    """A table of a page.
 
     Attributes:
-        name: Stem of the file.
+        name: Unique in its page, for its id.
+        caption: What it shows, in one line.
         headings: One a column.
         rows: Cells, as many a row as there are headings.
-        frame: The same numbers, unrounded, and perhaps more of them.
     """
 
     name: str
+    caption: str
     headings: list[Heading]
     rows: list[list[Cell]]
-    frame: pd.DataFrame
-
-    @property
-    def file(self) -> str:
-        """Name of the file."""
-        return f"{self.name}.csv"
 
 
 def text(value: object, mark: str = "") -> Cell:
@@ -73,6 +68,34 @@ def text(value: object, mark: str = "") -> Cell:
         The cell.
     """
     return Cell(str(value), str(value), mark)
+
+
+def link(value: str, href: str) -> Cell:
+    """Return a cell of text that leads to a page.
+
+    Args:
+        value: What to show.
+        href: The page.
+
+    Returns:
+        The cell.
+    """
+    return Cell(value, value, "long", href=href)
+
+
+def count(part: int, whole: int, *, wanted: bool = False) -> Cell:
+    """Return a cell of how many there are of how many.
+
+    Args:
+        part: How many.
+        whole: Of how many.
+        wanted: Whether all is good and less is bad; otherwise none is as it should be and more is bad.
+
+    Returns:
+        The cell, sorted by the first number.
+    """
+    mark = ("good" if part == whole else "bad") if wanted else ("bad" if part else "")
+    return Cell(f"{part} of {whole}", str(part), mark)
 
 
 def aggregator(look: Style) -> Cell:

@@ -1,38 +1,55 @@
-"""Figures 3 and 4 of [JD]: the paths of the reference runs, among parameters and among objective values."""
+"""Fronts with trajectories and end points, as in Figures 3 and 4 of [JD], among parameters and objectives."""
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from matplotlib import colormaps
-from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import ListedColormap, Normalize
-from matplotlib.figure import Figure
-from torch import Tensor
+from matplotlib.colors import to_hex
 
 from jdbench.problem import AnalyticProblem
 from jdbench.record import Array
-from jdbench.report.drawing import Drawing, render
+from jdbench.report.background import background
+from jdbench.report.drawing import Drawing
 from jdbench.report.palette import Style
-from jdbench.report.panels import colour_bar, panels_size, small_multiples
-from jdbench.report.paths import RED_TO_YELLOW, Box, box_around, draw_paths
-from jdbench.report.results import Curves, Results, Subject
-
-GRID = 120
-"""Points along each side of a background."""
-
-COSINES = ListedColormap(0.5 + 0.5 * colormaps["PiYG"](np.linspace(0, 1, 256)), "cosines")
-"""Pink for conflict, green for agreement, as in the paper; half white, so that paths stand out."""
+from jdbench.report.paths import RED_TO_YELLOW, box_around, ends_svg, optimum_svg, paths_svg
+from jdbench.report.results import Curves, Results
+from jdbench.report.subjects import Subject
+from jdbench.report.svg_panels import Bar, Box, Frame, small_multiples
 
 ALONG = 200
 """Points along the Pareto set."""
 
-Paths = Mapping[str, Sequence[Curves]]
+
+@dataclass(frozen=True)
+class Scene:
+    """What is drawn in one space, first two coordinates.
+
+    Attributes:
+        space: ``x`` or ``f``.
+        names: Aggregators, a panel each.
+        paths: Curves of the reference runs by aggregator.
+        ends: Where the selected runs ended, by aggregator, shape ``[k, 2]``.
+        optimal: The Pareto set or front, shape ``[k, 2]``.
+        box: Limits.
+    """
+
+    space: str
+    names: Sequence[str]
+    paths: Mapping[str, Sequence[Curves]]
+    ends: Mapping[str, Array]
+    optimal: Array
+    box: Box
+
+    @property
+    def last(self) -> float:
+        """The last step of any path; 0 without paths."""
+        return max((float(run["steps"][-1]) for runs in self.paths.values() for run in runs), default=0.0)
 
 
 def trajectory_figures(results: Results, subject: Subject, looks: Mapping[str, Style]) -> list[Drawing]:
-    """Return the paths in parameter space if n = 2 and in objective space if m = 2.
+    """Return the paths and ends in parameter space if n = 2, and in the space of the first two objectives.
 
     Args:
         results: What was read.
@@ -44,106 +61,89 @@ def trajectory_figures(results: Results, subject: Subject, looks: Mapping[str, S
         be had, or no run finished.
     """
     problem = subject.analytic
-    runs = results.finished(subject, reference=True)
-    paths: Paths = {name: runs[name] for name in looks if name in runs}
-    if problem is None or not paths:
+    if problem is None:
         return []
+    optimal = problem.pareto_set(ALONG) if problem.attained else torch.zeros(0, problem.n, dtype=torch.float64)
     drawings: list[Drawing] = []
-    optimal = problem.pareto_set(ALONG)
     if problem.n == 2:
-        drawings.append(_parameter_space(problem, subject, paths, looks, optimal.numpy()))
-    if problem.m == 2:
-        drawings.append(_objective_space(subject, paths, looks, problem.objectives(optimal).numpy()))
+        scene = _scene(results, subject, problem, looks, "x", optimal.numpy())
+        drawings += [_parameter_space(problem, subject, scene, looks)] if scene else []
+    if problem.m >= 2:
+        scene = _scene(results, subject, problem, looks, "f", problem.objectives(optimal)[:, :2].numpy())
+        drawings += [_objective_space(problem, subject, scene, looks)] if scene else []
     return drawings
 
 
+def _scene(
+    results: Results,
+    subject: Subject,
+    problem: AnalyticProblem,
+    looks: Mapping[str, Style],
+    space: str,
+    optimal: Array,
+) -> Scene | None:
+    runs, selected = (results.finished(subject, reference=reference) for reference in (True, False))
+    paths = {name: [run for run in mine if space in run] for name, mine in runs.items()}
+    ends = {
+        name: np.array([run[f"end_{space}"][:2] for run in mine if f"end_{space}" in run]).reshape(-1, 2)
+        for name, mine in selected.items()
+    }
+    names = [name for name in looks if len(paths.get(name, ())) or len(ends.get(name, ()))]
+    if not names:
+        return None
+    seeds = sorted({row["seed"] for table in ("selected", "references") for row in results.rows(table)})
+    starts = torch.stack([problem.start(seed) for seed in seeds])
+    begun = (starts if space == "x" else problem.objectives(starts))[:, :2].numpy()
+    # Limits around starts and optimum: a run that leaves them is cut off, the others not shrunk.
+    points = np.concatenate([begun, optimal])
+    box = box_around(points[np.isfinite(points).all(1)])
+    return Scene(space, names, paths, ends, optimal, box)
+
+
 def _parameter_space(
-    problem: AnalyticProblem, subject: Subject, paths: Paths, looks: Mapping[str, Style], optimal: Array
+    problem: AnalyticProblem, subject: Subject, scene: Scene, looks: Mapping[str, Style]
 ) -> Drawing:
-    box = _box(paths, "x", optimal)
-    sides = [np.linspace(low, high, GRID) for low, high in box]
-    points = torch.from_numpy(np.stack(np.meshgrid(*sides), -1))
-    cosines = _smallest_cosine(problem.jacobian(points)).numpy()
-    mean = problem.objectives(points).mean(-1).numpy()
-    # Where gradients never conflict their cosines say nothing, and the mean objective is shown instead.
-    conflicting = bool((cosines < 0).any())
+    behind = background(problem, scene.box)
+    description = f"Paths and end points on {subject.spec} in parameter space, with {behind.what}."
+    bars = [*([behind.bar] if behind.bar else []), *_step_bar(scene.last)]
+    return _panels(f"parameters-{subject.slug}", description, ("x₁", "x₂"), behind.svg, scene, bars, looks)
 
-    bars = 2 if conflicting else 1
-    last = _last(paths)
 
-    def paint(figure: Figure) -> None:
-        panels = small_multiples(figure, [looks[name] for name in paths], "x₁", "x₂", bars)
-        for axes, runs in zip(panels, paths.values(), strict=True):
-            if conflicting:
-                _shade(axes, cosines, box)
-            else:
-                axes.contour(*sides, mean, levels=8, colors="#8a8a8a", linewidths=0.5, linestyles="dashed")
-            draw_paths(axes, runs, "x", optimal, box, last)
-        _step_bar(figure, last, bars)
-        if conflicting:
-            what = "cosine of the gradients" if problem.m == 2 else "smallest cosine of two gradients"
-            colour_bar(figure, ScalarMappable(Normalize(-1, 1), COSINES), what, 1, bars)
-
-    background = "cosine similarity of the gradients" if conflicting else "contours of the mean objective"
-    return render(
-        f"parameters-{subject.slug}",
-        f"Paths of the reference runs on {subject.spec} in parameter space, with {background}.",
-        panels_size(len(paths), bars),
-        paint,
+def _objective_space(
+    problem: AnalyticProblem, subject: Subject, scene: Scene, looks: Mapping[str, Style]
+) -> Drawing:
+    which = "objective space" if problem.m == 2 else f"the first two of {problem.m} objectives"
+    description = f"Paths and end points on {subject.spec} in {which}, with the front."
+    return _panels(
+        f"objectives-{subject.slug}", description, ("f₁", "f₂"), "", scene, _step_bar(scene.last), looks
     )
 
 
-def _objective_space(subject: Subject, paths: Paths, looks: Mapping[str, Style], front: Array) -> Drawing:
-    box, last = _box(paths, "f", front), _last(paths)
-
-    def paint(figure: Figure) -> None:
-        panels = small_multiples(figure, [looks[name] for name in paths], "f₁", "f₂", 1)
-        for axes, runs in zip(panels, paths.values(), strict=True):
-            draw_paths(axes, runs, "f", front, box, last)
-        _step_bar(figure, last, 1)
-
-    return render(
-        f"objectives-{subject.slug}",
-        f"Paths of the reference runs on {subject.spec} in objective space, with the front.",
-        panels_size(len(paths), 1),
-        paint,
-    )
-
-
-def _box(paths: Paths, space: str, optimal: Array) -> Box:
-    """Return limits around starts and optimum: a run that leaves them is cut off, the others not shrunk."""
-    starts = [run[space][:1] for runs in paths.values() for run in runs]
-    points = np.concatenate([*starts, optimal])
-    return box_around(points[np.isfinite(points).all(1)])
+def _panels(
+    name: str,
+    description: str,
+    axes: tuple[str, str],
+    behind: str,
+    scene: Scene,
+    bars: Sequence[Bar],
+    looks: Mapping[str, Style],
+) -> Drawing:
+    frame = Frame(scene.box)
+    panels = [
+        (
+            looks[one],
+            paths_svg(scene.paths.get(one, ()), scene.space, frame, scene.last)
+            + ends_svg(scene.ends.get(one, np.zeros((0, 2))), frame),
+        )
+        for one in scene.names
+    ]
+    shared = behind + optimum_svg(scene.optimal, frame)
+    return small_multiples(name, description, frame, axes, shared, panels, bars)
 
 
-def _last(paths: Paths) -> float:
-    return max(float(run["steps"][-1]) for runs in paths.values() for run in runs)
-
-
-def _step_bar(figure: Figure, last: float, bars: int) -> None:
-    scale = ScalarMappable(Normalize(0, np.log1p(last) or 1.0), RED_TO_YELLOW)
+def _step_bar(last: float) -> list[Bar]:
+    if last <= 0:
+        return []
+    colours = [to_hex(RED_TO_YELLOW(share)) for share in np.linspace(0, 1, 5)]
     shown = [step for step in (0, 1, 10, 100, 1000, 10_000, 100_000) if step <= last]
-    bar = colour_bar(figure, scale, "step", 0, bars)
-    bar.set_ticks(list(np.log1p(shown)), labels=[str(step) for step in shown])
-
-
-def _shade(axes: Axes, cosines: Array, box: Box) -> None:
-    axes.imshow(
-        cosines,
-        cmap=COSINES,
-        vmin=-1,
-        vmax=1,
-        extent=(*box[0], *box[1]),
-        origin="lower",
-        aspect="auto",
-        interpolation="none",
-    )
-
-
-def _smallest_cosine(J: Tensor) -> Tensor:
-    """Return the smallest cosine of two rows, 1 for a single row; zero rows count as orthogonal to all."""
-    norms = J.norm(dim=-1, keepdim=True)
-    units = J / torch.where(norms > 0, norms, 1.0)
-    cosines = units @ units.mT
-    return cosines.where(~torch.eye(J.shape[-2], dtype=torch.bool), 1.0).amin((-2, -1))
+    return [Bar("step", colours, [(math.log1p(step) / math.log1p(last), str(step)) for step in shown])]

@@ -1,5 +1,6 @@
-"""Convergence curves of the selected runs: mean over seeds, with the standard error as a band ([JD] D.2)."""
+"""Curves of aggregators on one pair of axes, each with its band and its name at its end."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -7,22 +8,18 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from jdbench.report.bands import Band, mean_band
+from jdbench.report.bands import Band
 from jdbench.report.drawing import Drawing, plain, render
 from jdbench.report.palette import Style
-from jdbench.report.results import Results, Subject
+from jdbench.report.subjects import Subject
 
-FLOOR = 1e-17
-"""Smallest share of the initial distance on a logarithmic axis: less is rounding of the initial one, or 0."""
-
-CEILING = 10.0
-"""Largest share shown there."""
-
-SMOOTHED = 5
-"""Number of steps over which cosines are averaged, as the paper smooths its curves."""
-
-SIZE = (8.6, 4.3)
+SIZE = (8.6, 4.0)
 """Inches."""
+
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+PLACE = (0.075, 0.115, 0.72, 0.87)
+"""Of the axes in the figure, as shares of its size; the names of the lines stand to their right."""
 
 
 class View(NamedTuple):
@@ -34,6 +31,7 @@ class View(NamedTuple):
         logarithmic: Whether both axes are; steps are then linear from 0 to 1.
         floor: Smallest ordinate drawn; lesser ones are drawn there.
         ceiling: Largest ordinate drawn.
+        middle: What the line is, over seeds.
     """
 
     name: str
@@ -41,35 +39,7 @@ class View(NamedTuple):
     logarithmic: bool
     floor: float
     ceiling: float
-
-
-def curve_figures(results: Results, subject: Subject, looks: Mapping[str, Style]) -> list[Drawing]:
-    """Return the convergence curves of a problem.
-
-    Args:
-        results: What was read.
-        subject: The problem.
-        looks: Styles of all aggregators.
-
-    Returns:
-        One drawing for an analytic problem, the loss and the cosine similarity for a training; those for
-        which no run finished are left out.
-    """
-    found = results.finished(subject, reference=False)
-    chosen = {name: found[name] for name in looks if name in found}
-    if subject.kind == "analytic":
-        distances = {name: mean_band(runs, "steps", "distance", relative=True) for name, runs in chosen.items()}
-        view = View("curves", "distance to the front / distance at the start", True, FLOOR, CEILING)
-        return _figure(view, subject, distances, looks)
-    losses = {name: mean_band(runs, "steps", "loss") for name, runs in chosen.items()}
-    cosines = {
-        name: mean_band(runs, "cosine_steps", "cosine", window=SMOOTHED) for name, runs in chosen.items()
-    }
-    # A curve that shoots up is cut off, so that the others are not pressed flat.
-    top = 1.15 * max((float(curve.middle[0]) for curve in losses.values() if curve), default=1.0)
-    loss = View("curves", "average loss over the training set", False, 0.0, top)
-    cosine = View("cosine", "cosine similarity to the mean gradient", False, -1.0, 1.03)
-    return [*_figure(loss, subject, losses, looks), *_figure(cosine, subject, cosines, looks)]
+    middle: str = "mean"
 
 
 def logarithmic_steps(axes: Axes, last: float) -> None:
@@ -85,19 +55,33 @@ def logarithmic_steps(axes: Axes, last: float) -> None:
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
 
 
-def _figure(
+def lines_figure(
     view: View, subject: Subject, bands: Mapping[str, Band | None], looks: Mapping[str, Style]
 ) -> list[Drawing]:
+    """Return a figure of curves.
+
+    Args:
+        view: What it shows and how.
+        subject: The problem.
+        bands: Curves by aggregator; None for those without one.
+        looks: Styles of all aggregators.
+
+    Returns:
+        One drawing, or none where there is no curve.
+    """
     drawn = {name: curve for name, curve in bands.items() if curve is not None}
     if not drawn:
         return []
 
     def paint(figure: Figure) -> None:
-        axes = figure.add_subplot()
+        # A fixed place: looking for the best one takes as long as the drawing.
+        figure.set_layout_engine("none")
+        axes = figure.add_axes(PLACE)
         last = max(float(curve.steps[-1]) for curve in drawn.values())
         axes.set_xlim(0, last or 1)
         if view.logarithmic:
             axes.set_yscale("log")
+            axes.yaxis.set_major_formatter(_power)
             logarithmic_steps(axes, last)
         for name, curve in drawn.items():
             look = looks[name]
@@ -117,14 +101,21 @@ def _figure(
         axes.grid()
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
-        _label_ends(axes, [(looks[name], float(max(c.middle[-1], view.floor))) for name, c in drawn.items()])
+        label_ends(axes, [(looks[name], float(max(c.middle[-1], view.floor))) for name, c in drawn.items()])
 
-    description = f"{view.what.capitalize()} on {subject.spec}, mean over seeds, one line an aggregator."
+    description = (
+        f"{view.what.capitalize()} on {subject.spec}, {view.middle} over seeds, one line an aggregator."
+    )
     return [render(f"{view.name}-{subject.slug}", description, SIZE, paint)]
 
 
-def _label_ends(axes: Axes, ends: Sequence[tuple[Style, float]]) -> None:
-    """Write the name of each line to the right of it, names spread so that none covers another."""
+def label_ends(axes: Axes, ends: Sequence[tuple[Style, float]]) -> None:
+    """Write the name of each line to the right of it, names spread so that none covers another.
+
+    Args:
+        axes: Where, its limits set.
+        ends: Style and last ordinate of each line.
+    """
     fraction = axes.transScale + axes.transLimits
     right = axes.get_xlim()[1]
     heights = [min(1.0, max(0.0, float(fraction.transform((right, y))[1]))) for _, y in ends]
@@ -159,3 +150,8 @@ def _label_ends(axes: Axes, ends: Sequence[tuple[Style, float]]) -> None:
             fontsize=min(8.0, 190 * gap),
             gid=look.gid("name"),
         )
+
+
+def _power(value: float, _: object) -> str:
+    """Return a power of ten as text, which matplotlib sets in no time, unlike mathematics."""
+    return "10" + str(round(math.log10(value))).translate(SUPERSCRIPTS)

@@ -1,0 +1,72 @@
+"""The page of one problem: made in any process from what concerns the problem alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from jdbench.report.curves import curve_figures, curve_table, curves_of
+from jdbench.report.outcomes import outcomes_table
+from jdbench.report.palette import styles
+from jdbench.report.problem_tables import results_table
+from jdbench.report.results import Results
+from jdbench.report.run_tables import along_table, held_out_table
+from jdbench.report.stop_tables import set_table, stop_table
+from jdbench.report.subjects import Subject
+from jdbench.report.templates import fill
+from jdbench.report.trajectories_figure import trajectory_figures
+
+
+@dataclass(frozen=True)
+class Made:
+    """A page, and the numbers behind its curves.
+
+    Attributes:
+        page: Its name.
+        html: Its content.
+        curves: See `jdbench.report.curves.curve_table`.
+    """
+
+    page: str
+    html: str
+    curves: pd.DataFrame
+
+
+def problem_page(
+    results: Results, subject: Subject, names: Sequence[str], near: Sequence[Subject | None]
+) -> Made:
+    """Return the page of a problem.
+
+    Args:
+        results: What concerns the problem, as `Results.of` gives it.
+        subject: The problem.
+        names: All aggregators of the report, which decide the colours.
+        near: The problems before and after it.
+
+    Returns:
+        The page.
+    """
+    looks = styles(names)
+    curves = curves_of(results, subject)
+    here = {name: look for name, look in looks.items() if name in results.aggregators}
+    html = fill(
+        "problem.html",
+        results,
+        here,
+        subject=subject,
+        family=next(family for family in results.families if family.name == subject.family),
+        before=near[0],
+        after=near[1],
+        trait=results.rows("traits", problem=subject.spec)[0],
+        standing=results_table(results, subject, looks),
+        selected_stops=stop_table(results, subject, looks, reference=False),
+        reference_stops=stop_table(results, subject, looks, reference=True),
+        sets=set_table(results, subject, looks),
+        along=along_table(results, subject, looks),
+        held_out=held_out_table(results, subject, looks),
+        outcomes=outcomes_table(results, here, subject),
+        errors=results.rows("errors", problem=subject.spec),
+        curves=curve_figures(subject, curves, looks),
+        trajectories=trajectory_figures(results, subject, looks),
+    )
+    return Made(subject.page, html, curve_table(subject, curves))

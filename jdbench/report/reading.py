@@ -1,0 +1,51 @@
+"""A store to what a report reads: its tables, and the curves of the selected and reference runs."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from jdbench.errors import StoreError
+from jdbench.metrics import indicator_table, reference_runs, selected_runs
+from jdbench.record import Record
+from jdbench.report.results import Name, Results, name_of, rows_of
+from jdbench.report.subjects import subject_of
+from jdbench.report.verdict_marks import Verdicts
+from jdbench.score_tables import score_tables
+from jdbench.store import Store
+
+
+def read(path: Path, verdicts: Verdicts) -> Results:
+    """Read what a report needs from a store.
+
+    Args:
+        path: File of records.
+        verdicts: What is known of the aggregators' properties.
+
+    Returns:
+        The results.
+
+    Raises:
+        StoreError: The file is no store, or holds no records.
+    """
+    with Store(path) as store:
+        bare = list(store.records(curves=False))
+        if not bare:
+            raise StoreError(
+                f"store={path}, required at least one record, got none, run `jdbench run --store {path}`"
+            )
+        indicators = indicator_table(bare)
+        references = reference_runs(indicators)
+        wanted = {name_of(row) for part in (selected_runs(indicators), references) for row in rows_of(part)}
+        curves = {name: record.curves for name, record in _named(store.records()) if name in wanted}
+        presets, environments = store.presets(), store.environments()
+    kept = (replace(record, curves=curves.get(name, {})) for name, record in _named(bare))
+    scored = {**score_tables(kept), "references": references}
+    measured = {name[0] for name, found in curves.items() if "distance" in found}
+    specs = sorted(str(spec) for spec in indicators["problem"].unique())
+    subjects = [subject_of(spec, measured=spec in measured) for spec in specs]
+    subjects.sort(key=lambda subject: (subject.kind, subject.family))
+    return Results(scored, curves, subjects, presets, environments, verdicts)
+
+
+def _named(records: Iterable[Record]) -> Iterator[tuple[Name, Record]]:
+    return ((name_of(vars(record.spec)), record) for record in records)

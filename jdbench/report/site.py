@@ -1,0 +1,123 @@
+"""A store to a folder of pages that need no network, and its tables as CSV and Parquet in ``data/``."""
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Executor
+from contextlib import ExitStack
+from pathlib import Path
+
+import pandas as pd
+
+from jdbench.errors import InputError
+from jdbench.report.choices import choices
+from jdbench.report.choose_page import choose_page
+from jdbench.report.family_page import family_page
+from jdbench.report.judgement import judge
+from jdbench.report.outcomes import errors
+from jdbench.report.overview_page import overview_page
+from jdbench.report.palette import styles
+from jdbench.report.problem_page import Made, problem_page
+from jdbench.report.problem_tables import problem_results
+from jdbench.report.reading import read
+from jdbench.report.results import Results
+from jdbench.report.run_tables import along, held_out
+from jdbench.report.traits import traits
+from jdbench.report.verdict_marks import read_verdicts
+from jdbench.runner import local_executor
+from jdbench.score_tables import write_tables
+
+IN_PROCESS = 8
+"""Up to so many problems, starting processes takes longer than they save."""
+
+BRIEF = ["problem", "aggregator", "rate", "seed", "trace", "state", "steps_taken", "seconds", "score", "final"]
+"""Columns of the table of all runs; `selected` and `references` have all indicators, and the store has."""
+
+
+def write_report(store: Path, out: Path, verdicts: Path | None = None, workers: int = 1) -> Path:
+    """Write the report of a store.
+
+    Args:
+        store: File of records.
+        out: Folder, made if missing; files of the same names are replaced.
+        verdicts: File of `jdbench verify --json`; that of ``out/verification``, if there is one, where None.
+        workers: Processes at a time that draw the pages of problems.
+
+    Returns:
+        The first page, ``out/index.html``.
+
+    Raises:
+        StoreError: The store cannot be read, or holds no records.
+        InputError: The verdicts cannot be read, or the folder cannot be written to.
+    """
+    results = _with_tables(read(store, read_verdicts(verdicts, out)))
+    looks = styles(results.aggregators)
+    made = _problem_pages(results, workers)
+    data = _data(results, made)
+    pages = {one.page: one.html for one in made}
+    pages |= {family.page: family_page(results, family, looks) for family in results.families}
+    pages |= {
+        "choose.html": choose_page(results, looks),
+        "index.html": overview_page(results, looks, sorted(data)),
+    }
+    _write(pages, data, out)
+    return out / "index.html"
+
+
+def _with_tables(results: Results) -> Results:
+    """Return the results with the tables that the pages add, in an order in which each finds what it needs."""
+    results = results.adding(
+        selected_judgement=judge(results, reference=False),
+        reference_judgement=judge(results, reference=True),
+        problem_results=problem_results(results),
+        along=along(results),
+        held_out=held_out(results),
+        errors=errors(results),
+        traits=traits(results),
+        verdicts=results.verdicts.frame(),
+    )
+    return results.adding(choices=choices(results))
+
+
+def _problem_pages(results: Results, workers: int) -> list[Made]:
+    """Return the page of each problem."""
+    subjects = results.subjects
+    names = results.aggregators
+    before, after = [None, *subjects[:-1]], [*subjects[1:], None]
+    tasks = [
+        (results.of(subject), subject, names, near)
+        for subject, *near in zip(subjects, before, after, strict=True)
+    ]
+    with ExitStack() as stack:
+        parallel = workers > 1 and len(subjects) > IN_PROCESS
+        pool: Executor | None = stack.enter_context(local_executor(workers)) if parallel else None
+        made: Iterable[Made] = (
+            map(problem_page, *zip(*tasks, strict=True))
+            if pool is None
+            else pool.map(problem_page, *zip(*tasks, strict=True))
+        )
+        return list(made)
+
+
+def _data(results: Results, made: Iterable[Made]) -> dict[str, pd.DataFrame]:
+    """Return the tables that can be downloaded, those without columns left out."""
+    curves = [one.curves for one in made if len(one.curves)]
+    tables = dict(results.tables)
+    indicators = tables.pop("indicators")
+    tables["runs"] = indicators.filter(items=BRIEF)
+    if curves:
+        tables["curves"] = pd.concat(curves, ignore_index=True)
+    for name in ("stops", "reference_stops"):
+        # The judgements hold the same counts and more.
+        del tables[name]
+    return {name: table for name, table in tables.items() if len(table.columns) and len(table)}
+
+
+def _write(pages: Mapping[str, str], data: Mapping[str, pd.DataFrame], out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, html in pages.items():
+            (out / name).write_text(html, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise InputError(
+            f"out={out}, required a folder that can be written to, got {error}, choose another with --out"
+        ) from error
+    write_tables(data, out / "data")

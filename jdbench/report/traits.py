@@ -1,0 +1,68 @@
+"""What kind of problem each is: what it says of itself, and what the runs on it saw."""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from jdbench.report.judgement import shape_of
+from jdbench.report.results import Results
+from jdbench.report.rounding import margin_tolerance
+from jdbench.report.subjects import Subject
+
+SPREAD = 2.0
+"""Norms are spread where the longest gradient is, in the median, over 10² times as long as the shortest."""
+
+CONFLICTING = 0.5
+"""A problem is conflicting where the mean gradient conflicts in at least this share of Mean's selected runs."""
+
+
+def traits(results: Results) -> pd.DataFrame:
+    """Return the traits of each problem.
+
+    Args:
+        results: What was read.
+
+    Returns:
+        Columns ``problem family kind m n beta convex attained``, NaN or None where the problem does not say;
+        ``conflict``, the share of the selected runs of Mean in which some update conflicted with a gradient;
+        ``decades``, the median over all selected runs of ``decades_median``; ``starts``, the number of seeds;
+        and ``traits``, in words.
+    """
+    return pd.DataFrame([_traits(results, subject) for subject in results.subjects])
+
+
+def _traits(results: Results, subject: Subject) -> dict[str, object]:
+    problem = subject.analytic
+    rows = results.rows("selected", problem=subject.spec)
+    margins = [
+        row.get("worst_margin", math.nan)
+        for row in rows
+        if row["aggregator"] == "Mean" and row["state"] == "finished"
+    ]
+    tolerance = margin_tolerance(shape_of(results, subject))
+    conflict = float(np.mean([margin < -tolerance for margin in margins])) if margins else math.nan
+    norms = [row["decades_median"] for row in rows if not math.isnan(row.get("decades_median", math.nan))]
+    decades = float(np.median(norms)) if norms else math.nan
+    shape = shape_of(results, subject) or (math.nan, math.nan)
+    words = [
+        "" if problem is None else "convex" if problem.convex else "not convex",
+        "conflicting" if conflict >= CONFLICTING else "",
+        "norms spread" if decades > SPREAD else "",
+        "" if problem is None or problem.attained else "optimum at infinity",
+        "training" if subject.kind == "training" else "",
+    ]
+    return {
+        "problem": subject.spec,
+        "family": subject.family,
+        "kind": subject.kind,
+        "m": float(shape[0]),
+        "n": float(shape[1]),
+        "beta": math.nan if problem is None or problem.beta is None else float(problem.beta),
+        "convex": None if problem is None else problem.convex,
+        "attained": None if problem is None else problem.attained,
+        "conflict": conflict,
+        "decades": decades,
+        "starts": len({row["seed"] for row in rows}),
+        "traits": ", ".join(word for word in words if word),
+    }
