@@ -62,6 +62,23 @@ def score_tables(records: Iterable[Record]) -> dict[str, pd.DataFrame]:
     }
 
 
+LONG = 20_000
+"""Rows from which on a table's CSV is compressed."""
+
+
+def csv_name(name: str, table: pd.DataFrame) -> str:
+    """Return the name of a table's CSV file.
+
+    Args:
+        name: Name of the table.
+        table: The table.
+
+    Returns:
+        ``NAME.csv``, or ``NAME.csv.gz``, which pandas reads alike, from `LONG` rows on.
+    """
+    return f"{name}.csv" if len(table) < LONG else f"{name}.csv.gz"
+
+
 def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> list[Path]:
     """Write each table as CSV and as Parquet.
 
@@ -70,7 +87,7 @@ def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> list[Path]
         folder: Where, made if missing; files of the same names are replaced.
 
     Returns:
-        The files, ``NAME.csv`` and ``NAME.parquet``, in the order of the tables.
+        The files, `csv_name` and ``NAME.parquet`` of each, in the order of the tables.
 
     Raises:
         InputError: The folder cannot be written to.
@@ -80,8 +97,10 @@ def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> list[Path]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, table in tables.items():
-            csv, parquet = folder / f"{name}.csv", folder / f"{name}.parquet"
-            table.to_csv(csv, index=False, lineterminator="\n")
+            csv, parquet = folder / csv_name(name, table), folder / f"{name}.parquet"
+            # The same table is the same file: no time in its header.
+            packing = {"method": "gzip", "mtime": 0} if csv.suffix == ".gz" else None
+            table.to_csv(csv, index=False, lineterminator="\n", compression=packing)
             table.to_parquet(parquet, index=False)
             files += [csv, parquet]
     except ImportError as error:

@@ -51,7 +51,7 @@ def test_exact_upgrad_comes_to_the_front_from_every_start_with_finite_weights(
 
 def test_stalls_of_appendix_a1_are_judged_one_by_one(references: pd.DataFrame) -> None:
     """On EWQ MGDA stalls at the axes, save where |x₁| = |x₂|; UPGrad, DualProj and Mean come to the optimum."""
-    stops = table("reference_stops").set_index(["problem", "aggregator"])[["optimal", "only_stationary"]]
+    stops = table("reference_judgement").set_index(["problem", "aggregator"])[["optimal", "only_stationary"]]
     assert stops.loc[("EWQ", "MGDA")].tolist() == [2, 6]
     for aggregator in ("UPGrad", "UPGrad(trace_regularization=0.0001)", "DualProj", "Mean"):
         assert stops.loc[("EWQ", aggregator), "optimal"] == STARTS

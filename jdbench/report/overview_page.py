@@ -1,6 +1,6 @@
 """The first page: what was run, who is best over all problems and in each family, and what went wrong."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from jdbench.family_tables import OVERALL
 from jdbench.report.commands import commands
@@ -21,13 +21,13 @@ from jdbench.report.standings import families_table, ranking_table, unranked
 from jdbench.report.templates import fill
 
 
-def overview_page(results: Results, looks: dict[str, Style], data: Sequence[str]) -> str:
+def overview_page(results: Results, looks: dict[str, Style], data: Mapping[str, str]) -> str:
     """Return the first page.
 
     Args:
         results: What was read, with all tables.
         looks: Styles of all aggregators.
-        data: Names of the tables that can be downloaded.
+        data: CSV file of each table that can be downloaded, by its name.
 
     Returns:
         HTML.

@@ -23,7 +23,7 @@ from jdbench.report.run_tables import along, held_out
 from jdbench.report.traits import traits
 from jdbench.report.verdict_marks import read_verdicts
 from jdbench.runner import local_executor
-from jdbench.score_tables import write_tables
+from jdbench.score_tables import csv_name, write_tables
 
 IN_PROCESS = 8
 """Up to so many problems, starting processes takes longer than they save."""
@@ -54,9 +54,12 @@ def write_report(store: Path, out: Path, verdicts: Path | None = None, workers: 
     data = _data(results, made)
     pages = {one.page: one.html for one in made}
     pages |= {family.page: family_page(results, family, looks) for family in results.families}
+    files = {name: csv_name(name, table) for name, table in sorted(data.items())}
     pages |= {
         "choose.html": choose_page(results, looks),
-        "index.html": overview_page(results, looks, sorted(data)),
+        "index.html": overview_page(
+            results, looks, {name: csv_name(name, data[name]) for name in sorted(data)}
+        ),
     }
     _write(pages, data, out)
     return out / "index.html"
