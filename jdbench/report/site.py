@@ -57,9 +57,7 @@ def write_report(store: Path, out: Path, verdicts: Path | None = None, workers: 
     files = {name: csv_name(name, table) for name, table in sorted(data.items())}
     pages |= {
         "choose.html": choose_page(results, looks),
-        "index.html": overview_page(
-            results, looks, {name: csv_name(name, data[name]) for name in sorted(data)}
-        ),
+        "index.html": overview_page(results, looks, files),
     }
     _write(pages, data, out)
     return out / "index.html"
