@@ -50,7 +50,8 @@ def empty_terms(m: int) -> Terms:
     Returns:
         Memory to be filled by `set_terms`.
     """
-    return Terms(np.empty((m, LANES)), np.empty((1, LANES)), np.empty(LANES, dtype=np.int64))
+    rows = np.empty((m + 1, LANES))
+    return Terms(rows[:m], rows[m:], np.empty(LANES, dtype=np.int64))
 
 
 @compiled_sums
