@@ -18,9 +18,9 @@ from jdbench.dual_cone.octet_face import factorize_in_step, list_active, minimiz
 from jdbench.dual_cone.principal_pivoting import EXCHANGES
 
 SWEEPS = 12
-"""Most sweeps of coordinate descent: where columns depend on each other, exchanges mend more signs in that time."""
+"""Most sweeps of coordinate descent: where columns nearly depend on each other, exchanges mend signs sooner."""
 
-Lanes = Any
+Lanes = Any  # a vector register, for which there is no type outside numba
 
 
 @compiled

@@ -76,25 +76,21 @@ def store(_: Any, array: Any, row: Any, value: Any) -> tuple[Any, _Code]:  # noq
 
 @_intrinsic
 def gather(_: Any, array: Any, indices: Any, first: Any, second: Any) -> tuple[Any, _Code]:  # noqa: ARG001
-    """Return array[indices[first, lane], indices[second, lane]] of contiguous arrays, the indices not negative."""
+    """Return array[indices[first, lane], indices[second, lane]], both contiguous, no index negative."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        matrix = context.make_array(signature.args[0])(context, builder, arguments[0])
-        integers = ir.VectorType(ir.IntType(64), LANES)
-        places: list[Any] = []
-        for row in arguments[2:]:
-            address = _address(context, builder, signature.args[1], arguments[1], row)
-            places.append(builder.load(builder.bitcast(address, integers.as_pointer()), align=8))
+        kinds = signature.args[:2]
+        matrix, table = (
+            context.make_array(k)(context, builder, a) for k, a in zip(kinds, arguments, strict=False)
+        )
         width = cgutils.unpack_tuple(builder, matrix.shape, 2)[1]
-        empty = ir.Constant(integers, ir.Undefined)
-        for lane in range(LANES):
-            empty = builder.insert_element(empty, width, ir.Constant(ir.IntType(32), lane))
-        flat = builder.add(builder.mul(places[0], empty), places[1])
+        starts = [builder.mul(row, ir.Constant(row.type, LANES)) for row in arguments[2:]]
         value: Any = ir.Constant(_VECTOR, ir.Undefined)
         for lane in range(LANES):
-            at = ir.Constant(ir.IntType(32), lane)
-            number = builder.load(builder.gep(matrix.data, [builder.extract_element(flat, at)]))
-            value = builder.insert_element(value, number, at)
+            places = [builder.add(start, ir.Constant(start.type, lane)) for start in starts]
+            i, j = (builder.load(builder.gep(table.data, [place])) for place in places)
+            number = builder.load(builder.gep(matrix.data, [builder.add(builder.mul(i, width), j)]))
+            value = builder.insert_element(value, number, ir.Constant(ir.IntType(32), lane))
         return value
 
     return _lanes(array, indices, types.intp, types.intp), code

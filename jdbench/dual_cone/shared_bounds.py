@@ -9,7 +9,7 @@ from jdbench.shapes import WeightRows
 
 
 class SharedBounds(NamedTuple):
-    """Bounds kept between calls: at m = 8 to convert them takes as long as to solve for them. Not to be changed.
+    """Bounds kept between calls, not to be changed: at m = 8 converting them would take a fifth of the time.
 
     Attributes:
         tensor: U, shape ``[k, m]``, float64, on the device of the Gramians.

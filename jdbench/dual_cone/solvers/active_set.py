@@ -56,8 +56,9 @@ def active_set(
         summed: Whether the rows of W are added up.
 
     Returns:
-        Weights ``[b, k, m]``, or ``[b, 1, m]`` if summed, the most changes of the active set that one program took, and the largest
-        residual, as `Solution` defines it, NaN if one is. -1 changes and NaN if a Gramian is not sound.
+        Weights ``[b, k, m]``, or ``[b, 1, m]`` if summed, the most changes of the active set that one program
+        took, and the largest residual, as `Solution` defines it, NaN if one is. -1 changes and NaN if a Gramian
+        is not sound.
     """
     b, k, m = len(G), U.shape[1], U.shape[2]
     W = np.zeros((b, 1 if summed else k, m))
@@ -79,7 +80,7 @@ def active_set(
 
 @compiled
 def _solve(G: Array, U: Array, start: Array, W: Array, link: int, precision: float) -> tuple[int, float]:
-    """Add to W, all rows to its last if it has but one, and return the most changes of the active set and the largest residual."""
+    """Add the weights to W, or their sum if it has one row; return most changes and largest residual."""
     if not is_sound(G, precision):
         return -1, np.nan
     b, k, m = G.shape[0], U.shape[1], U.shape[2]
