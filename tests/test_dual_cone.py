@@ -9,7 +9,15 @@ import qpsolvers
 import torch
 from torch import Tensor
 
-from jdbench.dual_cone import Solution, Status, available_solvers, project_weights, solve
+from jdbench.dual_cone import (
+    Solution,
+    Status,
+    available_solvers,
+    project_weights,
+    shared_bounds,
+    solve,
+    summed_weights,
+)
 from jdbench.dual_cone.solution import ACCURACY
 from jdbench.errors import InputError, NonFiniteError, SolverError, UnknownNameError
 from jdbench.gramian import gramian, unit_rows
@@ -272,6 +280,29 @@ def test_bounds_and_gramians_of_other_dtypes_are_solved_in_float64() -> None:
     W = project_weights(HAND_G.float(), torch.eye(2, dtype=torch.int64))
     assert W.dtype == torch.float64
     assert torch.equal(W, project_weights(HAND_G, eye(2)))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_summed_weights_are_the_sum_of_the_weights(family: str) -> None:
+    for m in (1, 2, 9, 20):
+        G = torch.stack([gramian(FAMILIES[family](m, seed)) for seed in range(2)])
+        for U in (eye(m), eye(m)[:1]):
+            W = project_weights(G, U)
+            w = summed_weights(G, shared_bounds(U))
+            assert w.shape == (2, m)
+            assert bool(((w - W.sum(-2)).abs() <= tolerances.gamma(2 * m) * W.abs().sum(-2)).all())
+            assert torch.equal(w[1], summed_weights(G[1], shared_bounds(U)))
+
+
+def test_summed_weights_are_refused_as_the_weights_are() -> None:
+    with pytest.raises(SolverError, match=r"check that G is positive semi-definite"):
+        summed_weights(1.9 * eye(3) - 0.9, shared_bounds(eye(3)))
+    with pytest.raises(NonFiniteError, match=r"^G\[0, 1\]="):
+        summed_weights(torch.tensor([[1.0, math.nan], [0.0, 1.0]]), shared_bounds(eye(2)))
+    with pytest.raises(NonFiniteError, match=r"^U, required finite bounds"):
+        summed_weights(eye(2), shared_bounds(torch.nan * eye(2)))
+    with pytest.raises(InputError, match=r"^U, required shape \[\.\.\., k, 3\]"):
+        summed_weights(eye(3), shared_bounds(eye(4)))
 
 
 def test_quadprog_fails_on_a_singular_gramian_with_a_status() -> None:

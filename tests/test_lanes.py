@@ -49,6 +49,18 @@ def test_every_operation_is_numpys() -> None:
     assert np.array_equal(out, expected, equal_nan=True)
 
 
+@compiled
+def gathered(M: Any, indices: Any, out: Any) -> None:
+    lanes.store(out, 0, lanes.gather(M, indices, 1, 2))
+
+
+def test_gather_takes_an_entry_a_lane() -> None:
+    rng = np.random.default_rng(0)
+    M, indices, out = rng.normal(size=(5, 7)), rng.integers(0, 5, (3, LANES)), np.empty((1, LANES))
+    gathered(M, indices, out)
+    assert np.array_equal(out[0], M[indices[1], indices[2]])
+
+
 @pytest.mark.parametrize("family", ["gaussian", "square", "norms over 13 decades"])
 def test_eight_programs_in_step_are_solved_as_each_alone(family: str) -> None:
     m = 12

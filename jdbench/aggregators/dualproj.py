@@ -6,9 +6,9 @@ import torch
 
 from jdbench.aggregator import GramianAggregator, short_repr
 from jdbench.aggregators.numbers import checked_number
-from jdbench.aggregators.preferences import checked_preferences, preference_vector
+from jdbench.aggregators.preferences import checked_preferences, preference_bounds
 from jdbench.aggregators.trace_regularization import trace_regularized
-from jdbench.dual_cone import project_weights
+from jdbench.dual_cone import summed_weights
 from jdbench.gramian import as_gramian
 from jdbench.shapes import Gramian, Weights
 
@@ -44,7 +44,7 @@ class DualProj(GramianAggregator):
         Returns:
             Weights, shape ``[..., m]``, float64.
         """
-        bounds = preference_vector(self.preferences, as_gramian(G)).unsqueeze(0)
-        return project_weights(trace_regularized(G, self.trace_regularization), bounds).squeeze(-2)
+        bounds = preference_bounds(self.preferences, as_gramian(G), each=False)
+        return summed_weights(trace_regularized(G, self.trace_regularization), bounds)
 
     __repr__ = short_repr

@@ -7,6 +7,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from jdbench.dual_cone import SharedBounds, shared_bounds
 from jdbench.errors import InputError
 from jdbench.shapes import Gramian
 
@@ -50,20 +51,21 @@ def preference_vector(preferences: tuple[float, ...] | None, G: Gramian) -> Tens
     return _vector(preferences, G.shape[-1], G.dtype, G.device)
 
 
-def preference_bounds(preferences: tuple[float, ...] | None, G: Gramian) -> Tensor:
-    """Return the bounds pᵢeᵢ of UPGrad's programs ([JD] eq. 5).
+def preference_bounds(preferences: tuple[float, ...] | None, G: Gramian, *, each: bool) -> SharedBounds:
+    """Return the bounds pᵢeᵢ of UPGrad's programs ([JD] eq. 5), or the bound p of DualProj's one.
 
     Args:
         preferences: One number a row, or None for 1/m each.
-        G: Gramian, shape ``[..., m, m]``.
+        G: Gramian, shape ``[..., m, m]``, float64.
+        each: Whether every row has a program of its own.
 
     Returns:
-        Shape ``[m, m]``, dtype and device of G. It is shared between calls: not to be changed.
+        Bounds of shape ``[m, m]``, or ``[1, m]``, on the device of G.
 
     Raises:
         InputError: Their number is not m.
     """
-    return _bounds(preferences, G.shape[-1], G.dtype, G.device)
+    return _bounds(preferences, G.shape[-1], G.dtype, G.device, each)
 
 
 @lru_cache(maxsize=64)
@@ -76,5 +78,8 @@ def _vector(preferences: tuple[float, ...] | None, m: int, dtype: torch.dtype, d
 
 
 @lru_cache(maxsize=64)
-def _bounds(preferences: tuple[float, ...] | None, m: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    return torch.diag(_vector(preferences, m, dtype, device))
+def _bounds(
+    preferences: tuple[float, ...] | None, m: int, dtype: torch.dtype, device: torch.device, each: bool
+) -> SharedBounds:
+    p = _vector(preferences, m, dtype, device)
+    return shared_bounds(torch.diag(p) if each else p.unsqueeze(0))

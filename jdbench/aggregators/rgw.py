@@ -21,7 +21,7 @@ class RGW(GramianAggregator):
         self, shape: torch.Size, *, device: torch.device, generator: torch.Generator | None = None
     ) -> Tensor:
         """Return m normal draws a matrix, shape ``[..., m]``; arguments as in `Drawing`."""
-        return torch.randn(shape[:-1], dtype=torch.float64, device=device, generator=generator)
+        return torch.randn(*shape[:-1], dtype=torch.float64, device=device, generator=generator)
 
     def weights(
         self, G: Gramian, *, generator: torch.Generator | None = None, draws: Tensor | None = None

@@ -8,7 +8,7 @@ from jdbench.aggregator import GramianAggregator, short_repr
 from jdbench.aggregators.numbers import checked_number
 from jdbench.aggregators.preferences import checked_preferences, preference_bounds
 from jdbench.aggregators.trace_regularization import trace_regularized
-from jdbench.dual_cone import project_weights
+from jdbench.dual_cone import summed_weights
 from jdbench.gramian import as_gramian
 from jdbench.shapes import Gramian, Weights
 
@@ -44,7 +44,7 @@ class UPGrad(GramianAggregator):
         Returns:
             Weights, shape ``[..., m]``, float64.
         """
-        bounds = preference_bounds(self.preferences, as_gramian(G))
-        return project_weights(trace_regularized(G, self.trace_regularization), bounds).sum(-2)
+        bounds = preference_bounds(self.preferences, as_gramian(G), each=True)
+        return summed_weights(trace_regularized(G, self.trace_regularization), bounds)
 
     __repr__ = short_repr

@@ -39,14 +39,8 @@ def empty_face(m: int) -> Face:
     Returns:
         A face without active columns.
     """
-    return Face(
-        empty_factor(m),
-        np.zeros(m),
-        np.zeros(m),
-        np.zeros(m),
-        np.zeros(m, dtype=np.bool_),
-        np.zeros(m, dtype=np.bool_),
-    )
+    rows, flags = np.zeros((3, m)), np.zeros((2, m), dtype=np.bool_)
+    return Face(empty_factor(m), rows[0], rows[1], rows[2], flags[0], flags[1])
 
 
 @compiled

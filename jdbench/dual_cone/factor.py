@@ -43,7 +43,8 @@ def empty_factor(m: int) -> Factor:
     Returns:
         A factor of no column.
     """
-    return Factor(np.empty((m, m)), np.empty(m), np.empty(m, dtype=np.int64), np.empty(m), np.empty(m))
+    rows = np.empty((3, m))
+    return Factor(np.empty((m, m)), rows[0], np.empty(m, dtype=np.int64), rows[1], rows[2])
 
 
 @compiled_sums

@@ -75,6 +75,28 @@ def store(_: Any, array: Any, row: Any, value: Any) -> tuple[Any, _Code]:  # noq
 
 
 @_intrinsic
+def gather(_: Any, array: Any, indices: Any, first: Any, second: Any) -> tuple[Any, _Code]:  # noqa: ARG001
+    """Return array[indices[first, lane], indices[second, lane]], both contiguous, no index negative."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kinds = signature.args[:2]
+        matrix, table = (
+            context.make_array(k)(context, builder, a) for k, a in zip(kinds, arguments, strict=False)
+        )
+        width = cgutils.unpack_tuple(builder, matrix.shape, 2)[1]
+        starts = [builder.mul(row, ir.Constant(row.type, LANES)) for row in arguments[2:]]
+        value: Any = ir.Constant(_VECTOR, ir.Undefined)
+        for lane in range(LANES):
+            places = [builder.add(start, ir.Constant(start.type, lane)) for start in starts]
+            i, j = (builder.load(builder.gep(table.data, [place])) for place in places)
+            number = builder.load(builder.gep(matrix.data, [builder.add(builder.mul(i, width), j)]))
+            value = builder.insert_element(value, number, ir.Constant(ir.IntType(32), lane))
+        return value
+
+    return _lanes(array, indices, types.intp, types.intp), code
+
+
+@_intrinsic
 def spread(_: Any, number: Any) -> tuple[Any, _Code]:  # noqa: ARG001
     """Return eight times the same number."""
 

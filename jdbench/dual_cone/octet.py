@@ -52,18 +52,20 @@ def empty_octet(m: int) -> Octet:
     Returns:
         Memory whose ``q``, ``scale`` and ``padded`` are to be filled.
     """
+    rows = np.zeros((6 * m + 4, LANES))  # at m = 8 to allocate each on its own costs a tenth of the kernel
+    rows[m] = 1.0
     return Octet(
-        np.zeros((m, LANES)),
-        np.ones((1, LANES)),
-        np.zeros((m + 1, LANES)),
-        np.zeros((m + 1, LANES)),
-        np.empty((m, LANES)),
-        np.empty((1, LANES)),
-        np.zeros((m + 1, m + 1)),
-        np.empty((m * m, LANES)),
-        np.empty((m, LANES)),
-        np.empty((m, LANES)),
-        np.empty((m, LANES), dtype=np.int64),
+        q=rows[:m],
+        scale=rows[m : m + 1],
+        z=rows[m + 1 : 2 * m + 2],
+        gradient=rows[2 * m + 2 : 3 * m + 3],
+        inside=rows[3 * m + 3 : 4 * m + 3],
+        wrong=rows[4 * m + 3 : 4 * m + 4],
+        padded=np.zeros((m + 1, m + 1)),
+        R=np.empty((m * m, LANES)),
+        inverse=rows[4 * m + 4 : 5 * m + 4],
+        x=rows[5 * m + 4 :],
+        active=np.empty((m, LANES), dtype=np.int64),
     )
 
 

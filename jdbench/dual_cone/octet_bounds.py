@@ -50,7 +50,8 @@ def empty_terms(m: int) -> Terms:
     Returns:
         Memory to be filled by `set_terms`.
     """
-    return Terms(np.empty((m, LANES)), np.empty((1, LANES)), np.empty(LANES, dtype=np.int64))
+    rows = np.empty((m + 1, LANES))
+    return Terms(rows[:m], rows[m:], np.empty(LANES, dtype=np.int64))
 
 
 @compiled_sums
@@ -93,13 +94,13 @@ def set_terms(d: Floats, bounds: Floats, row: int, count: int, terms: Terms, oct
 
 @compiled_sums
 def weights_and_residual(d: Floats, terms: Terms, octet: Octet, W: Floats, row: int, count: int) -> float:
-    """Write the weights and return the largest residual of Lemma 4, as `Solution` computes it from them.
+    """Add the weights to W and return the largest residual of Lemma 4, as `Solution` computes it from them.
 
     Args:
         d: Row norms, shape ``[m]``.
         terms: The bounds.
         octet: Holds the answers in ``z``; used up.
-        W: Weights of all bounds, shape ``[k, m]``, changed in place.
+        W: Weights of all bounds, shape ``[k, m]``, or of their sum, ``[1, m]``; changed in place.
         row: Where the first of the bounds stands.
         count: Their number.
 
@@ -117,9 +118,10 @@ def weights_and_residual(d: Floats, terms: Terms, octet: Octet, W: Floats, row: 
         store(z, i, divide(mul(w, norm), scale))
         store(below, i, divide(mul(sub(bound, w), norm), scale))
         store(slack, i, zero)
+    last = W.shape[0] - 1
     for lane in range(count):
         for i in range(m):
-            W[row + lane, i] = octet.x[i, lane]
+            W[min(row + lane, last), i] += octet.x[i, lane]
     add_product(octet.padded, z, slack, m)
     gap, worst = zero, zero
     for i in range(m):

@@ -13,6 +13,7 @@ from jdbench.dual_cone.lanes import (
     add,
     choose,
     fma,
+    gather,
     inverse_root,
     largest,
     load,
@@ -64,10 +65,7 @@ def factorize_in_step(M: Floats, active: Integers, p: int, R: Floats, inverse: F
     m = inside.shape[0]
     zero, least = spread(0.0), spread(PIVOT)
     for k in range(p):
-        for i in range(k, p):
-            for lane in range(LANES):
-                R[k * p + i, lane] = M[active[k, lane], active[i, lane]]
-        pivot = load(R, k * p + k)
+        pivot = gather(M, active, k, k)
         for t in range(k):
             a = load(R, t * p + k)
             pivot = sub(pivot, mul(a, a))
@@ -75,8 +73,8 @@ def factorize_in_step(M: Floats, active: Integers, p: int, R: Floats, inverse: F
         store(inverse, k, root)
         i = k + 1
         while i + 3 < p:
-            a, b = load(R, k * p + i), load(R, k * p + i + 1)
-            c, d = load(R, k * p + i + 2), load(R, k * p + i + 3)
+            a, b = gather(M, active, k, i), gather(M, active, k, i + 1)
+            c, d = gather(M, active, k, i + 2), gather(M, active, k, i + 3)
             for t in range(k):
                 row = t * p
                 share = sub(zero, load(R, row + k))
@@ -90,7 +88,7 @@ def factorize_in_step(M: Floats, active: Integers, p: int, R: Floats, inverse: F
             store(R, k * p + i + 3, mul(d, root))
             i += 4
         while i < p:
-            a = load(R, k * p + i)
+            a = gather(M, active, k, i)
             for t in range(k):
                 a = fma(sub(zero, load(R, t * p + k)), load(R, t * p + i), a)
             store(R, k * p + i, mul(a, root))

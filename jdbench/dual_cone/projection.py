@@ -8,13 +8,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from jdbench.dual_cone.shared_bounds import SharedBounds
 from jdbench.dual_cone.solution import ACCURACY, Solution, Status
 from jdbench.dual_cone.solvers import qpsolvers_backend
 from jdbench.dual_cone.solvers.active_set import active_set
 from jdbench.dual_cone.solvers.batched import EXCHANGES, GUESSES, SETTLED, batched
 from jdbench.errors import InputError, NonFiniteError, SolverError, unknown_name
 from jdbench.gramian import as_gramian, checked_gramian, half_precision, soundness, unit_rows
-from jdbench.shapes import Gramian, WeightRows
+from jdbench.shapes import Gramian, WeightRows, Weights
 
 ACTIVE_SET = "active-set"
 BATCHED = "batched"
@@ -86,6 +87,30 @@ def project_weights(G: Gramian, U: WeightRows) -> WeightRows:
                 "semi-definite"
             )
     return solution.weights
+
+
+def summed_weights(G: Gramian, bounds: SharedBounds) -> Weights:
+    """Return the sum of the rows of `project_weights`, for tensors on the CPU without making the rows.
+
+    Args:
+        G: Gramian, shape ``[..., m, m]``.
+        bounds: Bounds, shape ``[k, m]``, on the device of G.
+
+    Returns:
+        Weights, shape ``[..., m]``, float64.
+
+    Raises:
+        InputError: A shape does not fit.
+        NonFiniteError: G or U holds NaN or infinity.
+        SolverError: The solver ended with residuals that no rounding explains.
+    """
+    original, G = G, as_gramian(G)
+    if G.is_cpu and bounds.array.shape[-1] == G.shape[-1]:
+        precision = half_precision(original.dtype)
+        W, _, worst = active_set(_flat(G), bounds.array, None, precision=precision, summed=True)
+        if worst <= ACCURACY:
+            return torch.from_numpy(W.reshape(G.shape[:-1]))
+    return project_weights(original, bounds.tensor).sum(-2)
 
 
 class _Answer(NamedTuple):

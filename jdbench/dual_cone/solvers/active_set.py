@@ -35,7 +35,13 @@ NOWHERE: Array = np.empty((0, 0, 0))
 
 
 def active_set(
-    G: Array, U: Array, start: Array | None, link: int = IN_STEP, precision: float = HALF_OF_FLOAT64
+    G: Array,
+    U: Array,
+    start: Array | None,
+    link: int = IN_STEP,
+    precision: float = HALF_OF_FLOAT64,
+    *,
+    summed: bool = False,
 ) -> tuple[Array, int, float]:
     """Return W with rows argmin of vᵀGv over v ≥ u for each Gramian and each of its bounds.
 
@@ -47,13 +53,15 @@ def active_set(
         start: Weights near the answer, shape of the answer; None if there are none.
         link: First link of the chain in `nonnegative_qp` that may be tried.
         precision: To which the Gramians are checked, see `is_sound`.
+        summed: Whether the rows of W are added up.
 
     Returns:
-        Weights ``[b, k, m]``, the most changes of the active set that one program took, and the largest
-        residual, as `Solution` defines it, NaN if one is. -1 changes and NaN if a Gramian is not sound.
+        Weights ``[b, k, m]``, or ``[b, 1, m]`` if summed, the most changes of the active set that one program
+        took, and the largest residual, as `Solution` defines it, NaN if one is. -1 changes and NaN if a Gramian
+        is not sound.
     """
     b, k, m = len(G), U.shape[1], U.shape[2]
-    W = np.empty((b, k, m))
+    W = np.zeros((b, 1 if summed else k, m))
     begin = NOWHERE if start is None else start
     shares = min(b * k * m * m // WORTH_A_THREAD, b)
     shares = min(shares, torch.get_num_threads()) if shares > 1 else 1
@@ -72,10 +80,10 @@ def active_set(
 
 @compiled
 def _solve(G: Array, U: Array, start: Array, W: Array, link: int, precision: float) -> tuple[int, float]:
-    """Fill W, and return the most changes of the active set and the largest residual."""
+    """Add the weights to W, or their sum if it has one row; return most changes and largest residual."""
     if not is_sound(G, precision):
         return -1, np.nan
-    b, k, m = W.shape
+    b, k, m = G.shape[0], U.shape[1], U.shape[2]
     face, tableau, octet, terms = empty_face(m), empty_tableau(m), empty_octet(m), empty_terms(m)
     C, d = np.empty((m, m)), np.empty(m)
     most = 0
