@@ -7,14 +7,14 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-import jdbench.report.page
+import jdbench.report
 from benchmarks.kernels_figures import LOOKS, memory_figure, projection_figure, training_figure
 from benchmarks.table7 import PAPER
 from jdbench.problems.networks import NETWORKS
 from jdbench.report.results import rows_of
 from jdbench.report.tables import Cell, Heading, Table, number, text
 
-HERE, REPORT = Path(__file__).parent, Path(jdbench.report.page.__file__).parent
+HERE, REPORT = Path(__file__).parent, Path(jdbench.report.__file__).parent
 
 TABLES = ("table7.csv", "projection.csv", "training.csv")
 """Files that the page is written from, and `environment.json`."""
@@ -88,7 +88,7 @@ def ratios_table(frame: pd.DataFrame) -> Table:
                 number(ours["ratio"], mark="good" if ours["ratio"] <= theirs["ratio"] else "bad"),
             ]
         rows.append(row)
-    return Table("table7", headings, rows, frame)
+    return Table("ratios", "An epoch as a multiple of an epoch of SGD", headings, rows)
 
 
 def seconds_table(frame: pd.DataFrame) -> Table:
@@ -119,4 +119,4 @@ def seconds_table(frame: pd.DataFrame) -> Table:
             *(number(entry["seconds"]) for entry in entries),
             text(", ".join(str(entry["steps"]) for entry in entries)),
         ])
-    return Table("table7", headings, rows, frame)
+    return Table("seconds", "Seconds an epoch", headings, rows)
