@@ -75,7 +75,7 @@ def test_matrices_are_exact_in_their_dtype_and_so_is_three_times_them(axis: str,
 
 @pytest.mark.parametrize("axis", ["decades", "condition", "rank", "batch", "subset"])
 def test_exact_upgrad_stays_within_the_derived_tolerance(axis: str) -> None:
-    """Thirteen decades and rank deficiency among them: issue 3."""
+    """Thirteen decades and rank deficiency among them."""
     points = curve(UPGrad(), "UPGrad", axis, torch.float64, count=FEW)
     assert {p.prop for p in points} == set(TABLE_1)
     assert not [p for p in points if p.violated]
