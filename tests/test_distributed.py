@@ -57,6 +57,21 @@ def mine(J: Tensor) -> Tensor:
     return J.split(COUNTS, -2)[dist.get_rank()]
 
 
+def aggregated(spec: str, *matrices: Tensor) -> list[Tensor]:
+    """What one process makes of each matrix.
+
+    Run as one: a kernel that a process compiled itself may round other than one that it read from the cache,
+    where another has written it.
+    """
+    A = resolve(spec).aggregator
+    return [aggregate(A, J, generator=seeded(3)) for J in matrices]
+
+
+def alone(*arguments: Any) -> Tensor:
+    problem, aggregator, rate, steps, optimizer = arguments
+    return train_alone(problem, aggregator, rate=rate, steps=steps, seed=1, optimizer=optimizer)
+
+
 def error_of(call: Any) -> str:
     try:
         call()
@@ -68,11 +83,12 @@ def error_of(call: Any) -> str:
 def on_a_rank() -> dict[str, Any]:
     """All that one rank sees: processes are slow to start, so that one start serves many tests."""
     rank = dist.get_rank()
-    seen: dict[str, Any] = {"threads": torch.get_num_threads()}
+    seen: dict[Any, Any] = {"threads": torch.get_num_threads()}
     for spec in EVERYONES:
         A = resolve(spec).aggregator
         for name, J in (("integers", integers(7, 37)), ("normal", normal(7, 1001))):
             seen[spec, name] = aggregate_shares(mine(J), A, generator=seeded(3))
+            seen[spec, name, "alone"] = aggregated(spec, J)[0]
     for spec in ("Mean", "UPGrad", "RGW"):
         A = resolve(spec).aggregator
         for n in (1, 3, 37):
@@ -134,12 +150,7 @@ def everywhere(ranks: list[dict[str, Any]], key: Any) -> Any:
 @pytest.mark.parametrize("spec", EVERYONES)
 @pytest.mark.parametrize("name", ["integers", "normal"])
 def test_gathered_rows_give_the_bits_of_one_process(ranks: list[dict[str, Any]], spec: str, name: str) -> None:
-    J = integers(7, 37) if name == "integers" else normal(7, 1001)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    expected = aggregate(resolve(spec).aggregator, J, generator=seeded(3))
-    torch.set_num_threads(threads)
-    assert torch.equal(everywhere(ranks, (spec, name)), expected)
+    assert torch.equal(everywhere(ranks, (spec, name)), everywhere(ranks, (spec, name, "alone")))
 
 
 @pytest.mark.parametrize("spec", ["Mean", "UPGrad", "RGW"])
@@ -176,10 +187,11 @@ def test_ranks_draw_together_and_use_one_thread(ranks: list[dict[str, Any]]) -> 
 
 
 def test_one_row_a_rank_and_a_group_of_some_ranks(ranks: list[dict[str, Any]]) -> None:
-    A = resolve("UPGrad").aggregator
-    assert torch.equal(everywhere(ranks, "one row each"), A(integers(RANKS, 5)))
-    assert torch.equal(everywhere(ranks[:2], "half"), A(integers(RANKS, 5)[:2]))
-    assert torch.equal(everywhere(ranks[2:], "half"), A(integers(RANKS, 5)[2:]))
+    J = integers(RANKS, 5)
+    [[whole, first, second]] = run_ranks(aggregated, 1, "UPGrad", J, J[:2].clone(), J[2:].clone())
+    assert torch.equal(everywhere(ranks, "one row each"), whole)
+    assert torch.equal(everywhere(ranks[:2], "half"), first)
+    assert torch.equal(everywhere(ranks[2:], "half"), second)
 
 
 def test_rows_that_do_not_fit_together_are_refused_on_every_rank(ranks: list[dict[str, Any]]) -> None:
@@ -195,7 +207,7 @@ def test_many_bytes_travel_by_columns_and_few_by_rows(ranks: list[dict[str, Any]
 
 def test_gradients_of_a_model_are_replaced_by_their_aggregation(ranks: list[dict[str, Any]]) -> None:
     J = torch.stack([torch.cat([g.reshape(-1) for g in seen["gradients"][0]]) for seen in ranks])
-    expected = resolve("UPGrad").aggregator(J)
+    [[expected]] = run_ranks(aggregated, 1, "UPGrad", J)
     for seen in ranks:
         assert torch.equal(torch.cat([g.reshape(-1) for g in seen["gradients"][1]]), expected)
         assert [g.shape for g in seen["gradients"][1]] == [(2, 3), (2,)]
@@ -210,8 +222,8 @@ def test_processes_end_at_the_parameters_of_one(
 ) -> None:
     problem = "Shares-digits(shares=5,alpha=0.3)"
     trained = train_distributed(problem, aggregator, ranks=count, rate=rate, steps=20, optimizer=optimizer)
-    alone = train_alone(problem, aggregator, rate=rate, steps=20, seed=1, optimizer=optimizer)
-    assert torch.equal(trained.x, alone)
+    [expected] = run_ranks(alone, 1, problem, aggregator, rate, 20, optimizer)
+    assert torch.equal(trained.x, expected)
     assert trained.state == "finished"
     assert trained.losses.shape == (20, 5)
     start = resolve_problem(problem).training(1)
