@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 
 from jdbench.report.drawing import plain
@@ -91,30 +89,6 @@ def small_multiples(
     figure.text((left + right) / 2, 0.1 / height, x, horizontalalignment="center")
     figure.text(0.05 / width, (bottom + top) / 2, y, verticalalignment="center", rotation="vertical")
     return panels[: len(looks)]
-
-
-def colour_bar(figure: Figure, scale: ScalarMappable, what: str, place: int, bars: int) -> Colorbar:
-    """Draw a colour bar to the right of the panels.
-
-    Args:
-        figure: A figure of `small_multiples`.
-        scale: Colours and their range.
-        what: What is coloured.
-        place: Which of the bars, from 0.
-        bars: Number of bars.
-
-    Returns:
-        The bar.
-    """
-    width, height = figure.get_size_inches()
-    # No longer than two panels, however many rows there are.
-    length = min(height - BOTTOM - TOP, 2 * SIDE + GAP[1])
-    corner = width - RIGHT - (bars - place) * BAR + 0.14
-    axes = figure.add_axes((corner / width, 1 - (TOP + length) / height, 0.1 / width, length / height))
-    bar = figure.colorbar(scale, cax=axes, label=what)
-    axes.tick_params(labelsize=6.5, length=2, pad=1.5)
-    bar.ax.yaxis.labelpad = 1
-    return bar
 
 
 def _shape(count: int) -> tuple[int, int]:
