@@ -1,4 +1,4 @@
-"""Small multiples: a panel for each aggregator, all with the same axes, and colour bars beside them."""
+"""Small multiples: a panel for each aggregator, all with the same axes."""
 
 from collections.abc import Sequence
 
@@ -19,29 +19,23 @@ GAP = (0.16, 0.34)
 LEFT, RIGHT, BOTTOM, TOP = 0.6, 0.14, 0.5, 0.28
 """Around the panels."""
 
-BAR = 0.72
-"""Width of a colour bar with its labels."""
 
-
-def panels_size(count: int, bars: int = 0, head: float = 0.0) -> tuple[float, float]:
+def panels_size(count: int, head: float = 0.0) -> tuple[float, float]:
     """Return the size of a figure of panels.
 
     Args:
         count: Number of panels, at least 1.
-        bars: Number of colour bars.
         head: Room above them, in inches.
 
     Returns:
         Width and height in inches.
     """
     columns, rows = _shape(count)
-    width = LEFT + columns * SIDE + (columns - 1) * GAP[0] + RIGHT + bars * BAR
+    width = LEFT + columns * SIDE + (columns - 1) * GAP[0] + RIGHT
     return width, BOTTOM + rows * SIDE + (rows - 1) * GAP[1] + TOP + head
 
 
-def small_multiples(
-    figure: Figure, looks: Sequence[Style], x: str, y: str, bars: int = 0, head: float = 0.0
-) -> list[Axes]:
+def small_multiples(figure: Figure, looks: Sequence[Style], x: str, y: str, head: float = 0.0) -> list[Axes]:
     """Return the panels of a figure, titled by aggregator, with tick labels at the edges only.
 
     Args:
@@ -49,18 +43,17 @@ def small_multiples(
         looks: One style a panel.
         x: What all abscissae are.
         y: What all ordinates are.
-        bars: Number of colour bars to leave room for.
         head: Room to leave above the panels, in inches.
 
     Returns:
         One axes a style.
     """
     columns, rows = _shape(len(looks))
-    width, height = panels_size(len(looks), bars, head)
+    width, height = panels_size(len(looks), head)
     figure.set_layout_engine("none")
     left, right, bottom, top = (
         LEFT / width,
-        1 - (RIGHT + bars * BAR) / width,
+        1 - RIGHT / width,
         BOTTOM / height,
         1 - (TOP + head) / height,
     )
