@@ -11,6 +11,7 @@ from jdbench.problem import Evaluation, Measure, Training, TrainingProblem, seed
 from jdbench.problems.batches import order
 from jdbench.problems.flat_model import FlatModel, initialised
 from jdbench.problems.labelled_images import labelled_images
+from jdbench.problems.sizes import check_size
 from jdbench.shapes import Vector
 
 CLASSES = 10
@@ -157,14 +158,10 @@ class SharesOfDigits(TrainingProblem):
         Raises:
             InputError: An argument is out of its range.
         """
-        if not 1 <= shares <= 64:
-            raise InputError(f"shares={shares}, required 1 to 64, got another, try 8")
+        check_size("shares", shares, 1, 64)
         if alpha is not None and not 0 < alpha <= 1e6:
             raise InputError(f"alpha={alpha}, required positive, at most 1e6, or None, got another, try 0.1")
-        if not 1 <= batch_size <= self.SUBSET // shares:
-            raise InputError(
-                f"batch_size={batch_size}, required 1 to a share's {self.SUBSET // shares}, got another, try 16"
-            )
+        check_size("batch_size", batch_size, 1, self.SUBSET // shares)
         self.shares, self.alpha, self.batch_size = shares, alpha, batch_size
 
     def training(self, seed: int) -> SharesTraining:

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from jdbench.data import DIGITS
 from jdbench.problem import Measure, TrainingProblem
 from jdbench.problems.flat_model import initialised
-from jdbench.problems.images import split
+from jdbench.problems.images import SUBSET, split
 from jdbench.problems.instance_training import Examples, InstanceTraining, accuracy
-from jdbench.problems.iwrm import checked_batch_size
 from jdbench.problems.networks import CLASSES, digits
+from jdbench.problems.sizes import check_size
 
 
 class DigitsTasks(TrainingProblem):
@@ -52,7 +52,8 @@ class DigitsTasks(TrainingProblem):
         Raises:
             InputError: The batch size is not within 1 to 1024.
         """
-        self.batch_size = checked_batch_size(batch_size)
+        check_size("batch_size", batch_size, 1, SUBSET)
+        self.batch_size = batch_size
 
     def training(self, seed: int) -> InstanceTraining:
         """Return the training of run ``seed``: its subset, initial weights and batches."""

@@ -6,12 +6,12 @@ from typing import ClassVar
 from torch import nn
 
 from jdbench.data import DIGITS, absence, data_set
-from jdbench.errors import InputError
 from jdbench.problem import Measure, TrainingProblem
 from jdbench.problems.flat_model import initialised
 from jdbench.problems.images import SUBSET, split
 from jdbench.problems.instance_training import InstanceTraining, accuracy
 from jdbench.problems.networks import cifar10, digits, eurosat, mnist, svhn
+from jdbench.problems.sizes import check_size
 
 NETWORKS: dict[str, Callable[[], nn.Sequential]] = {
     "svhn": svhn,
@@ -56,7 +56,8 @@ class ImageInstances(TrainingProblem):
             InputError: The batch size is not within 1 to 1024.
         """
         self.data = data_set(data).name
-        self.batch_size = checked_batch_size(batch_size)
+        check_size("batch_size", batch_size, 1, SUBSET)
+        self.batch_size = batch_size
 
     def absence(self) -> str:
         """Return why the images cannot be had and both ways out, if they cannot."""
@@ -93,7 +94,8 @@ class DigitsInstances(TrainingProblem):
         Raises:
             InputError: The batch size is not within 1 to 1024.
         """
-        self.batch_size = checked_batch_size(batch_size)
+        check_size("batch_size", batch_size, 1, SUBSET)
+        self.batch_size = batch_size
 
     def training(self, seed: int) -> InstanceTraining:
         """Return the training of run ``seed``: its subset, initial weights and batches."""
@@ -128,23 +130,6 @@ def on_fashion_mnist(batch_size: int = 32) -> ImageInstances:
 def on_kmnist(batch_size: int = 32) -> ImageInstances:
     """Return IWRM on Kuzushiji-MNIST ([JD] Table 5)."""
     return ImageInstances("kmnist", batch_size)
-
-
-def checked_batch_size(batch_size: int) -> int:
-    """Return the batch size.
-
-    Args:
-        batch_size: Examples in a batch.
-
-    Returns:
-        The same number.
-
-    Raises:
-        InputError: It is not within 1 to 1024.
-    """
-    if not 1 <= batch_size <= SUBSET:
-        raise InputError(f"batch_size={batch_size}, required 1 to {SUBSET}, got another, try 32")
-    return batch_size
 
 
 def _training(data: str, build: Callable[[], nn.Module], batch_size: int, seed: int) -> InstanceTraining:

@@ -6,11 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from jdbench.data import DIGITS, absence
-from jdbench.errors import InputError, unknown_name
+from jdbench.errors import unknown_name
 from jdbench.problem import Measure, seeded
 from jdbench.problems.flat_model import initialised
 from jdbench.problems.labelled_images import NAMES, labelled_images
 from jdbench.problems.single_task import TaskProblem, baseline
+from jdbench.problems.sizes import check_size
 from jdbench.problems.task_training import TaskTraining
 from jdbench.shapes import Objectives, Vector
 
@@ -107,8 +108,7 @@ class MultiDigits(TaskProblem):
             InputError: The batch size is not within 1 to 1024.
             UnknownNameError: There are no such images.
         """
-        if not 1 <= batch_size <= self.PAIRS:
-            raise InputError(f"batch_size={batch_size}, required 1 to {self.PAIRS}, got another, try 32")
+        check_size("batch_size", batch_size, 1, self.PAIRS)
         if images not in NAMES:
             raise unknown_name("images", images, NAMES)
         self.images, self.batch_size = images, batch_size

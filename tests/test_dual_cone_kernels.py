@@ -21,6 +21,7 @@ from jdbench.dual_cone.nonnegative_qp import (
     TABLEAU,
     chain,
     column_chain,
+    doubtful,
     nonnegative_qp,
 )
 from jdbench.dual_cone.principal_pivoting import principal_pivoting
@@ -118,6 +119,28 @@ def test_large_weights_are_left_to_the_cold_start(link: str) -> None:
     assert column_chain(M, 2, tableau, face, LINKS[link])[1] == COLD
     if LINKS[link] > TABLEAU:
         assert chain(M, M[2], 1.0, face, 0, LINKS[link])[1] == COLD
+
+
+@pytest.mark.parametrize(
+    ("size", "gradient", "doubted"),
+    [
+        (1e2, (1.0, -1.0), False),
+        (1e3, (1e-15, -1e-15), False),
+        (1e3, (1e-13, 0.0), True),
+        (1e3, (-1e-13, 0.0), True),
+        (1e3, (0.0, -1e-10), True),
+        (1e3, (0.0, 1.0), False),
+        (1e3, (np.nan, 0.0), True),
+        (np.nan, (0.0, 0.0), True),
+    ],
+)
+def test_large_weights_are_doubted_where_the_rounding_shows(
+    size: float, gradient: tuple[float, float], doubted: bool
+) -> None:
+    face = empty_face(2)
+    face.trial[0] = size
+    face.gradient[:] = gradient
+    assert doubtful(face, 1.0) == doubted
 
 
 def test_a_spoilt_tableau_is_given_up_and_made_afresh() -> None:

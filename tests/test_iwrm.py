@@ -63,7 +63,7 @@ def test_all_are_announced_and_listed_without_their_data(monkeypatch: pytest.Mon
 
 def test_keywords_and_names_are_checked() -> None:
     assert len(training("IWMTL-digits(batch_size=5)").batch(0)) == 5
-    with pytest.raises(InputError, match="batch_size=1025, required 1 to 1024"):
+    with pytest.raises(InputError, match="batch_size=1025, required an integer from 1 to 1024"):
         problem("IWRM-mnist(batch_size=1025)")
     with pytest.raises(UnknownNameError, match="did you mean kmnist"):
         problem("jdbench.problems.iwrm:ImageInstances(data='kmist')")

@@ -79,5 +79,5 @@ def test_images_come_from_the_folder_that_is_named(tmp_path: Path, monkeypatch: 
 def test_unusable_keywords_are_refused() -> None:
     with pytest.raises(UnknownNameError, match="did you mean mnist"):
         resolve_problem("MultiDigits(images='mnits')")
-    with pytest.raises(InputError, match="batch_size=0, required 1 to 1024"):
+    with pytest.raises(InputError, match="batch_size=0, required an integer from 1 to 1024"):
         resolve_problem("MultiDigits(batch_size=0)")

@@ -12,7 +12,7 @@ import numpy as np
 from jdbench.compiled import compiled, compiled_sums
 from jdbench.dual_cone.factor import EPS
 from jdbench.dual_cone.lanes import absolute, add, choose, fma, largest, load, mul, spread, store, sub
-from jdbench.dual_cone.nonnegative_qp import DOUBT
+from jdbench.dual_cone.nonnegative_qp import DOUBT, MARGIN
 from jdbench.dual_cone.octet import Floats, Octet
 from jdbench.dual_cone.octet_face import factorize_in_step, list_active, minimize_in_step
 from jdbench.dual_cone.principal_pivoting import EXCHANGES
@@ -106,7 +106,8 @@ def _step(z: Floats, j: int, gradient: Lanes) -> Lanes:
 def _judge(m: int, scale: Floats, z: Floats, gradient: Floats, inside: Floats, wrong: Floats) -> float:
     """Count the wrong signs of every program, and exchange those columns.
 
-    Weights so large that the rounding of M could exceed `DOUBT` count as one, which no exchange mends.
+    Weights so large that the rounding of M could exceed `DOUBT`, and with which a violation or the gap does,
+    count as one, which no exchange mends.
 
     Returns:
         The largest number of wrong signs that exchanges may mend.
@@ -124,7 +125,15 @@ def _judge(m: int, scale: Floats, z: Floats, gradient: Floats, inside: Floats, w
         bad = choose(was, choose(load(z, j), zero, one), choose(below, one, zero))
         total = add(total, bad)
         store(inside, j, absolute(sub(was, bad)))
+    limit = mul(spread(DOUBT), mul(scales, scales))
     error = mul(spread(4 * EPS), mul(size, add(size, add(scales, scales))))
-    trusted = sub(mul(spread(DOUBT), mul(scales, scales)), error)
-    store(wrong, 0, choose(total, total, choose(trusted, zero, one)))
+    if not largest(sub(error, limit)) <= 0.0:
+        gap, lowest = zero, zero
+        for j in range(m):
+            g = load(gradient, j)
+            gap = fma(load(z, j), g, gap)
+            lowest = choose(sub(g, lowest), lowest, g)
+        found = choose(add(absolute(gap), lowest), absolute(gap), sub(zero, lowest))
+        error = choose(sub(error, limit), mul(spread(MARGIN), found), error)
+    store(wrong, 0, choose(total, total, choose(sub(limit, error), zero, one)))
     return largest(total)

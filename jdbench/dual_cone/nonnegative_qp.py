@@ -25,6 +25,9 @@ IN_STEP, TABLEAU, PIVOTING, DESCENT, COLD = 0, 1, 2, 3, 4
 DOUBT = 1e-10
 """Largest rounding, in units of the square of the scale, with which the quick links are trusted."""
 
+MARGIN = 10.0
+"""How many times a violation or a gap that was found counts: a few units of rounding could hide it."""
+
 
 @compiled
 def nonnegative_qp(
@@ -107,17 +110,25 @@ def column_chain(
 
 @compiled
 def doubtful(face: Face, scale: float) -> bool:
-    """Return whether the rounding of M's entries, weighed by the answer, could exceed `DOUBT`.
+    """Return whether the rounding of M's entries, weighed by the answer, could exceed `DOUBT`, and does.
 
     Args:
-        face: Holds the answer in ``trial``.
+        face: Holds the answer in ``trial`` and its gradient.
         scale: Size of the numbers from which q was summed.
 
     Returns:
-        Whether 4 · 2⁻⁵² · Σzᵢ(Σzᵢ + 2 scale) is more, or NaN.
+        Whether 4 · 2⁻⁵² · Σzᵢ(Σzᵢ + 2 scale) is more, or NaN, and so is a violation or the duality gap
+        as they are found.
     """
-    trial = face.trial
+    trial, gradient = face.trial, face.gradient
     size = 0.0
     for i in range(trial.shape[0]):
         size += abs(trial[i])
-    return not 4 * EPS * size * (size + 2 * scale) <= DOUBT * scale * scale
+    limit = DOUBT * scale * scale
+    if 4 * EPS * size * (size + 2 * scale) <= limit:
+        return False
+    gap, lowest = 0.0, 0.0
+    for i in range(trial.shape[0]):
+        gap += trial[i] * gradient[i]
+        lowest = min(lowest, gradient[i])
+    return not (MARGIN * abs(gap) <= limit and -MARGIN * lowest <= limit)
