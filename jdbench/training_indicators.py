@@ -63,15 +63,16 @@ def of_steps(steps: Sequence[Step]) -> dict[str, float]:
         steps: In order.
 
     Returns:
-        ``worst_margin`` (infinite without steps), ``mean_cosine``, ``decades_median``, ``decades_largest``; and
-        where there are weights ``weights_median``, ``weights_largest`` of ‖w‖ and ``weights``, the largest
-        Σ |wᵢ| ‖gᵢ‖ / max_j ‖gⱼ‖.
+        ``worst_margin`` (infinite without steps), ``mean_cosine`` and ``cosine_at_start``, that of the first
+        step (NaN without a value), ``decades_median``, ``decades_largest``; and where there are weights
+        ``weights_median``, ``weights_largest`` of ‖w‖ and ``weights``, the largest Σ |wᵢ| ‖gᵢ‖ / max_j ‖gⱼ‖.
     """
     columns = np.array(steps, dtype=np.float64).reshape(-1, len(Step._fields)).T
     margin, cosine, spread, norm, size = (column[~np.isnan(column)] for column in columns)
     found = {
         "worst_margin": float(margin.min(initial=np.inf)),
         "mean_cosine": float(cosine.mean()) if len(cosine) else np.nan,
+        "cosine_at_start": steps[0].cosine if steps else np.nan,
         "decades_median": float(np.median(spread)) if len(spread) else np.nan,
         "decades_largest": float(spread.max()) if len(spread) else np.nan,
     }

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from jdbench.problem import AnalyticProblem, available_problems, resolve_problem
+from jdbench.problem import AnalyticProblem, benchmark_problems, resolve_problem
 from jdbench.verification.tolerances import gamma
 
 DATA = Path(__file__).parents[1] / "reports" / "data"
@@ -15,7 +14,12 @@ STARTS = 8
 
 
 def table(name: str) -> pd.DataFrame:
-    return pd.read_csv(DATA / f"{name}.csv")
+    return pd.read_parquet(DATA / f"{name}.parquet")
+
+
+def is_quick() -> bool:
+    """Whether the results are those of the preset ``quick``, as after `make leaderboard`, not of ``full``."""
+    return not table("selected")["problem"].str.startswith("CompetingTasks").any()
 
 
 def of_theorem_1(name: str) -> bool:
@@ -31,33 +35,77 @@ def references() -> pd.DataFrame:
     return table("references")
 
 
-def test_every_problem_of_theorem_1_was_run(references: pd.DataFrame) -> None:
-    names = {name for name in available_problems() if of_theorem_1(name)}
+@pytest.fixture(scope="module")
+def theorem_1(references: pd.DataFrame) -> pd.DataFrame:
+    """Runs of exact UPGrad at the step size of [JD] Theorem 1, 1/(β√m), where its assumptions hold."""
+    return references[(references["aggregator"] == "UPGrad") & references["problem"].map(of_theorem_1)]
+
+
+def test_theorem_1_was_run_on_every_problem_of_its_kind_from_every_start(theorem_1: pd.DataFrame) -> None:
+    names = {name for name in benchmark_problems(is_quick()) if of_theorem_1(name)}
     assert len(names) >= 8
-    assert names <= {spec.partition("(")[0] for spec in references["problem"]}
+    assert set(theorem_1["problem"]) == names
+    assert (theorem_1.groupby("problem")["seed"].nunique() == STARTS).all()
+    assert (theorem_1["state"] == "finished").all()
 
 
-def test_exact_upgrad_comes_to_the_front_from_every_start_with_finite_weights(
-    references: pd.DataFrame,
-) -> None:
-    """[JD] Theorem 1, at its step size 1/(β√m)."""
-    runs = references[(references["aggregator"] == "UPGrad") & references["problem"].map(of_theorem_1)]
-    assert (runs.groupby("problem")["seed"].nunique() == STARTS).all()
-    assert (runs["state"] == "finished").all()
-    far = runs["final"] > 1e-3 * runs["start"]
-    assert not far.any(), runs.loc[far, ["problem", "seed"]]
-    assert np.isfinite(runs["weights_largest"]).all()
+def test_exact_upgrad_comes_to_the_front_from_every_start(theorem_1: pd.DataFrame) -> None:
+    far = theorem_1["final"] > 1e-3 * theorem_1["start"]
+    assert not far.any(), theorem_1.loc[far, ["problem", "seed", "final"]]
 
 
-def test_stalls_of_appendix_a1_are_judged_one_by_one(references: pd.DataFrame) -> None:
-    """On EWQ MGDA stalls at the axes, save where |x₁| = |x₂|; UPGrad, DualProj and Mean come to the optimum."""
-    stops = table("reference_judgement").set_index(["problem", "aggregator"])[["optimal", "only_stationary"]]
-    assert stops.loc[("EWQ", "MGDA")].tolist() == [2, 6]
-    for aggregator in ("UPGrad", "UPGrad(trace_regularization=0.0001)", "DualProj", "Mean"):
-        assert stops.loc[("EWQ", aggregator), "optimal"] == STARTS
-    stalled = references[(references["problem"] == "EWQ") & (references["aggregator"] == "MGDA")]
-    ends = stalled.set_index("seed")["final"] / stalled.set_index("seed")["start"]
+def test_weights_of_exact_upgrad_are_bounded_where_gradients_do_not_all_vanish(theorem_1: pd.DataFrame) -> None:
+    """Theorem 1 assumes bounded weights; here they stay below 100.
+
+    Where one point minimises every objective (instance-wise least squares with m ≤ n) all gradients vanish, at
+    different rates, and weights follow the ratios of their norms to 1e4 and more. The runs come to the front
+    all the same: bounded weights may be more than the theorem needs, as [JD] Section 2.4 suggests.
+    """
+    interpolated = theorem_1["problem"].map(interpolates)
+    assert 0 < interpolated.sum() < len(theorem_1)
+    largest = theorem_1[~interpolated].groupby("problem")["weights_largest"].max()
+    assert (largest <= 100).all(), largest
+    assert (theorem_1[interpolated]["weights_largest"] > 100).any()
+
+
+def interpolates(name: str) -> bool:
+    problem = resolve_problem(name)
+    return name.startswith("InstanceLeastSquares") and problem.m <= problem.n
+
+
+# Optimal, only stationary, neither, of eight starts, two of them on a diagonal of EWQ.
+STALLS = {
+    # As in the paper: they stop at an axis, if they do not start where |x₁| = |x₂|.
+    "MGDA": [2, 6, 0],
+    # Not as in the paper: solved to convergence it comes to the optimum, see test_theorem.py.
+    "CAGrad": [8, 0, 0],
+    # As in the paper for hundreds of steps, until the square of the smaller gradient leaves float64.
+    "AlignedMTL": [8, 0, 0],
+    # Its steps do not shrink: it ends within one of them, where the rate may carry it across the optimum.
+    "NashMTL": [6, 1, 1],
+    "UPGrad": [8, 0, 0],
+    "UPGrad(trace_regularization=0.0001)": [8, 0, 0],
+    "DualProj": [8, 0, 0],
+    "Mean": [8, 0, 0],
+}
+
+
+@pytest.mark.parametrize("aggregator", STALLS)
+def test_stalls_of_appendix_a1_are_judged_one_by_one(aggregator: str) -> None:
+    """[JD] A.1: on EWQ MGDA, CAGrad, Nash-MTL and Aligned-MTL fail to converge from some starts."""
+    stops = table("reference_judgement").set_index(["problem", "aggregator"])
+    found = stops.loc[("EWQ", aggregator), ["optimal", "only_stationary", "neither"]]
+    assert found.tolist() == STALLS[aggregator]
+
+
+def test_mgda_stalls_far_from_the_optimum_of_ewq_and_aligned_mtl_for_long(references: pd.DataFrame) -> None:
+    runs = references[references["problem"] == "EWQ"].set_index(["aggregator", "seed"])
+    ends = runs.loc["MGDA", "final"] / runs.loc["MGDA", "start"]
     assert set(ends.index[ends <= 1e-3]) == {5, 6}  # the listed starts on a diagonal
+    assert (ends[ends > 1e-3] > 0.1).all()
+    steps = runs["steps_to_1e-3"]
+    uneven = [seed for seed in range(1, STARTS + 1) if seed not in {5, 6}]
+    assert steps.loc["AlignedMTL"].loc[uneven].min() > 10 * steps.loc["UPGrad"].loc[uneven].max()
 
 
 @pytest.mark.parametrize("aggregator", ["UPGrad", "DualProj", "MGDA"])
@@ -77,21 +125,49 @@ def test_an_aggregator_that_conflicts_moves_on_the_zero_sum_game(references: pd.
 
 def competing(cosine: float, scale: float) -> pd.DataFrame:
     """Selected runs at the dials, whatever defaults the spec leaves out."""
+    if is_quick():
+        pytest.skip("the results are the quick preset's, without trainings; those of `full` have them")
     selected = table("selected")
     names = [name for name in selected["problem"].unique() if name.startswith("CompetingTasks")]
-    if not names:
-        pytest.skip("the results are the quick preset's, without trainings; those of `full` have them")
     same = [n for n in names if (p := resolve_problem(n)) and (p.cosine, p.scale) == (cosine, scale)]
-    return selected[selected["problem"].isin(same)]
+    runs = selected[selected["problem"].isin(same)].set_index("aggregator")
+    assert runs.loc["UPGrad", "seed"].nunique() >= 2
+    return runs
 
 
-def test_with_the_dial_at_aligned_all_directions_agree() -> None:
-    """The two rows are parallel at the start, and directions along them leave them so: 1 to rounding."""
+ROUNDING = gamma(2**12)
+"""Of a cosine of 793 float64 numbers, and of the projections that it is taken of."""
+
+
+def test_with_the_dial_at_aligned_all_directions_agree_along_the_whole_run() -> None:
+    """The two rows are parallel at the start, and directions along them leave them so."""
     runs = competing(1.0, 1.0)
-    assert (runs["mean_cosine"] >= 1 - gamma(2**12, torch.float32)).all()
+    assert runs.index.nunique() >= 11
+    assert (runs["mean_cosine"] >= 1 - ROUNDING).all(), runs["mean_cosine"]
+
+
+@pytest.mark.parametrize("cosine", [1.0, 0.0, -0.5, -0.9])
+def test_with_equal_norms_upgrad_goes_where_the_mean_goes_whatever_the_dial(cosine: float) -> None:
+    """Two rows of one length: by symmetry both projections weigh alike."""
+    assert (competing(cosine, 1.0).loc["UPGrad", "cosine_at_start"] >= 1 - ROUNDING).all()
 
 
 def test_with_unequal_norms_upgrad_leaves_the_mean_as_the_dial_turns() -> None:
-    cosines = [competing(dial, 10.0).set_index("aggregator")["mean_cosine"] for dial in (0.0, -0.9)]
-    means = [float(c.loc["UPGrad"].mean()) for c in cosines]
-    assert 1 >= means[0] > means[1]
+    """Rows of norms 1 and 10: without conflict UPGrad is Mean; the more they conflict, the less.
+
+    What the cosine is at the start follows from the projections of the two rows, [JD] (4).
+    """
+    found = {dial: competing(dial, 10.0).loc["UPGrad", "cosine_at_start"] for dial in (0.0, -0.9)}
+    for dial, cosines in found.items():
+        assert (abs(cosines - cosine_to_mean(dial, 10.0)) <= 16 * ROUNDING).all(), cosines
+    assert (found[-0.9] < 0.99).all()
+    assert (competing(-0.9, 10.0).loc["UPGrad", "mean_cosine"] < 0.99).all()
+
+
+def cosine_to_mean(cosine: float, scale: float) -> float:
+    """Return the cosine of A_UPGrad and the mean of two rows, by the projections onto the dual cone by hand."""
+    g = torch.tensor([[1.0, 0.0], [scale * cosine, scale * (1 - cosine**2) ** 0.5]], dtype=torch.float64)
+    total = torch.zeros(2, dtype=torch.float64)
+    for i, k in ((0, 1), (1, 0)):
+        total += g[i] - min(float(g[i] @ g[k]), 0.0) / float(g[k] @ g[k]) * g[k]
+    return float(total @ g.sum(0) / (total.norm() * g.sum(0).norm()))

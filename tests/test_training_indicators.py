@@ -58,6 +58,8 @@ def test_steps_by_hand() -> None:
     found = of_steps([step, Step(-0.5, math.nan, 3.0, 2.0, 0.5)])
     assert found["worst_margin"] == -0.5
     assert found["mean_cosine"] == step.cosine
+    assert found["cosine_at_start"] == step.cosine
+    assert of_steps([Step(0.0, 0.25, 0.0, 1.0, 1.0), step])["cosine_at_start"] == 0.25
     assert found["decades_largest"] == 3.0
     assert found["weights_largest"] == 2.0
     assert "weights" not in of_steps([Step(0.0, 1.0, 0.0, math.nan, math.nan)])
