@@ -1,12 +1,11 @@
 """The projection onto the dual cone ([JD] Proposition 1) by Lemma 4, other solvers and its primal."""
 
-import math
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 import qpsolvers
 import torch
+from matrix_families import FAMILIES, SIZES
+from tensors import draw, eye, integers
 from torch import Tensor
 
 from jdbench.dual_cone import (
@@ -19,64 +18,10 @@ from jdbench.dual_cone import (
     summed_weights,
 )
 from jdbench.dual_cone.solution import ACCURACY
-from jdbench.errors import InputError, NonFiniteError, SolverError, UnknownNameError
 from jdbench.gramian import gramian, unit_rows
 from jdbench.verification import tolerances
 
-SIZES = [1, 2, 3, 5, 8, 20, 64]
 OTHERS = [name for name in available_solvers() if name not in {"active-set", "batched"}]
-
-# Rows g₁ = (1, 0) and g₂ = (-1, 1) at 135°: πJ(g₁) = (½, ½) = g₁ + ½g₂ and πJ(g₂) = (0, 1) = g₁ + g₂.
-HAND_J = torch.tensor([[1.0, 0.0], [-1.0, 1.0]], dtype=torch.float64)
-HAND_G = torch.tensor([[1.0, -1.0], [-1.0, 2.0]], dtype=torch.float64)
-HAND_W = torch.tensor([[1.0, 0.5], [1.0, 1.0]], dtype=torch.float64)
-
-
-def draw(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-
-
-def integers(*shape: int, largest: int = 4, seed: int = 0) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randint(-largest, largest + 1, shape, generator=generator).double()
-
-
-def eye(m: int) -> Tensor:
-    return torch.eye(m, dtype=torch.float64)
-
-
-def opposed(m: int, seed: int) -> Tensor:
-    J = draw(m, m, seed=seed)
-    J[m - m // 2 :] = -J[: m // 2]
-    return J
-
-
-def stationary(m: int, n: int, seed: int) -> Tensor:
-    J = integers(m, n, seed=seed)
-    J[-1] = -J[:-1].sum(0)
-    return J
-
-
-FAMILIES: dict[str, Callable[[int, int], Tensor]] = {
-    "gaussian": lambda m, seed: draw(m, 2 * m, seed=seed),
-    "square": lambda m, seed: draw(m, m, seed=seed),
-    "fewer parameters than rows": lambda m, seed: draw(m, -(-m // 2), seed=seed),
-    "rank one": lambda m, seed: draw(m, 1, seed=seed) @ draw(1, m, seed=seed + 1),
-    "duplicates": lambda m, seed: draw(-(-m // 2), m, seed=seed).repeat(2, 1)[:m],
-    "nearly parallel": lambda m, seed: draw(1, m, seed=seed) + draw(m, m, seed=seed + 1) / 1024,
-    "opposed": opposed,
-    "zero rows": lambda m, seed: draw(m, m, seed=seed) * (torch.arange(m) % 2).unsqueeze(-1),
-    "zero matrix": lambda m, seed: torch.zeros(m, m + seed % 2, dtype=torch.float64),
-    "norms over 13 decades": lambda m, seed: (
-        draw(m, m, seed=seed) * torch.logspace(-6.5, 6.5, m, dtype=torch.float64).unsqueeze(-1)
-    ),
-    "integers": lambda m, seed: integers(m, m, seed=seed),
-    "dependent integers": lambda m, seed: integers(m, -(-m // 2), seed=seed),
-    "stationary": lambda m, seed: stationary(m, 2 * m, seed),
-    "stationary, dependent": lambda m, seed: stationary(m, -(-m // 2), seed),
-    "entries of 1e150": lambda m, seed: draw(m, m, seed=seed).clamp(-1, 1) * 1e150,
-    "entries of 1e-150": lambda m, seed: draw(m, m, seed=seed) * 1e-150,
-}
 
 
 def in_unit_rows(solution: Solution) -> tuple[Tensor, Tensor]:
@@ -86,57 +31,6 @@ def in_unit_rows(solution: Solution) -> tuple[Tensor, Tensor]:
     scale = bounds.abs().amax(-1, keepdim=True)
     scale = torch.where(scale > 0, scale, 1.0)
     return solution.weights * norms / scale, bounds / scale
-
-
-def test_two_conflicting_rows_are_projected_as_by_hand() -> None:
-    W = project_weights(HAND_G, eye(2))
-    limits = tolerances.projection(HAND_J, W)
-    assert bool(((W - HAND_W) @ HAND_J).norm(dim=-1).le(limits).all())
-    expected = torch.tensor([[0.5, 0.5], [0.0, 1.0]], dtype=torch.float64)
-    assert bool((W @ HAND_J - expected).norm(dim=-1).le(limits).all())
-
-
-def test_the_right_weights_leave_residuals_of_rounding_only() -> None:
-    solution = Solution(HAND_G, eye(2), HAND_W, 1, "by hand")
-    assert float(solution.residual().max()) <= tolerances.cosine(2) * 2
-    assert solution.status is Status.SOLVED
-
-
-@pytest.mark.parametrize("factors", [(1.0, 1.0), (2.0**200, 2.0**-300)], ids=["as is", "rescaled"])
-@pytest.mark.parametrize(
-    ("weights", "primal", "dual", "gap"),
-    [
-        # In unit rows û = (1, 0), Ĝ₁₂ = -1/√2 and y = (w₁, √2 w₂).
-        ((1.0, 0.0), 0.0, 0.5**0.5, 0.0),  # Ĝy = (1, -1/√2): g₁ itself conflicts with g₂
-        ((1.0, 1.0), 0.0, 0.0, 1.0),  # Ĝy = (0, 1/√2), (y - û)ᵀĜy = √2/√2
-        ((0.5, 0.25), 0.5, 0.0, 0.125),  # half the answer: Ĝy = (¼, 0), (y - û)ᵀĜy = -⅛
-        ((1.0, -0.5), 0.5**0.5, 2**0.5, 1.0),  # Ĝy = (3/2, -√2), (y - û)ᵀĜy = (-1/√2)(-√2)
-    ],
-    ids=["no step", "too long", "too short", "wrong way"],
-)
-def test_planted_weights_leave_the_residuals_of_lemma_4(
-    weights: tuple[float, float], primal: float, dual: float, gap: float, factors: tuple[float, float]
-) -> None:
-    D = torch.diag(torch.tensor(factors, dtype=torch.float64))
-    w = torch.tensor([weights], dtype=torch.float64) * factors[0] @ D.inverse()
-    solution = Solution(D @ HAND_G @ D, eye(2)[:1], w, 1, "planted")
-    rounding = tolerances.cosine(2) * 4
-    assert float(solution.primal_residual()) == pytest.approx(primal, abs=rounding)
-    assert float(solution.dual_residual()) == pytest.approx(dual, abs=rounding)
-    assert float(solution.duality_gap()) == pytest.approx(gap, abs=rounding)
-    assert float(solution.residual()) == pytest.approx(max(primal, dual, gap), abs=rounding)
-    assert solution.status is Status.INACCURATE
-
-
-def test_the_worst_program_of_a_batch_decides_the_status() -> None:
-    W = HAND_W.repeat(3, 1, 1)
-    assert Solution(HAND_G.expand(3, 2, 2), eye(2).expand(3, 2, 2), W, 1, "planted").status is Status.SOLVED
-    W[1, 0, 1] += 0.5
-    solution = Solution(HAND_G.expand(3, 2, 2), eye(2).expand(3, 2, 2), W, 1, "planted")
-    assert solution.status is Status.INACCURATE
-    assert (solution.residual() > ACCURACY).tolist() == [[False, False], [True, False], [False, False]]
-    W[2, 1, 0] = math.nan
-    assert Solution(HAND_G.expand(3, 2, 2), eye(2).expand(3, 2, 2), W, 1, "planted").status is Status.FAILED
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -253,35 +147,6 @@ def test_a_zero_row_keeps_its_bound_as_its_weight() -> None:
     assert torch.equal(project_weights(gramian(J), U)[:, 2], U[:, 2])
 
 
-@pytest.mark.parametrize(
-    ("batch", "programs"), [((3,), ()), ((), (3,)), ((2, 3), (3,)), ((2, 1), (1, 3)), ((0,), ())], ids=str
-)
-def test_batches_of_gramians_and_bounds_broadcast(batch: tuple[int, ...], programs: tuple[int, ...]) -> None:
-    G, U = gramian(integers(*batch, 4, 3)), draw(*programs, 5, 4)
-    shape = torch.broadcast_shapes(batch, programs)
-    solution = solve(G, U)
-    assert solution.weights.shape == (*shape, 5, 4)
-    assert solution.residual().shape == (*shape, 5)
-    assert solution.status is Status.SOLVED
-    flat_G, flat_U = G.expand(*shape, 4, 4).reshape(-1, 4, 4), U.expand(*shape, 5, 4).reshape(-1, 5, 4)
-    for i, W in enumerate(solution.weights.reshape(-1, 5, 4)):
-        assert torch.equal(W, solve(flat_G[i], flat_U[i]).weights)
-
-
-def test_the_arguments_are_not_changed() -> None:
-    G, U = gramian(integers(4, 3)), draw(2, 4)
-    copies = G.clone(), U.clone()
-    solve(G, U)
-    assert torch.equal(G, copies[0])
-    assert torch.equal(U, copies[1])
-
-
-def test_bounds_and_gramians_of_other_dtypes_are_solved_in_float64() -> None:
-    W = project_weights(HAND_G.float(), torch.eye(2, dtype=torch.int64))
-    assert W.dtype == torch.float64
-    assert torch.equal(W, project_weights(HAND_G, eye(2)))
-
-
 @pytest.mark.parametrize("family", FAMILIES)
 def test_summed_weights_are_the_sum_of_the_weights(family: str) -> None:
     for m in (1, 2, 9, 20):
@@ -292,17 +157,6 @@ def test_summed_weights_are_the_sum_of_the_weights(family: str) -> None:
             assert w.shape == (2, m)
             assert bool(((w - W.sum(-2)).abs() <= tolerances.gamma(2 * m) * W.abs().sum(-2)).all())
             assert torch.equal(w[1], summed_weights(G[1], shared_bounds(U)))
-
-
-def test_summed_weights_are_refused_as_the_weights_are() -> None:
-    with pytest.raises(SolverError, match=r"check that G is positive semi-definite"):
-        summed_weights(1.9 * eye(3) - 0.9, shared_bounds(eye(3)))
-    with pytest.raises(NonFiniteError, match=r"^G\[0, 1\]="):
-        summed_weights(torch.tensor([[1.0, math.nan], [0.0, 1.0]]), shared_bounds(eye(2)))
-    with pytest.raises(NonFiniteError, match=r"^U, required finite bounds"):
-        summed_weights(eye(2), shared_bounds(torch.nan * eye(2)))
-    with pytest.raises(InputError, match=r"^U, required shape \[\.\.\., k, 3\]"):
-        summed_weights(eye(3), shared_bounds(eye(4)))
 
 
 def test_quadprog_fails_on_a_singular_gramian_with_a_status() -> None:
@@ -345,49 +199,3 @@ def test_random_dependent_rows_are_never_refused(m: int, n: int) -> None:
         J = draw(10_000, m, n, seed=seed)
         solution = solve(gramian(J), eye(m))
         assert bool((solution.residual() <= solution.rounding_limit()).all())
-
-
-def test_a_matrix_that_is_not_positive_semi_definite_is_refused() -> None:
-    # Three directions cannot be pairwise at more than 120°: cosines of -0.9 have the eigenvalue -0.8.
-    G = 1.9 * eye(3) - 0.9
-    with pytest.raises(SolverError, match=r"check that G is positive semi-definite"):
-        project_weights(G, eye(3))
-    assert solve(G, eye(3)).status is Status.INACCURATE
-
-
-@pytest.mark.parametrize(
-    ("U", "got"),
-    [(torch.ones(3), r"\(3,\)"), (torch.ones(2, 4), r"\(2, 4\)"), (torch.ones(()), r"\(\)")],
-    ids=str,
-)
-def test_bounds_of_another_width_are_refused(U: Tensor, got: str) -> None:
-    with pytest.raises(InputError, match=rf"^U, required shape \[\.\.\., k, 3\] .* got {got}"):
-        solve(eye(3), U)
-
-
-def test_batches_that_do_not_broadcast_are_refused() -> None:
-    with pytest.raises(InputError, match="U"):
-        solve(eye(3).expand(2, 3, 3), torch.ones(4, 1, 3))
-
-
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_bounds_that_are_not_finite_are_refused(value: float) -> None:
-    with pytest.raises(NonFiniteError, match=r"^U, required finite bounds"):
-        solve(eye(2), torch.tensor([[1.0, value]]))
-
-
-@pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_a_gramian_that_is_not_finite_is_refused(value: float) -> None:
-    with pytest.raises(NonFiniteError, match=r"^G\[0, 1\]="):
-        solve(torch.tensor([[1.0, value], [0.0, 1.0]]), eye(2))
-
-
-def test_an_unknown_solver_is_refused_with_the_nearest_known() -> None:
-    with pytest.raises(UnknownNameError, match=r"solver='active_set'.*did you mean active-set\?"):
-        solve(eye(2), eye(2), "active_set")
-
-
-def test_our_solver_comes_first_among_those_available() -> None:
-    assert available_solvers()[0] == "active-set"
-    assert len(set(available_solvers())) == len(available_solvers())
-    assert {"daqp", "proxqp"} <= set(available_solvers())  # core dependencies

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from test_dual_cone import FAMILIES, SIZES, draw, eye
+from matrix_families import FAMILIES, SIZES
+from tensors import draw, eye
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_dual_cone import FAMILIES
+from matrix_families import FAMILIES
 
 from jdbench.compiled import compiled
 from jdbench.dual_cone import lanes
