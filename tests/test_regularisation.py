@@ -37,9 +37,9 @@ def test_wins_and_the_sign_test_by_hand() -> None:
     found = upgrad_against_regularised(frame).set_index("problem")
     assert found.index.tolist() == ["P", "Q", "R"]
     counts = ["seeds", "exact_wins", "regularised_wins", "ties", "better"]
-    assert found.loc["P", counts].tolist() == [6, 4, 1, 1, "exact"]
-    assert found.loc["Q", counts].tolist() == [2, 0, 2, 0, "regularised"]
-    assert found.loc["R", counts].tolist() == [1, 0, 0, 1, "tied"]
+    assert found.loc["P", counts].tolist() == [6, 4, 1, 1, "not told apart"]
+    assert found.loc["Q", counts].tolist() == [2, 0, 2, 0, "too few seeds"]
+    assert found.loc["R", counts].tolist() == [1, 0, 0, 1, "too few seeds"]
     # At least 4 of 5 fair coins, on either side: 2 (5 + 1) / 32.
     assert found["p_value"].tolist() == pytest.approx([12 / 32, 0.5, 1.0])
     assert found.loc["P", ["weights_median_exact", "weights_median_regularised"]].tolist() == [8.0, 3.0]

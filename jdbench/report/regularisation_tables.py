@@ -1,20 +1,28 @@
 """Exact UPGrad beside its trace-regularised variant: by problem, and against the decades of the row norms."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from jdbench.regularisation import EXACT, REGULARISED
+from jdbench.rank_tests import LEVEL
+from jdbench.regularisation import EXACT, FEWEST, NEGLIGIBLE, REGULARISED
 from jdbench.report.drawing import Drawing, render
 from jdbench.report.palette import COLOURS
-from jdbench.report.results import Results
+from jdbench.report.results import Results, Row
 from jdbench.report.tables import Cell, Heading, Table, link, number, text
 
 CLIPPED = 100.0
 """Ratios of scores beyond this, infinite ones among them, are drawn here."""
 
-SIGN = {"exact": "#d1121f", "regularised": "#1f5fd0", "tied": "#666666"}
+SIGN = {
+    "exact": ("#d1121f", "exact better"),
+    "regularised": ("#1f5fd0", "regularised better"),
+    "not told apart": ("#666666", "not told apart"),
+    "too few seeds": ("#bbbbbb", "too few seeds to tell"),
+}
+"""Colour and label of each of `jdbench.regularisation.VERDICTS`."""
 
 
 def regularisation_table(results: Results) -> Table | None:
@@ -24,7 +32,7 @@ def regularisation_table(results: Results) -> Table | None:
         results: What was read.
 
     Returns:
-        The table, those where the exact one is better first; None where there are none.
+        The table, those of which the exact one won most seeds first; None where there are none.
     """
     rows = results.rows("upgrad_against_regularised")
     if not rows:
@@ -33,10 +41,15 @@ def regularisation_table(results: Results) -> Table | None:
     rows.sort(key=lambda row: (row["regularised_wins"] - row["exact_wins"], row["problem"]))
     headings = [
         Heading("problem"),
-        Heading("better", "by score, more seeds"),
+        Heading(
+            "better",
+            f"the winner of more seeds by score, where p is below {LEVEL:g} and the median scores differ by at "
+            f"least {NEGLIGIBLE:.0%}; with fewer than {FEWEST} seeds p cannot be that small",
+        ),
         Heading("seeds", "won by the exact one, won by the regularised one, tied"),
-        Heading("p", "of the sign test on the seeds"),
-        Heading("score exact"),
+        Heading("p", "of the two-sided sign test on the seeds that are not tied"),
+        Heading("gap %", "by how much the smaller median score is below the larger"),
+        Heading("score exact", "median over the seeds; less is better"),
         Heading("score regularised"),
         Heading(
             "decades exact", "log₁₀ of the longest over the shortest gradient, median over its steps and runs"
@@ -51,9 +64,10 @@ def regularisation_table(results: Results) -> Table | None:
     cells = [
         [
             link(row["problem"], pages[row["problem"]]),
-            Cell(row["better"], row["better"], "good" if row["better"] == "exact" else ""),
+            _verdict(row),
             text(f"{row['exact_wins']} : {row['regularised_wins']} : {row['ties']}"),
             number(row["p_value"], 2),
+            number(100 * abs(row["gap"]), 2),
             number(row["score_exact"]),
             number(row["score_regularised"]),
             number(row["decades_median_exact"], 2),
@@ -80,10 +94,21 @@ def regularisation_summary(results: Results) -> list[str]:
     if not rows:
         return []
     counts = Counter(row["better"] for row in rows)
-    said = [
-        f"Of {len(rows)} problem{'s' if len(rows) > 1 else ''}, the exact one is better on {counts['exact']}, "
-        f"the regularised one on {counts['regularised']}, and {counts['tied']} are tied."
-    ]
+    tested = [row["seeds"] for row in rows if row["better"] != "too few seeds"]
+    few = [row["seeds"] for row in rows if row["better"] == "too few seeds"]
+    said: list[str] = []
+    if tested:
+        said.append(
+            f"On {_problems(len(tested))} there were enough seeds ({_range(tested)}) for a sign test: the exact "
+            f"one is better on {counts['exact']}, the regularised one on {counts['regularised']}, and on "
+            f"{counts['not told apart']} they are not told apart (p ≥ {LEVEL:g}, or median scores that differ by "
+            f"less than {NEGLIGIBLE:.0%})."
+        )
+    if few:
+        said.append(
+            f"On {_problems(len(few))} there were too few seeds ({_range(few)}) to say which is better: with "
+            f"fewer than {FEWEST}, p cannot come below {LEVEL:g} even if one wins them all."
+        )
     for name in ("exact", "regularised"):
         decades = [row["decades_median_exact"] for row in rows if row["better"] == name]
         known = [value for value in decades if np.isfinite(value)]
@@ -120,17 +145,10 @@ def regularisation_figure(results: Results) -> list[Drawing]:
         axes = figure.add_subplot()
         axes.set_yscale("log")
         axes.axhline(1, color=COLOURS["Mean"], linewidth=0.8)
-        for name, colour in SIGN.items():
+        for name, (colour, label) in SIGN.items():
             own = np.array([dot[:2] for dot in dots if dot[2] == name]).reshape(-1, 2)
             if len(own):
-                axes.scatter(
-                    *own.T,
-                    s=18,
-                    c=colour,
-                    alpha=0.8,
-                    linewidths=0,
-                    label=f"{name} better" if name != "tied" else name,
-                )
+                axes.scatter(*own.T, s=18, c=colour, alpha=0.8, linewidths=0, label=label)
         axes.legend(frameon=False, loc="best")
         axes.set_xlabel("decades of the row norms along the exact one's runs, median")
         axes.set_ylabel("score exact / score regularised")
@@ -144,6 +162,22 @@ def regularisation_figure(results: Results) -> list[Drawing]:
         "Score of exact over regularised UPGrad against the decades of the row norms, one dot a problem."
     )
     return [render("regularisation", description, (6.4, 3.0), paint)]
+
+
+def _verdict(row: Row) -> Cell:
+    """Return the cell of which one is better, with the number of seeds where they are too few."""
+    verdict = row["better"]
+    said = f"{verdict}: {row['seeds']}" if verdict == "too few seeds" else verdict
+    return Cell(said, said, "good" if verdict == "exact" else "")
+
+
+def _problems(number: int) -> str:
+    return f"{number} problem{'' if number == 1 else 's'}"
+
+
+def _range(seeds: Sequence[int]) -> str:
+    least, most = min(seeds), max(seeds)
+    return f"{least}" if least == most else f"{least} to {most}"
 
 
 def _weights(median: float, largest: float) -> Cell:
