@@ -20,7 +20,7 @@ def family_rankings(selected: pd.DataFrame, families: Mapping[str, str], *, seed
     """Return the ranking of every family of problems, and over all.
 
     Args:
-        selected: The runs of `jdbench.metrics.selected_runs`.
+        selected: The runs of `jdbench.ranked_runs.ranked_runs`.
         families: Family of each problem, as `jdbench.metrics.families` gives it.
         seed: Seed of the resampling.
 
@@ -42,7 +42,7 @@ def family_profile_areas(
     """Return `jdbench.performance_profiles.profile_areas` of every family of problems, and over all.
 
     Args:
-        selected: The runs of `jdbench.metrics.selected_runs`.
+        selected: The runs of `jdbench.ranked_runs.ranked_runs`.
         families: Family of each problem.
         cost: See `jdbench.performance_profiles.costs`.
         tau_max: Where profiles end.
@@ -59,7 +59,7 @@ def family_profiles(
     """Return `jdbench.performance_profiles.profiles` of every family of problems, and over all.
 
     Args:
-        selected: The runs of `jdbench.metrics.selected_runs`.
+        selected: The runs of `jdbench.ranked_runs.ranked_runs`.
         families: Family of each problem.
         cost: See `jdbench.performance_profiles.costs`.
         tau_max: Where profiles end.
@@ -74,7 +74,7 @@ def family_rank_tests(selected: pd.DataFrame, families: Mapping[str, str]) -> pd
     """Return `jdbench.rank_tests.rank_tests` of every family of problems, and over all.
 
     Args:
-        selected: The runs of `jdbench.metrics.selected_runs`.
+        selected: The runs of `jdbench.ranked_runs.ranked_runs`.
         families: Family of each problem.
 
     Returns:

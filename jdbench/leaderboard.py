@@ -96,7 +96,7 @@ def problem_ranks(selected: pd.DataFrame) -> pd.DataFrame:
     """Return the mean rank over seeds of each aggregator on each problem.
 
     Args:
-        selected: The runs of `jdbench.metrics.selected_runs`.
+        selected: The runs of `jdbench.ranked_runs.ranked_runs`.
 
     Returns:
         One row a problem, one column an aggregator, NaN where it did not run; without the problems that have
@@ -115,7 +115,7 @@ def ranking(selected: pd.DataFrame, *, seed: int = 1) -> pd.DataFrame:
     count.
 
     Args:
-        selected: The runs of `jdbench.metrics.selected_runs`.
+        selected: The runs of `jdbench.ranked_runs.ranked_runs`.
         seed: Seed of the resampling.
 
     Returns:

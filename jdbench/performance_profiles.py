@@ -22,14 +22,14 @@ def costs(selected: pd.DataFrame, cost: str = COST) -> pd.DataFrame:
     """Return the cost of each aggregator on each instance.
 
     Args:
-        selected: The runs of `jdbench.metrics.selected_runs`.
+        selected: The runs of `jdbench.ranked_runs.ranked_runs`.
         cost: Column with the costs, such as ``steps_to_1e-3`` or ``seconds_to_1e-2``.
 
     Returns:
         One row an instance, indexed by ``problem seed``, one column an aggregator. Problems of which no run has
         the cost, trainings for example, are left out. Infinite for runs that did not finish, for NaN, and for
-        aggregators that have not run an instance; those that ran none of the problems here are left out. Zero,
-        for a start on the front, counts as the smallest positive cost of the instance, one if there is none.
+        aggregators that have not run an instance; those that ran none of the problems here are left out. So
+        are instances with a cost of 0, which start on the front.
     """
     if cost not in selected:
         return pd.DataFrame()
@@ -39,8 +39,7 @@ def costs(selected: pd.DataFrame, cost: str = COST) -> pd.DataFrame:
     paid["cost"] = np.where((paid["state"] == "finished") & ~np.isnan(price), price, np.inf)
     table = paid.pivot_table(index=["problem", "seed"], columns="aggregator", values="cost", aggfunc="first")
     table = table.fillna(np.inf)
-    least = table.where(table > 0).min(axis=1).replace(np.inf, 1.0).fillna(1.0)
-    return table.where(table > 0, least, axis=0)
+    return table[(table > 0).all(axis=1)]
 
 
 def ratios(table: pd.DataFrame) -> pd.DataFrame:
@@ -63,7 +62,7 @@ def profiles(selected: pd.DataFrame, cost: str = COST, tau_max: float = TAU_MAX)
     reaches 1 then.
 
     Args:
-        selected: The runs of `jdbench.metrics.selected_runs`.
+        selected: The runs of `jdbench.ranked_runs.ranked_runs`.
         cost: See `costs`.
         tau_max: Where profiles end.
 
@@ -90,7 +89,7 @@ def profile_areas(selected: pd.DataFrame, cost: str = COST, tau_max: float = TAU
     w (1 - log₂ r / log₂ τ_max).
 
     Args:
-        selected: The runs of `jdbench.metrics.selected_runs`.
+        selected: The runs of `jdbench.ranked_runs.ranked_runs`.
         cost: See `costs`.
         tau_max: Where profiles end, above 1.
 

@@ -40,7 +40,7 @@ def upgrad_against_regularised(
     """Return on which problem which of two aggregators is better, as far as the seeds tell.
 
     Args:
-        selected: The runs of `jdbench.metrics.selected_runs`.
+        selected: The runs of `jdbench.ranked_runs.ranked_runs`.
         exact: Spec of the one, by default UPGrad by its definition ([JD] eq. 4).
         regularised: Spec of the other, by default UPGrad as published with 1e-4 of the trace added.
 

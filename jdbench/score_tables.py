@@ -18,6 +18,7 @@ from jdbench.metrics import (
     reference_runs,
     selected_runs,
 )
+from jdbench.ranked_runs import ranked_runs
 from jdbench.record import Record
 from jdbench.regularisation import upgrad_against_regularised
 from jdbench.stopping import stops
@@ -44,21 +45,22 @@ def score_tables(records: Iterable[Record]) -> dict[str, pd.DataFrame]:
         raise InputError("records, required at least one, got none, run a benchmark first")
     table = indicator_table(kept)
     selected = selected_runs(table)
+    ranked = ranked_runs(selected)
     problems = problems_of(table)
     of = families(problems)
     return {
         "indicators": table,
         "selected": selected,
         "outcomes": outcomes(table),
-        "ranking": family_rankings(selected, of),
-        "problem_ranks": problem_ranks(selected).rename_axis(index="problem", columns=None).reset_index(),
-        "profiles": family_profiles(selected, of),
-        "profile_areas": family_profile_areas(selected, of),
-        "rank_tests": family_rank_tests(selected, of),
+        "ranking": family_rankings(ranked, of),
+        "problem_ranks": problem_ranks(ranked).rename_axis(index="problem", columns=None).reset_index(),
+        "profiles": family_profiles(ranked, of),
+        "profile_areas": family_profile_areas(ranked, of),
+        "rank_tests": family_rank_tests(ranked, of),
         "end_point_sets": end_point_sets(kept, selected, analytic(problems)),
         "stops": stops(selected),
         "reference_stops": stops(reference_runs(table)),
-        "upgrad_against_regularised": upgrad_against_regularised(selected),
+        "upgrad_against_regularised": upgrad_against_regularised(ranked),
     }
 
 

@@ -28,7 +28,7 @@ LAYERS = [
     {"runner"},
     {"store"},
     {"metrics"},
-    {"end_points", "performance_profiles", "rank_tests", "stopping"},
+    {"end_points", "performance_profiles", "rank_tests", "ranked_runs", "stopping"},
     {"leaderboard"},
     {"regularisation", "family_tables"},
     {"score_tables"},

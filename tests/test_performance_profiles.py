@@ -88,9 +88,13 @@ def test_instances_that_nobody_solves_keep_profiles_below_1() -> None:
     assert lost["position"].tolist() == ["1=", "1="]
 
 
-def test_a_start_on_the_front_costs_everybody_alike_who_notices() -> None:
-    assert costs(selected({"P": {"A": 0, "B": 0}})).to_numpy().tolist() == [[1, 1]]
-    assert ratios(costs(selected({"P": {"A": 0, "B": 6}}))).to_numpy().tolist() == [[1, 1]]
+def test_a_start_on_the_front_costs_nothing_and_is_no_instance() -> None:
+    frame = selected({"P": {"A": 0, "B": 0}, "Q": {"A": 0, "B": math.inf}, "R": {"A": 5, "B": 10}})
+    assert ratios(costs(frame)).to_numpy().tolist() == [[1, 2]]
+    areas = profile_areas(frame).set_index("aggregator")
+    assert areas["fastest"].to_dict() == {"A": 1, "B": 0}
+    assert areas["instances"].tolist() == [1, 1]
+    assert len(profile_areas(selected({"P": {"A": 0, "B": 0}}))) == 0
 
 
 def test_without_the_cost_there_are_no_profiles() -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from jdbench.leaderboard import DIGITS, LEVEL, RESAMPLES, Array
 from jdbench.rank_tests import friedman, rank_tests
+from jdbench.ranked_runs import ranked_runs
 from jdbench.report.results import Results, rows_of, where
 from jdbench.report.situations import Situation, situations
 
@@ -30,7 +31,8 @@ def choices(results: Results) -> pd.DataFrame:
     In each situation the best is the one with the smallest mean rank over problems. How far another one is
     behind it is resampled 4,000 times on two levels, problems with replacement and for each draw its seeds, the
     same for both; they are not distinguishable if the central 95 % of these differences reach down to 0. With
-    one problem only its seeds are drawn.
+    one problem only its seeds are drawn. Starts at the target already do not count, see
+    `jdbench.ranked_runs`.
 
     Args:
         results: What was read, with the table ``traits``.
@@ -41,8 +43,8 @@ def choices(results: Results) -> pd.DataFrame:
         whether Friedman's and Nemenyi's tests tell it from the best, a stricter question since it allows for
         all pairs; ``p_friedman``. Best first. Aggregators that miss a problem are left out.
     """
-    selected = results.tables["selected"]
-    found = [_standing(selected, situation) for situation in situations(results)]
+    ranked = ranked_runs(results.tables["selected"])
+    found = [_standing(ranked, situation) for situation in situations(results)]
     parts = [part for part in found if len(part)]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*COLUMNS, "p_friedman"])
 
@@ -93,10 +95,10 @@ def behind(values: Sequence[Array], best: int, seed: int = 1) -> tuple[Array, Ar
     return low, high
 
 
-def _standing(selected: pd.DataFrame, situation: Situation) -> pd.DataFrame:
+def _standing(ranked: pd.DataFrame, situation: Situation) -> pd.DataFrame:
     tables: dict[str, pd.DataFrame] = {}
     for problem in situation.problems:
-        runs = where(selected, problem=problem)
+        runs = where(ranked, problem=problem)
         if situation.aggregators is not None:
             runs = pd.concat([where(runs, aggregator=name) for name in situation.aggregators])
         table = ranks_of(runs, situation.measures[problem]) if len(runs) else pd.DataFrame()

@@ -1,5 +1,6 @@
 """The page of a family of problems: the ranking within it, the profiles, and its problems with who leads."""
 
+from jdbench.report.left_out import left_out
 from jdbench.report.palette import Style
 from jdbench.report.problem_tables import problems_table
 from jdbench.report.profiles_figure import profiles_figure
@@ -27,6 +28,7 @@ def family_page(results: Results, family: Family, looks: dict[str, Style]) -> st
         results,
         looks,
         family=family,
+        left_out=left_out(results, family.subjects),
         standing=ranking_figure(results, family.name, looks),
         ranking=ranking_table(results, family.name, looks),
         profiles=profiles_figure(results, family.name, looks),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from jdbench.family_tables import OVERALL
 from jdbench.report.commands import commands
 from jdbench.report.dual_cone_figure import dual_cone_figure
+from jdbench.report.left_out import left_out
 from jdbench.report.outcomes import environments_table, errors_table, lost_table, outcomes_table
 from jdbench.report.palette import Style
 from jdbench.report.problem_tables import problems_table
@@ -43,6 +44,7 @@ def overview_page(results: Results, looks: dict[str, Style], data: Mapping[str, 
         standing=ranking_figure(results, OVERALL, looks),
         ranking=ranking_table(results, OVERALL, looks),
         unranked=unranked(results),
+        left_out=left_out(results, results.subjects),
         profiles=profiles_figure(results, OVERALL, looks),
         friedman=friedman_table(results),
         pairs=pairs_table(results, OVERALL, looks),

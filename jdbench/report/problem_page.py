@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from jdbench.report.curves import curve_figures, curve_table, curves_of
+from jdbench.report.left_out import left_out, motion
 from jdbench.report.outcomes import outcomes_table
 from jdbench.report.palette import styles
 from jdbench.report.problem_tables import results_table
@@ -57,6 +58,8 @@ def problem_page(
         family=next(family for family in results.families if family.name == subject.family),
         before=near[0],
         after=near[1],
+        left_out=left_out(results, [subject]).get(subject.spec),
+        motion=motion(results, subject),
         trait=results.rows("traits", problem=subject.spec)[0],
         standing=results_table(results, subject, looks),
         selected_stops=stop_table(results, subject, looks, reference=False),

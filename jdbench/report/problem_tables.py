@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from jdbench.leaderboard import DIGITS, problem_ranks, problem_table
+from jdbench.ranked_runs import ranked_runs
 from jdbench.report.judgement import shape_of
+from jdbench.report.left_out import unranked_problems
 from jdbench.report.palette import Style
 from jdbench.report.results import Results, Row, where
 from jdbench.report.rounding import margin_tolerance
@@ -25,10 +27,11 @@ def problem_results(results: Results) -> pd.DataFrame:
 
     Returns:
         Its columns after ``family problem``, then ``conflicting``, whether the worst margin is negative beyond
-        rounding, and ``rank``, the mean rank over the seeds that all aggregators of the problem have run.
+        rounding, and ``rank``, the mean rank over the seeds that all aggregators of the problem have run,
+        NaN where `jdbench.ranked_runs` leaves all of them out.
     """
     selected = results.tables["selected"]
-    ranks = problem_ranks(selected)
+    ranks = problem_ranks(ranked_runs(selected))
     parts: list[pd.DataFrame] = []
     for subject in results.subjects:
         if not len(where(selected, problem=subject.spec)):
@@ -103,6 +106,7 @@ def problems_table(results: Results, subjects: Sequence[Subject], looks: Looks) 
         The table, with links to their pages.
     """
     traits = {row["problem"]: row for row in results.rows("traits")}
+    unranked = unranked_problems(results)
     headings = [
         Heading("problem"),
         Heading("family"),
@@ -112,7 +116,10 @@ def problems_table(results: Results, subjects: Sequence[Subject], looks: Looks) 
         Heading(
             "decades", "log₁₀ of the largest over the smallest gradient norm: median over the selected runs"
         ),
-        Heading("leads", "smallest mean score, equal to six digits counting as tied"),
+        Heading(
+            "leads",
+            "smallest mean score, equal to six digits counting as tied; nobody where all starts are optimal",
+        ),
         Heading("score", "its mean over the run as a share of the value at the start"),
         Heading("lost", "seeds and aggregators for which no rate finished"),
     ]
@@ -128,7 +135,7 @@ def problems_table(results: Results, subjects: Sequence[Subject], looks: Looks) 
             number(trait["n"], 6),
             text(trait["traits"], "long"),
             number(trait["decades"], 2),
-            _leader(rows, looks),
+            text("nobody: starts are optimal", "long") if subject.spec in unranked else _leader(rows, looks),
             number(rows[0]["score"]) if rows else text(MISSING),
             count(lost, seeds),
         ])

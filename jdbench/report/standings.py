@@ -129,11 +129,12 @@ def ranks_table(results: Results, family: Family, looks: Looks) -> Table | None:
         looks: Styles of all aggregators.
 
     Returns:
-        The table; None where no problem has selected runs.
+        The table, without problems that are not ranked; None where none is.
     """
     ranks = {
         (row["problem"], row["aggregator"]): row["rank"]
         for row in results.rows("problem_results", family=family.name)
+        if row["rank"] >= 1
     }
     problems = [s.spec for s in family.subjects if any(problem == s.spec for problem, _ in ranks)]
     if not problems:

@@ -33,6 +33,7 @@ def fill(template: str, results: Results, looks: dict[str, Style], **content: ob
     return environment.get_template(template).render(
         results=results,
         families=results.families,
+        pages={subject.spec: subject.page for subject in results.subjects},
         looks=list(looks.values()),
         verdicts=results.verdicts,
         style=Markup((HERE / "page.css").read_text(encoding="utf-8")),
