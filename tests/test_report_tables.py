@@ -123,17 +123,16 @@ def test_tolerance_covers_the_rounding_of_projections() -> None:
 
 def test_traits_follow_from_the_problem_and_the_runs(tmp_path: Path) -> None:
     records = [
-        analytic("Mean", "CQF", seed=1, worst_margin=-0.1, decades_median=3.0),
-        analytic("Mean", "CQF", seed=2, worst_margin=0.1, decades_median=2.5),
+        analytic("Mean", "CQF", seed=1, decades_median=3.0),
+        analytic("Mean", "CQF", seed=2, decades_median=2.5),
         analytic("UPGrad", "EWQ", worst_margin=-0.1),
         training("Mean"),
     ]
     found = traits(reading.read(write_store(tmp_path / "s.sqlite", records), Verdicts())).set_index("problem")
     assert found.loc["CQF", "traits"] == "convex, conflicting, norms spread"
-    assert found.loc["CQF", "conflict"] == 0.5
     assert found.loc["CQF", "decades"] == 2.75
     assert found.loc["EWQ", "traits"] == "convex"
-    assert math.isnan(found.loc["EWQ", "conflict"])
+    assert found.loc["EWQ", "conflict"] == 0
     assert found.loc["IWRM-digits", "traits"] == "conflicting, norms spread, training"
 
 

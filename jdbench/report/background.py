@@ -9,10 +9,10 @@ import torch
 from matplotlib import colormaps
 from matplotlib.colors import ListedColormap, to_hex
 from matplotlib.image import imsave
-from torch import Tensor
 
 from jdbench.problem import AnalyticProblem
 from jdbench.record import Array
+from jdbench.report.opposition import smallest_cosine
 from jdbench.report.svg_panels import SIDE, Bar, Box
 
 GRID = 61
@@ -67,21 +67,6 @@ def background(problem: AnalyticProblem, box: Box) -> Background:
     return Background(
         _picture(GREYS(1 - shades), inside), None, "the mean objective in shades, darker for more"
     )
-
-
-def smallest_cosine(J: Tensor) -> Tensor:
-    """Return the smallest cosine of two rows, 1 for a single row; zero rows count as orthogonal to all.
-
-    Args:
-        J: Shape ``[..., m, n]``.
-
-    Returns:
-        Shape ``[...]``.
-    """
-    norms = J.norm(dim=-1, keepdim=True)
-    units = J / torch.where(norms > 0, norms, 1.0)
-    cosines = units @ units.mT
-    return cosines.where(~torch.eye(J.shape[-2], dtype=torch.bool), 1.0).amin((-2, -1))
 
 
 def _picture(colours: Array, inside: Array) -> str:

@@ -15,6 +15,7 @@ from jdbench.report.rounding import margin_tolerance
 from jdbench.report.stop_tables import MARGIN, margin
 from jdbench.report.subjects import Subject
 from jdbench.report.tables import MISSING, Cell, Heading, Table, aggregator, count, link, measure, number, text
+from jdbench.report.traits import CONFLICT_RULE, SPREAD
 
 Looks = Mapping[str, Style]
 
@@ -112,7 +113,7 @@ def problems_table(results: Results, subjects: Sequence[Subject], looks: Looks) 
         Heading("family"),
         Heading("m", "number of objectives"),
         Heading("n", "number of parameters"),
-        Heading("traits"),
+        Heading("traits", f"conflicting: {CONFLICT_RULE}; norms spread: over more than {SPREAD:g} decades"),
         Heading(
             "decades", "log₁₀ of the largest over the smallest gradient norm: median over the selected runs"
         ),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from jdbench.report.results import Results, Row
-from jdbench.report.traits import CONFLICTING, SPREAD
+from jdbench.report.traits import CONFLICT_RULE, CONFLICTING, SPREAD
 from jdbench.report.verdict_marks import NON_CONFLICTING
 from jdbench.verification.properties import TABLE_1
 
@@ -72,8 +72,7 @@ def situations(results: Results) -> list[Situation]:
         ),
         (
             "conflicting objectives",
-            "Problems on which the mean gradient conflicts with some gradient in at least "
-            f"{CONFLICTING:.0%} of Mean's selected runs, by score.",
+            f"Problems on which {CONFLICT_RULE}; by score.",
             lambda r: r["conflict"] >= CONFLICTING,
         ),
         (

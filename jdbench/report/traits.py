@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from jdbench.report.judgement import shape_of
+from jdbench.report.opposition import POSITIVE, conflict_share, opposed_share
 from jdbench.report.results import Results
 from jdbench.report.rounding import margin_tolerance
 from jdbench.report.subjects import Subject
@@ -13,8 +14,17 @@ from jdbench.report.subjects import Subject
 SPREAD = 2.0
 """Norms are spread where the longest gradient is, in the median, over 10² times as long as the shortest."""
 
-CONFLICTING = 0.5
-"""A problem is conflicting where the mean gradient conflicts in at least this share of Mean's selected runs."""
+CONFLICTING = 0.1
+"""A problem is conflicting where gradients oppose each other at this share of the sampled points, or in this share
+of the seeds, or more."""
+
+CONFLICT_RULE = (
+    f"some gradients oppose each other, gᵢᵀgⱼ < 0, at {CONFLICTING:.0%} or more of the points that are sampled "
+    "between starts and Pareto set (at the starts, where there is no set); of trainings, as the runs prove in "
+    f"{CONFLICTING:.0%} or more of the seeds: an update of {' or '.join(POSITIVE)}, whose weights are positive, "
+    "conflicted with a gradient"
+)
+"""When a problem is conflicting, in words."""
 
 
 def traits(results: Results) -> pd.DataFrame:
@@ -25,7 +35,8 @@ def traits(results: Results) -> pd.DataFrame:
 
     Returns:
         Columns ``problem family kind m n beta convex attained``, NaN or None where the problem does not say;
-        ``conflict``, the share of the selected runs of Mean in which some update conflicted with a gradient;
+        ``conflict``, `jdbench.report.opposition.opposed_share` of an analytic problem that can be had, and
+        `jdbench.report.opposition.conflict_share` of the selected runs on any other;
         ``decades``, the median over all selected runs of ``decades_median``; ``starts``, the number of seeds;
         and ``traits``, in words.
     """
@@ -35,13 +46,10 @@ def traits(results: Results) -> pd.DataFrame:
 def _traits(results: Results, subject: Subject) -> dict[str, object]:
     problem = subject.analytic
     rows = results.rows("selected", problem=subject.spec)
-    margins = [
-        row.get("worst_margin", math.nan)
-        for row in rows
-        if row["aggregator"] == "Mean" and row["state"] == "finished"
-    ]
-    tolerance = margin_tolerance(shape_of(results, subject))
-    conflict = float(np.mean([margin < -tolerance for margin in margins])) if margins else math.nan
+    if problem is None:
+        conflict = conflict_share(rows, margin_tolerance(shape_of(results, subject)))
+    else:
+        conflict = opposed_share(problem)
     norms = [row["decades_median"] for row in rows if not math.isnan(row.get("decades_median", math.nan))]
     decades = float(np.median(norms)) if norms else math.nan
     shape = shape_of(results, subject) or (math.nan, math.nan)
