@@ -21,6 +21,12 @@ from jdbench.shapes import Vector, Weights
 DIVERGED = 1e12
 """A member has diverged once an objective is not finite or exceeds this times 1 + the largest at the start."""
 
+DIVERGENCE = (
+    f"an objective exceeded {DIVERGED:g} times (1 + the largest at the start) or was not finite, or squares of "
+    "the Jacobian's entries were not"
+)
+"""When a member has diverged, in words."""
+
 Source = Callable[[Vector, Tensor, int], Evaluation]
 """Objectives and Jacobian at the points ``[k, n]`` of members ``[k]`` at a step."""
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from jdbench.descent import DIVERGENCE
 from jdbench.report.palette import Style
 from jdbench.report.results import Results
 from jdbench.report.subjects import Subject
@@ -31,9 +32,7 @@ def outcomes_table(results: Results, looks: Mapping[str, Style], subject: Subjec
         Heading("aggregator"),
         Heading("runs"),
         Heading("finished"),
-        Heading(
-            "diverged", "values or parameters left what a number can hold, or the distance grew a millionfold"
-        ),
+        Heading("diverged", DIVERGENCE),
         Heading("failed", "raised an error"),
     ]
     cells = [
