@@ -122,6 +122,23 @@ def analytic(problems: Mapping[str, Problem]) -> dict[str, AnalyticProblem]:
     return {spec: problem for spec, problem in problems.items() if isinstance(problem, AnalyticProblem)}
 
 
+def shapes(problems: Mapping[str, Problem], records: Iterable[Record]) -> dict[str, tuple[int, int]]:
+    """Return the shape of the Jacobian of each analytic problem, as its paths tell where it cannot be had.
+
+    Args:
+        problems: Of `problems_of`.
+        records: Records, with the curves of those that have a path.
+
+    Returns:
+        m and n by spec; without trainings and problems that cannot be had and left no path.
+    """
+    found = {spec: (problem.m, problem.n) for spec, problem in analytic(problems).items()}
+    for record in records:
+        if record.spec.problem not in problems and {"x", "f"} <= record.curves.keys():
+            found[record.spec.problem] = record.curves["f"].shape[1], record.curves["x"].shape[1]
+    return found
+
+
 def outcomes(table: pd.DataFrame) -> pd.DataFrame:
     """Return how many runs of each aggregator on each problem finished, diverged and failed, at all rates.
 

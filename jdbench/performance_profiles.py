@@ -39,7 +39,7 @@ def costs(selected: pd.DataFrame, cost: str = COST) -> pd.DataFrame:
     paid["cost"] = np.where((paid["state"] == "finished") & ~np.isnan(price), price, np.inf)
     table = paid.pivot_table(index=["problem", "seed"], columns="aggregator", values="cost", aggfunc="first")
     table = table.fillna(np.inf)
-    return table[(table > 0).all(axis=1)]
+    return table.loc[(table.to_numpy() > 0).all(axis=1)]
 
 
 def ratios(table: pd.DataFrame) -> pd.DataFrame:

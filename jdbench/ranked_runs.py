@@ -5,6 +5,8 @@ every aggregator that stays has score 0 and reaches every target in 0 steps, and
 whether an aggregator rests; they say nothing about how fast it is.
 """
 
+from collections import Counter
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -31,16 +33,18 @@ def starts_at_target(selected: pd.DataFrame) -> dict[str, tuple[int, int]]:
     Returns:
         By problem, how many of its starts are, at least 1, and how many starts it has.
     """
-    found: dict[str, tuple[int, int]] = {}
-    there = selected[["problem", "seed"]].assign(there=_at_target(selected)).drop_duplicates()
-    for problem, starts in there.groupby("problem"):
-        count = int(starts["there"].sum())
-        if count:
-            found[str(problem)] = (count, len(starts))
-    return found
+    starts = sorted({
+        (str(problem), int(seed), bool(there))
+        for problem, seed, there in zip(
+            selected["problem"], selected["seed"], _at_target(selected), strict=True
+        )
+    })
+    whole = Counter(problem for problem, _, _ in starts)
+    part = Counter(problem for problem, _, there in starts if there)
+    return {problem: (count, whole[problem]) for problem, count in part.items()}
 
 
 def _at_target(selected: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """Return for each run whether its criterion is 0 at the start, as all runs from there say that have one."""
-    instances = [selected["problem"], selected["seed"]]
-    return (selected["start"].groupby(instances).transform("max") == 0).to_numpy(dtype=np.bool_)
+    starts = selected.groupby(["problem", "seed"])["start"].transform("max")
+    return starts.to_numpy(dtype=np.float64) == 0

@@ -28,7 +28,7 @@ FEWEST = next(n for n in itertools.count(1) if 0.5 ** (n - 1) < LEVEL)
 """Seeds it takes at least: n that all go one way have p = 2¹⁻ⁿ in the sign test, and no outcome has less."""
 
 NEGLIGIBLE = 0.01
-"""Median scores that differ by less than this share of the larger one are alike, however sure the difference."""
+"""Median scores that differ by less than this share of the larger one are alike, however low p."""
 
 VERDICTS = ("exact", "regularised", "not told apart", "too few seeds")
 """Which one is better, or why neither is said to be."""

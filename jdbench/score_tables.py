@@ -17,11 +17,12 @@ from jdbench.metrics import (
     problems_of,
     reference_runs,
     selected_runs,
+    shapes,
 )
 from jdbench.ranked_runs import ranked_runs
 from jdbench.record import Record
 from jdbench.regularisation import upgrad_against_regularised
-from jdbench.stopping import stops
+from jdbench.stopping import judge
 
 
 def score_tables(records: Iterable[Record]) -> dict[str, pd.DataFrame]:
@@ -33,8 +34,9 @@ def score_tables(records: Iterable[Record]) -> dict[str, pd.DataFrame]:
     Returns:
         By name: ``indicators`` and ``selected`` (one row a run), ``outcomes``, ``ranking`` (per family and
         overall), ``problem_ranks`` (mean rank over seeds, a row a problem), ``profiles``, ``profile_areas``,
-        ``rank_tests``, ``end_point_sets``, ``stops`` (of the selected runs), ``reference_stops`` (of the runs
-        at Theorem 1's rate), ``upgrad_against_regularised``.
+        ``rank_tests``, ``end_point_sets``, ``selected_judgement`` (where the selected runs stopped),
+        ``reference_judgement`` (the same of the runs at Theorem 1's rate), ``upgrad_against_regularised``.
+        Rankings, profiles and comparisons are of the runs of `jdbench.ranked_runs` alone.
 
     Raises:
         MissingExtraError: A package of the extra ``report`` is not installed.
@@ -47,7 +49,7 @@ def score_tables(records: Iterable[Record]) -> dict[str, pd.DataFrame]:
     selected = selected_runs(table)
     ranked = ranked_runs(selected)
     problems = problems_of(table)
-    of = families(problems)
+    of, sizes = families(problems), shapes(problems, kept)
     return {
         "indicators": table,
         "selected": selected,
@@ -58,8 +60,8 @@ def score_tables(records: Iterable[Record]) -> dict[str, pd.DataFrame]:
         "profile_areas": family_profile_areas(ranked, of),
         "rank_tests": family_rank_tests(ranked, of),
         "end_point_sets": end_point_sets(kept, selected, analytic(problems)),
-        "stops": stops(selected),
-        "reference_stops": stops(reference_runs(table)),
+        "selected_judgement": judge(selected, sizes),
+        "reference_judgement": judge(reference_runs(table), sizes),
         "upgrad_against_regularised": upgrad_against_regularised(ranked),
     }
 

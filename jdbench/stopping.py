@@ -1,10 +1,15 @@
 """Where runs on analytic problems stopped: at an optimal point, an only stationary one, or neither."""
 
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from jdbench.indicators import REACHED
+from jdbench.margin_rounding import margin_tolerance
 
 OPTIMAL = 1e-3
 """A run stopped at an optimal point if its distance there is at most this times that of the start."""
@@ -16,7 +21,19 @@ STOPS = ("optimal", "only stationary", "neither", "lost")
 """Where a run may have stopped."""
 
 COUNTS = tuple(name.replace(" ", "_") for name in STOPS)
-MEDIANS = ("final_share", "stationarity_relative", "drift")
+SUMMARY = (
+    "reached", "steps", "final", "final_worst", "stationarity", "drift", "worst_margin", "conflicts", "weights",
+)  # fmt: skip
+
+NEEDED = (
+    "stationarity_relative",
+    "stationarity_of_start",
+    "drift",
+    "steps_to_reach",
+    "worst_margin",
+    "weights",
+)
+"""Indicators that a table of runs may lack: only some runs have them."""
 
 
 def stop_of(
@@ -50,36 +67,61 @@ def stop_of(
     return np.select([lost, final <= optimal * start, still], [STOPS[3], STOPS[0], STOPS[1]], STOPS[2])
 
 
-def stops(runs: pd.DataFrame, optimal: float = OPTIMAL, stationary: float = STATIONARY) -> pd.DataFrame:
-    """Return how many runs of each aggregator on each analytic problem stopped where.
+def judge(runs: pd.DataFrame, shapes: Mapping[str, tuple[int, int]]) -> pd.DataFrame:
+    """Return where the runs of each aggregator on each analytic problem stopped, and how they got there.
 
     Args:
-        runs: Selected or reference runs. Problems of which no run has a stationarity, trainings, are left out.
-        optimal: See `stop_of`.
-        stationary: See `stop_of`.
+        runs: Selected or reference runs.
+        shapes: Of `jdbench.metrics.shapes`. Problems that are not there and of which no run has a stationarity
+            are left out: they are trainings.
 
     Returns:
-        Columns ``problem aggregator runs optimal only_stationary neither lost``, counts; and medians over the
-        runs that finished, NaN without any: ``final_share``, the distance at the end over that at the start,
-        ``stationarity_relative``, and ``drift``, the share of its path that a run made in its last tenth, near
-        0 where it came to rest.
+        Columns ``problem aggregator runs``; ``optimal only_stationary neither lost``, counts by `stop_of`;
+        ``reached``, the number of runs that came within `REACHED` of their distance at the start, and
+        ``steps``, the median step at which they did (infinite if half did not); ``final`` and ``final_worst``,
+        the median and the largest distance at the end as a share of that at the start; ``stationarity``, the
+        median over the runs that finished of the shortest convex combination of the gradients there over the
+        longest gradient; ``drift``, the median over the same of the share of the path that was made in the last
+        tenth of the steps; ``worst_margin``, ``conflicts``, the number of runs in which it lies below minus its
+        rounding error; and ``weights``, the largest Σ |wᵢ| ‖gᵢ‖ / max_j ‖gⱼ‖, NaN where runs did not keep it.
     """
-    columns = ["problem", "aggregator", "runs", *COUNTS, *MEDIANS]
-    if "stationarity_relative" not in runs:
-        return pd.DataFrame(columns=columns)
+    runs = runs.assign(**{name: math.nan for name in NEEDED if name not in runs})
     measured = runs["stationarity_relative"].notna().groupby(runs["problem"]).transform("any")
-    judged = pd.DataFrame(runs[measured])
-    judged["stop"] = stop_of(judged, optimal, stationary)
-    start = judged["start"].to_numpy(dtype=np.float64)
-    judged["final_share"] = judged["final"] / np.where(start > 0, start, 1.0)
-    names = sorted(set(zip(judged["problem"], judged["aggregator"], strict=True)))
-    rows: list[list[object]] = []
-    for problem, aggregator in names:
+    judged = pd.DataFrame(runs[measured | runs["problem"].isin(list(shapes))])
+    judged["stop"] = stop_of(judged)
+    rows: list[dict[str, object]] = []
+    for problem, aggregator in sorted(set(zip(judged["problem"], judged["aggregator"], strict=True))):
         mine = pd.DataFrame(judged[(judged["problem"] == problem) & (judged["aggregator"] == aggregator)])
-        finished = (mine["state"] == "finished").to_numpy()
-        ended = mine["stop"].to_numpy()
-        counts = [int((ended == name).sum()) for name in STOPS]
-        values = mine[list(MEDIANS)].to_numpy(dtype=np.float64)[finished]
-        medians = np.median(values, axis=0) if len(values) else np.full(len(MEDIANS), np.nan)
-        rows.append([problem, aggregator, len(mine), *counts, *medians.tolist()])
-    return pd.DataFrame(rows, columns=columns)
+        found = cast("list[dict[str, Any]]", mine.to_dict("records"))
+        rows.append({"problem": problem, "aggregator": aggregator, **_summary(found, shapes.get(problem))})
+    return pd.DataFrame(rows, columns=["problem", "aggregator", "runs", *COUNTS, *SUMMARY])
+
+
+def _summary(runs: Sequence[Mapping[str, Any]], shape: tuple[int, int] | None) -> dict[str, object]:
+    steps = [_infinite(run["steps_to_reach"]) for run in runs]
+    shares = [_infinite(run["final"] / run["start"] if run["start"] > 0 else run["final"]) for run in runs]
+    stops = [run["stop"] for run in runs]
+    margins = [run["worst_margin"] for run in runs if not math.isnan(run["worst_margin"])]
+    # Aggregators that have no weights leave none; runs that failed leave NaN.
+    weights = [run["weights"] for run in runs if run["weights"] > 0]
+    tolerances = [margin_tolerance(shape, run["weights"] if run["weights"] > 1 else 1.0) for run in runs]
+    conflicts = [run["worst_margin"] < -tolerance for run, tolerance in zip(runs, tolerances, strict=True)]
+    ended = [run for run in runs if run["state"] == "finished"]
+    return {
+        "runs": len(runs),
+        **{column: stops.count(name) for name, column in zip(STOPS, COUNTS, strict=True)},
+        "reached": sum(math.isfinite(step) for step in steps),
+        "steps": float(np.median(steps)),
+        "final": float(np.median(shares)),
+        "final_worst": max(shares),
+        "stationarity": float(np.median([run["stationarity_relative"] for run in ended] or [math.nan])),
+        "drift": float(np.median([run["drift"] for run in ended] or [math.nan])),
+        "worst_margin": min(margins, default=math.nan),
+        "conflicts": sum(conflicts),
+        "weights": max(weights, default=math.nan),
+    }
+
+
+def _infinite(value: float) -> float:
+    """Return the value; infinity for NaN, which is what a failed run leaves."""
+    return math.inf if math.isnan(value) else value

@@ -22,7 +22,7 @@ LAYERS = [
     {"optimizers"},
     {"descent", "indicators", "problem_checks"},
     {"protocol", "distributed"},
-    {"record", "environment", "run_seeds"},
+    {"record", "environment", "run_seeds", "margin_rounding"},
     {"training_indicators"},
     {"analytic_runs", "training_runs"},
     {"runner"},

@@ -1,6 +1,5 @@
 """The numbers of a report: its files equal the tables, and the tables say what the records say."""
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +10,10 @@ from report_stores import analytic, failure, read_pages, training, usual, words,
 
 from jdbench.errors import InputError
 from jdbench.leaderboard import problem_table, ranking
+from jdbench.margin_rounding import margin_tolerance
 from jdbench.metrics import indicator_table, selected_runs
 from jdbench.record import Record
-from jdbench.report import judgement, palette, problem_tables, reading, rounding, tables, write_report
+from jdbench.report import palette, problem_tables, reading, tables, write_report
 from jdbench.report.traits import traits
 from jdbench.report.verdict_marks import Verdicts, read_verdicts
 from jdbench.stopping import COUNTS
@@ -75,7 +75,7 @@ def test_the_ranking_is_shown_in_order(tmp_path: Path) -> None:
 
 def judged(tmp_path: Path, records: list[Record]) -> pd.DataFrame:
     found = reading.read(write_store(tmp_path / "s.sqlite", records), Verdicts())
-    return judgement.judge(found, reference=True).set_index("aggregator")
+    return found.tables["reference_judgement"].set_index("aggregator")
 
 
 def test_judgement_tells_where_runs_stopped(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_judgement_tells_where_runs_stopped(tmp_path: Path) -> None:
 
 
 def test_margins_within_rounding_are_no_conflicts(tmp_path: Path) -> None:
-    tolerance = rounding.margin_tolerance((2, 2))
+    tolerance = margin_tolerance((2, 2))
     table = judged(
         tmp_path,
         [
@@ -117,8 +117,8 @@ def test_tolerance_covers_the_rounding_of_projections() -> None:
     margins = non_conflicting(g.unsqueeze(-2), h - share * g)
     sizes = (h.norm(dim=-1) + share.abs().squeeze(-1) * g.norm(dim=-1)) / g.norm(dim=-1)
     assert (margins < 0).any()
-    assert (margins >= -rounding.margin_tolerance((2, 2)) * sizes).all()
-    assert rounding.margin_tolerance(None) > rounding.margin_tolerance((32, 4000))
+    assert (margins >= -margin_tolerance((2, 2)) * sizes).all()
+    assert margin_tolerance(None) > margin_tolerance((32, 4000))
 
 
 def test_traits_follow_from_the_problem_and_the_runs(tmp_path: Path) -> None:

@@ -34,8 +34,8 @@ def test_every_table_has_its_rows(records: list[Record]) -> None:
     tables = score_tables(records)
     assert {name: len(table) for name, table in tables.items() if name != "profiles"} == {
         "indicators": len(records), "selected": 14, "outcomes": 8, "ranking": 6, "problem_ranks": 4,
-        "profile_areas": 6, "rank_tests": 3, "end_point_sets": 6, "stops": 6, "reference_stops": 2,
-        "upgrad_against_regularised": 2,
+        "profile_areas": 6, "rank_tests": 3, "end_point_sets": 6, "selected_judgement": 6,
+        "reference_judgement": 2, "upgrad_against_regularised": 2,
     }  # fmt: skip
     # Only Mean ran on all problems; each family has its own ranking.
     sizes = tables["ranking"].groupby("family")["aggregator"].size()

@@ -8,7 +8,7 @@ import pytest
 from jdbench.metrics import indicator_table
 from jdbench.protocol import RunSpec
 from jdbench.runner import run_batch
-from jdbench.stopping import COUNTS, MEDIANS, stop_of, stops
+from jdbench.stopping import COUNTS, judge, stop_of
 
 
 def run(
@@ -40,10 +40,21 @@ def test_stops_by_hand(row: dict[str, object], expected: str) -> None:
 
 def test_counts_and_medians() -> None:
     rows = [run(0.0, 0.0, 0.0), run(1.0, 0.0, 0.0), run(1.5, 1.0, 1.0), run(0.0, 1.0, 1.0, "diverged")]
-    found = stops(pd.DataFrame([*rows, {"problem": "T", "aggregator": "A", "state": "finished"}]))
+    runs = pd.DataFrame([*rows, {"problem": "T", "aggregator": "A", "state": "finished"}])
+    found = judge(runs, {})
     assert found[["problem", "runs", *COUNTS]].to_numpy().tolist() == [["P", 4, 1, 1, 1, 1]]
-    assert found[list(MEDIANS)].to_numpy().tolist() == [[0.5, 0.0, 0.25]]
-    assert len(stops(pd.DataFrame(rows).drop(columns="stationarity_relative"))) == 0
+    # The shares of the distance at the end are 0, 1/2, 3/4 and, of the one that diverged, 0.
+    medians = ["final", "final_worst", "stationarity", "drift"]
+    assert found[medians].to_numpy().tolist() == [[0.25, 0.75, 0.0, 0.25]]
+    assert len(judge(pd.DataFrame(rows).drop(columns="stationarity_relative"), {})) == 0
+
+
+def test_a_known_problem_of_which_every_run_failed_is_judged() -> None:
+    nan = float("nan")
+    runs = pd.DataFrame([run(nan, nan, nan, "failed", start=nan)])
+    assert len(judge(runs, {})) == 0
+    found = judge(runs, {"P": (2, 2)})
+    assert found[["problem", *COUNTS]].to_numpy().tolist() == [["P", 0, 0, 0, 1]]
 
 
 def test_mgda_stalls_on_the_axes_of_ewq_and_upgrad_does_not() -> None:
@@ -54,6 +65,6 @@ def test_mgda_stalls_on_the_axes_of_ewq_and_upgrad_does_not() -> None:
         for name in ("MGDA", "UPGrad")
         for r in run_batch([replace(spec, aggregator=name, seed=s) for s in (1, 3)])
     ]
-    found = stops(indicator_table(records)).set_index("aggregator")
+    found = judge(indicator_table(records), {"EWQ": (2, 2)}).set_index("aggregator")
     assert found.loc["MGDA", list(COUNTS)].tolist() == [0, 2, 0, 0]
     assert found.loc["UPGrad", list(COUNTS)].tolist() == [2, 0, 0, 0]

@@ -1,12 +1,11 @@
-"""What rankings and profiles leave out, problems whose starts are at the target already, and what these show."""
+"""The problems that rankings and profiles leave out, with starts at the target already, and what they show."""
 
+import math
 from collections.abc import Sequence
-
-import pandas as pd
 
 from jdbench.ranked_runs import starts_at_target
 from jdbench.report.palette import in_order
-from jdbench.report.results import Results, where
+from jdbench.report.results import Results
 from jdbench.report.subjects import Subject
 
 
@@ -53,14 +52,17 @@ def motion(results: Results, subject: Subject) -> tuple[list[str], dict[str, flo
         The aggregators whose runs all have a path of length 0, and the longest path of each of the others, by
         aggregator; both without those of which no run finished.
     """
-    runs = pd.concat([
-        where(results.tables[name], problem=subject.spec, state="finished") for name in ("selected", "references")
-    ])
-    if "path_length" not in runs:
-        return [], {}
-    lengths = runs.groupby("aggregator")["path_length"].max().dropna()
-    names = in_order(str(name) for name in lengths.index)
+    runs = [
+        row
+        for name in ("selected", "references")
+        for row in results.rows(name, problem=subject.spec, state="finished")
+    ]
+    longest: dict[str, float] = {}
+    for run in runs:
+        if not math.isnan(length := run.get("path_length", math.nan)):
+            longest[run["aggregator"]] = max(length, longest.get(run["aggregator"], 0.0))
+    names = in_order(longest)
     return (
-        [name for name in names if lengths[name] == 0],
-        {name: float(lengths[name]) for name in names if lengths[name] > 0},
+        [name for name in names if longest[name] == 0],
+        {name: longest[name] for name in names if longest[name] > 0},
     )

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from jdbench.leaderboard import DIGITS, problem_ranks, problem_table
+from jdbench.margin_rounding import margin_tolerance
 from jdbench.ranked_runs import ranked_runs
-from jdbench.report.judgement import shape_of
 from jdbench.report.left_out import unranked_problems
 from jdbench.report.palette import Style
 from jdbench.report.results import Results, Row, where
-from jdbench.report.rounding import margin_tolerance
 from jdbench.report.stop_tables import MARGIN, margin
 from jdbench.report.subjects import Subject
 from jdbench.report.tables import MISSING, Cell, Heading, Table, aggregator, count, link, measure, number, text
@@ -40,7 +39,7 @@ def problem_results(results: Results) -> pd.DataFrame:
         part = problem_table(selected, subject.spec)
         part.insert(0, "problem", subject.spec)
         part.insert(0, "family", subject.family)
-        part["conflicting"] = part["worst_margin"] < -margin_tolerance(shape_of(results, subject))
+        part["conflicting"] = part["worst_margin"] < -margin_tolerance(subject.shape)
         ranked = subject.spec in ranks.index
         part["rank"] = ranks.loc[subject.spec, part["aggregator"]].to_numpy() if ranked else math.nan
         parts.append(part)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from jdbench.errors import StoreError
-from jdbench.metrics import indicator_table, reference_runs, selected_runs
+from jdbench.metrics import indicator_table, problems_of, reference_runs, selected_runs, shapes
 from jdbench.record import Record
 from jdbench.report.results import Name, Results, name_of, rows_of
 from jdbench.report.subjects import subject_of
@@ -38,11 +38,12 @@ def read(path: Path, verdicts: Verdicts) -> Results:
         wanted = {name_of(row) for part in (selected_runs(indicators), references) for row in rows_of(part)}
         curves = {name: record.curves for name, record in _named(store.records()) if name in wanted}
         presets, environments = store.presets(), store.environments()
-    kept = (replace(record, curves=curves.get(name, {})) for name, record in _named(bare))
+    kept = [replace(record, curves=curves.get(name, {})) for name, record in _named(bare)]
     scored = {**score_tables(kept), "references": references}
     measured = {name[0] for name, found in curves.items() if "distance" in found}
+    sizes = shapes(problems_of(indicators), kept)
     specs = sorted(str(spec) for spec in indicators["problem"].unique())
-    subjects = [subject_of(spec, measured=spec in measured) for spec in specs]
+    subjects = [subject_of(spec, measured=spec in measured, shape=sizes.get(spec)) for spec in specs]
     subjects.sort(key=lambda subject: (subject.kind, subject.family))
     return Results(scored, curves, subjects, presets, environments, verdicts)
 

@@ -44,7 +44,7 @@ def regularisation_table(results: Results) -> Table | None:
         Heading(
             "better",
             f"the winner of more seeds by score, where p is below {LEVEL:g} and the median scores differ by at "
-            f"least {NEGLIGIBLE:.0%}; with fewer than {FEWEST} seeds p cannot be that small",
+            f"least {100 * NEGLIGIBLE:g} %; with fewer than {FEWEST} seeds p cannot be that small",
         ),
         Heading("seeds", "won by the exact one, won by the regularised one, tied"),
         Heading("p", "of the two-sided sign test on the seeds that are not tied"),
@@ -99,10 +99,10 @@ def regularisation_summary(results: Results) -> list[str]:
     said: list[str] = []
     if tested:
         said.append(
-            f"On {_problems(len(tested))} there were enough seeds ({_range(tested)}) for a sign test: the exact "
-            f"one is better on {counts['exact']}, the regularised one on {counts['regularised']}, and on "
-            f"{counts['not told apart']} they are not told apart (p ≥ {LEVEL:g}, or median scores that differ by "
-            f"less than {NEGLIGIBLE:.0%})."
+            f"On {_problems(len(tested))} there were enough seeds ({_range(tested)}) for a sign test: the "
+            f"exact one is better on {counts['exact']}, the regularised one on {counts['regularised']}, and on "
+            f"{counts['not told apart']} they are not told apart (p ≥ {LEVEL:g}, or median scores that differ "
+            f"by less than {100 * NEGLIGIBLE:g} %)."
         )
     if few:
         said.append(

@@ -11,7 +11,6 @@ from jdbench.errors import InputError
 from jdbench.report.choices import choices
 from jdbench.report.choose_page import choose_page
 from jdbench.report.family_page import family_page
-from jdbench.report.judgement import judge
 from jdbench.report.outcomes import errors
 from jdbench.report.overview_page import overview_page
 from jdbench.report.palette import styles
@@ -66,8 +65,6 @@ def write_report(store: Path, out: Path, verdicts: Path | None = None, workers: 
 def _with_tables(results: Results) -> Results:
     """Return the results with the tables that the pages add, in an order in which each finds what it needs."""
     results = results.adding(
-        selected_judgement=judge(results, reference=False),
-        reference_judgement=judge(results, reference=True),
         problem_results=problem_results(results),
         along=along(results),
         held_out=held_out(results),
@@ -106,9 +103,6 @@ def _data(results: Results, made: Iterable[Made]) -> dict[str, pd.DataFrame]:
     tables["runs"] = indicators.filter(items=BRIEF)
     if curves:
         tables["curves"] = pd.concat(curves, ignore_index=True)
-    for name in ("stops", "reference_stops"):
-        # The judgements hold the same counts and more.
-        del tables[name]
     return {name: table for name, table in tables.items() if len(table.columns) and len(table)}
 
 

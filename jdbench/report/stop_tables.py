@@ -18,7 +18,7 @@ def stop_table(
     """Return the table of where the runs on a problem stopped.
 
     Args:
-        results: What was read, with the tables ``selected_judgement`` and ``reference_judgement``.
+        results: What was read.
         subject: An analytic problem.
         looks: Styles of all aggregators.
         reference: Whether the runs at Theorem 1's rate are meant, or the selected ones.

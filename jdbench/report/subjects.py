@@ -21,6 +21,7 @@ class Subject:
         family: Its family; `UNKNOWN` where it cannot be had.
         problem: The problem itself, or None where it cannot be had.
         absent: Why it cannot.
+        shape: m and n of its Jacobian; None for trainings and problems that cannot be had and left no paths.
     """
 
     spec: str
@@ -29,6 +30,7 @@ class Subject:
     family: str
     problem: Problem | None
     absent: str
+    shape: tuple[int, int] | None
 
     @property
     def analytic(self) -> AnalyticProblem | None:
@@ -59,12 +61,13 @@ class Family:
         return f"family-{slug(self.name)}.html"
 
 
-def subject_of(spec: str, *, measured: bool) -> Subject:
+def subject_of(spec: str, *, measured: bool, shape: tuple[int, int] | None) -> Subject:
     """Return a problem of a report.
 
     Args:
         spec: Its spec.
         measured: Whether runs on it have a distance, by which an analytic problem is known that cannot be had.
+        shape: That of its Jacobian, by `jdbench.metrics.shapes`.
 
     Returns:
         The problem.
@@ -76,4 +79,4 @@ def subject_of(spec: str, *, measured: bool) -> Subject:
         absent = str(error)
     kind = "analytic" if measured or isinstance(problem, AnalyticProblem) else "training"
     family = UNKNOWN if problem is None else problem.family
-    return Subject(spec, slug(spec), kind, family, problem, absent)
+    return Subject(spec, slug(spec), kind, family, problem, absent, shape)

@@ -5,24 +5,22 @@ import math
 import numpy as np
 import pandas as pd
 
-from jdbench.report.judgement import shape_of
+from jdbench.margin_rounding import margin_tolerance
 from jdbench.report.opposition import POSITIVE, conflict_share, opposed_share
 from jdbench.report.results import Results
-from jdbench.report.rounding import margin_tolerance
 from jdbench.report.subjects import Subject
 
 SPREAD = 2.0
 """Norms are spread where the longest gradient is, in the median, over 10² times as long as the shortest."""
 
 CONFLICTING = 0.1
-"""A problem is conflicting where gradients oppose each other at this share of the sampled points, or in this share
-of the seeds, or more."""
+"""A problem is conflicting where gradients oppose each other at this share of points, or of seeds, or more."""
 
 CONFLICT_RULE = (
-    f"some gradients oppose each other, gᵢᵀgⱼ < 0, at {CONFLICTING:.0%} or more of the points that are sampled "
-    "between starts and Pareto set (at the starts, where there is no set); of trainings, as the runs prove in "
-    f"{CONFLICTING:.0%} or more of the seeds: an update of {' or '.join(POSITIVE)}, whose weights are positive, "
-    "conflicted with a gradient"
+    f"some gradients oppose each other, gᵢᵀgⱼ < 0, at {100 * CONFLICTING:g} % or more of the points sampled "
+    "between starts and Pareto set (at the starts, where there is no set); of trainings, as runs prove in "
+    f"{100 * CONFLICTING:g} % or more of the seeds: an update of {' or '.join(POSITIVE)}, whose weights are "
+    "positive, conflicted with a gradient"
 )
 """When a problem is conflicting, in words."""
 
@@ -47,12 +45,12 @@ def _traits(results: Results, subject: Subject) -> dict[str, object]:
     problem = subject.analytic
     rows = results.rows("selected", problem=subject.spec)
     if problem is None:
-        conflict = conflict_share(rows, margin_tolerance(shape_of(results, subject)))
+        conflict = conflict_share(rows, margin_tolerance(subject.shape))
     else:
         conflict = opposed_share(problem)
     norms = [row["decades_median"] for row in rows if not math.isnan(row.get("decades_median", math.nan))]
     decades = float(np.median(norms)) if norms else math.nan
-    shape = shape_of(results, subject) or (math.nan, math.nan)
+    shape = subject.shape or (math.nan, math.nan)
     words = [
         "" if problem is None else "convex" if problem.convex else "not convex",
         "conflicting" if conflict >= CONFLICTING else "",
