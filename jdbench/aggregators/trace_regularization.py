@@ -30,6 +30,10 @@ def trace_regularized(G: Gramian, rho: float) -> Gramian:
     # The largest diagonal entry goes first: the trace itself can overflow.
     largest = G.diagonal(dim1=-2, dim2=-1).amax(-1)[..., None, None]
     scaled = G / torch.where(largest > 0, largest, 1.0)
+    # Entries next to underflow have few digits, which the scale no longer excuses: |G_ij| ≤ √(G_ii G_jj).
+    roots = scaled.diagonal(dim1=-2, dim2=-1).sqrt()
+    limit = roots.unsqueeze(-1) * roots.unsqueeze(-2)
+    scaled = scaled.clamp(-limit, limit)
     trace = scaled.diagonal(dim1=-2, dim2=-1).sum(-1)[..., None, None]
     identity = torch.eye(G.shape[-1], dtype=G.dtype, device=G.device)
     return torch.where(trace > 0, scaled / torch.where(trace > 0, trace, 1.0) + rho * identity, G)
