@@ -24,8 +24,8 @@ class Aggregator(ABC):
     """A mapping of Jacobians to directions that takes leading batch dimensions.
 
     Inherit from it to promise the contract: J of shape ``[..., m, n]`` gives ``[..., n]``, J is never
-    changed, and randomness comes from the generator alone. Callables that promise less are aggregators
-    too; `aggregate` calls those matrix by matrix.
+    changed, randomness comes from the generator alone, and nothing is kept from call to call. Callables that
+    promise less are aggregators too; `aggregate` calls those matrix by matrix, runs a copy for each member.
     """
 
     random: ClassVar[bool] = False
@@ -157,7 +157,8 @@ def aggregate(aggregator: AnyAggregator, J: Jacobian, *, generator: torch.Genera
     """Return A(J) for a batch of Jacobians and any aggregator.
 
     An `Aggregator` gets the batch whole. Any other callable is called matrix by matrix, with the global
-    generators of torch and numpy seeded from ``generator`` around each call and put back after it.
+    generators of torch and numpy seeded from ``generator`` around each call and put back after it. One that
+    keeps a state goes from matrix to matrix with it; `jdbench.copies.Copies` keeps members apart.
 
     Args:
         aggregator: What to call.

@@ -21,6 +21,7 @@ from rich.progress import (
 
 from jdbench.aggregator import aggregate, resolve
 from jdbench.aggregators import LEADERBOARD
+from jdbench.copies import Copies
 from jdbench.environment import environment
 from jdbench.errors import InputError, JDBenchError, StoreError
 from jdbench.optimizers import DESCENT, check_optimizer
@@ -163,9 +164,9 @@ def _compile_kernels(specs: Sequence[RunSpec], progress: Progress) -> None:
     """Call every aggregator once: each kernel is compiled here, and read from the cache by the workers."""
     task = progress.add_task("compiling kernels", total=None, running=0, failed=0)
     for spec in dict.fromkeys(spec.aggregator for spec in specs):
-        aggregator = resolve(spec).aggregator
-        # Whoever does not take a 2 × 2 matrix compiles later, or has nothing to compile.
+        # Whoever does not take a 2 × 2 matrix compiles later, or has nothing to compile. Runs know nothing of it.
         with contextlib.suppress(Exception):
+            aggregator = Copies(resolve(spec).aggregator).of(0)
             aggregate(aggregator, torch.eye(2, dtype=torch.float64), generator=torch.Generator().manual_seed(0))
     progress.remove_task(task)
 

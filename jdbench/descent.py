@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from jdbench.aggregator import AnyAggregator
+from jdbench.copies import Copies
 from jdbench.directions import Draws, directions
 from jdbench.errors import InputError
 from jdbench.optimizer import Optimizer
@@ -146,7 +147,8 @@ def descend(
     Args:
         x: Starts, shape ``[b, n]``; not changed.
         source: The Jacobian of each step.
-        aggregator: Any aggregator; one that takes no batches is called member by member.
+        aggregator: Any aggregator; one that takes no batches is called member by member, a copy for each, and
+            is itself never called.
         optimizer: The step taken with the aggregation.
         steps: Number of steps T, at least 0.
         generators: Sources of the aggregator's randomness, one a member, so that a member draws the same in any
@@ -165,7 +167,7 @@ def descend(
     states = [State.FINISHED] * len(x)
     ends = [steps] * len(x)
     errors = [""] * len(x)
-    randomness = Draws(aggregator, generators)
+    aggregators, randomness = Copies(aggregator), Draws(aggregator, generators)
     limits: Tensor | None = None
 
     def end(gone: Tensor, state: State, step: int) -> None:
@@ -185,7 +187,7 @@ def descend(
             if watch and len(members):
                 watch(step, x[members], members, evaluation, None)
             break
-        found = directions(aggregator, evaluation.jacobian, members, step, randomness)
+        found = directions(aggregators, evaluation.jacobian, members, step, randomness)
         sound = found.sound
         if found.raised:
             for member, error in zip(members[~sound].tolist(), found.raised, strict=True):

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from jdbench.aggregator import Aggregator, AnyAggregator, Drawing, GramianAggregator, aggregate
+from jdbench.copies import Copies
 from jdbench.gramian import combine, gramian
 from jdbench.shapes import Jacobian, Vector, Weights
 
@@ -25,7 +26,8 @@ class Directions(NamedTuple):
         vectors: Directions of the members that have one, shape ``[k, n]``.
         weights: Their weights, shape ``[k, m]``; None unless the aggregator is a `GramianAggregator`.
         sound: Which members have a direction, shape ``[b]``.
-        raised: For each of the others what the aggregator raised; empty where the Jacobian had diverged.
+        raised: For each of the others what the aggregator raised and for which shape, in one line; empty where
+            the Jacobian had diverged.
     """
 
     vectors: Vector
@@ -74,16 +76,15 @@ class Draws:
         return torch.stack([self.block[member][step % length] for member in members.tolist()])
 
 
-def directions(
-    aggregator: AnyAggregator, J: Jacobian, members: Tensor, step: int, randomness: Draws
-) -> Directions:
+def directions(aggregators: Copies, J: Jacobian, members: Tensor, step: int, randomness: Draws) -> Directions:
     """Return the directions of a batch of members.
 
     A batch goes through whole where that is promised to equal a loop: deterministic aggregators, and random
-    ones that take draws. Otherwise, and where the batch raises, each member is on its own.
+    ones that take draws. Otherwise, and where the batch raises, each member is on its own, with its own copy of
+    an aggregator that is no `Aggregator`.
 
     Args:
-        aggregator: Any aggregator.
+        aggregators: Those of the whole batch, the same at every step.
         J: Jacobians, shape ``[b, m, n]``.
         members: Places in the whole batch, shape ``[b]``.
         step: Index of the step.
@@ -93,10 +94,11 @@ def directions(
         Directions, weights, and what was raised.
     """
     draws = randomness.at(step, members, J)
-    if isinstance(aggregator, Aggregator) and (draws is not None or not aggregator.random):
+    shared = aggregators.shared
+    if shared is not None and (draws is not None or not shared.random):
         # Whatever is wrong with one matrix shows again when it is alone.
         with contextlib.suppress(Exception):
-            whole, by = _call(aggregator, J, None, draws)
+            whole, by = _call(shared, J, None, draws)
             return Directions(whole, by, torch.ones(len(J), dtype=torch.bool), [])
     vectors: list[Tensor] = []
     weights: list[Tensor] = []
@@ -109,9 +111,10 @@ def directions(
             continue
         own = None if draws is None else draws[index]
         try:
-            vector, w = _call(aggregator, matrix, randomness.generator(member), own)
+            vector, w = _call(aggregators.of(member), matrix, randomness.generator(member), own)
         except Exception as error:
-            raised.append(f"{type(error).__name__}: {error}")
+            m, n = matrix.shape
+            raised.append(f"{type(error).__name__}: {' '.join(str(error).split())} (m={m}, n={n})")
             continue
         vectors.append(vector)
         weights += [] if w is None else [w]

@@ -56,7 +56,7 @@ def test_a_stranger_that_raises_ends_its_member_only_and_says_why() -> None:
 
     outcome = descend(starts(problem, 3), full_jacobian(problem), picky, Descent(rates(0.1, 0.1, 0.1)), 5)
     assert outcome.states == ["failed", "failed", "finished"]
-    assert outcome.errors == ["RuntimeError: too steep for me"] * 2 + [""]
+    assert outcome.errors == ["RuntimeError: too steep for me (m=2, n=2)"] * 2 + [""]
 
 
 def test_an_aggregator_of_ours_that_raises_for_one_member_leaves_the_others_running() -> None:

@@ -15,7 +15,7 @@ LAYERS = [
     {"gramian"},
     {"dual_cone"},
     {"aggregator"},
-    {"aggregators"},
+    {"aggregators", "copies"},
     {"verification"},
     {"problem", "optimizer", "directions"},
     {"momentum"},

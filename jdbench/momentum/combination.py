@@ -17,7 +17,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from jdbench.aggregator import Aggregator, aggregate, resolve
+from jdbench.aggregator import aggregate, resolve
+from jdbench.copies import Copies
 from jdbench.optimizer import Optimizer
 from jdbench.shapes import Vector
 
@@ -46,11 +47,12 @@ class Momentum(Optimizer):
             aggregator: Spec of A.
         """
         self.rates = rates
-        self.aggregator = resolve(aggregator).aggregator
+        self.aggregators = Copies(resolve(aggregator).aggregator)
         self.state = {"t": torch.zeros(len(x), dtype=torch.float64, device=x.device)}
         self.state |= {name: torch.zeros_like(x) for name in self.buffers}
-        batched = isinstance(self.aggregator, Aggregator) and not self.aggregator.random
-        self.generators = None if batched else [_generator(*pair) for pair in zip(x, rates, strict=True)]
+        shared = self.aggregators.shared
+        self.batched = None if shared is None or shared.random else shared
+        self.generators = [] if self.batched else [_generator(*pair) for pair in zip(x, rates, strict=True)]
 
     @abstractmethod
     def displacement(self, g: Vector, state: dict[str, Tensor], members: Tensor) -> Vector:
@@ -91,13 +93,14 @@ class Momentum(Optimizer):
         rows = torch.stack([a, b], -2) / root.unsqueeze(-2)
         combined = rows.sum(-2)
         both = (rows != 0).any(-1).all(-1) & (rows.abs() <= LARGEST).all(-1).all(-1)
-        if self.generators is None:
+        if self.batched:
             if bool(both.any()):
-                combined[both] = 2 * aggregate(self.aggregator, rows[both])
+                combined[both] = 2 * self.batched(rows[both])
         else:
             for i in both.nonzero().flatten().tolist():
-                generator = self.generators[int(members[i])]
-                combined[i] = 2 * aggregate(self.aggregator, rows[i], generator=generator)
+                member = int(members[i])
+                own, generator = self.aggregators.of(member), self.generators[member]
+                combined[i] = 2 * aggregate(own, rows[i], generator=generator)
         return combined * root
 
 
