@@ -164,7 +164,7 @@ def _compile_kernels(specs: Sequence[RunSpec], progress: Progress) -> None:
     """Call every aggregator once: each kernel is compiled here, and read from the cache by the workers."""
     task = progress.add_task("compiling kernels", total=None, running=0, failed=0)
     for spec in dict.fromkeys(spec.aggregator for spec in specs):
-        # Whoever does not take a 2 × 2 matrix compiles later, or has nothing to compile. Runs know nothing of it.
+        # Whoever does not take a 2 × 2 matrix compiles later, or has nothing to compile. No run feels it.
         with contextlib.suppress(Exception):
             aggregator = Copies(resolve(spec).aggregator).of(0)
             aggregate(aggregator, torch.eye(2, dtype=torch.float64), generator=torch.Generator().manual_seed(0))

@@ -23,13 +23,21 @@ def prepare(
 ) -> None:
     """Download data sets from where they are published, check them, and keep them in the cache.
 
-    JDBENCH_CACHE moves the cache. Interrupt it any time and start it again.
+    One that is in the folder JDBENCH_DATA names is used instead. JDBENCH_CACHE moves the cache. Interrupt it any
+    time and start it again.
     """
-    from jdbench.data import DATASETS, DIGITS, data_set
+    from jdbench.data import DATASETS, DIGITS, data_set, dataset, locate
     from jdbench.data import prepare as prepare_one
 
     wanted = list(DATASETS) if names == ["all"] else [name for name in names if name != DIGITS]
     for known in [data_set(name) for name in dict.fromkeys(wanted)]:
+        there = locate(known.name)
+        if there is not None:
+            found = len(dataset(known.name).labels)
+            typer.echo(
+                f"{there}: is used, {found} of {known.count} images of {known.title}; nothing to download"
+            )
+            continue
         path = prepare_one(known, progress=True)
         typer.echo(f"{path}: {known.title}, {known.source}; use: {known.licence}")
     if DIGITS in names:

@@ -62,7 +62,7 @@ def specs(aggregator: str, problem: str = "CQF", steps: int = 12, optimizer: str
 
 
 def content(records: Sequence[Record]) -> dict[str, tuple[str, int, str, dict[str, bytes]]]:
-    """How each run ended and its path, bit for bit, by key; indicators are looked up from paths, many at a time."""
+    """How each run ended and its path, bit for bit, by key; indicators are taken from many paths at a time."""
     return {
         r.spec.key: (str(r.state), r.steps_taken, r.error, {n: v.tobytes() for n, v in r.curves.items()})
         for r in records

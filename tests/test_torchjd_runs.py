@@ -1,4 +1,4 @@
-"""TorchJD's aggregators as they are: those that remember keep to their own run, others say where they cannot go."""
+"""TorchJD's aggregators: those that remember keep to their own run, others say where they cannot go."""
 
 import numpy as np
 import pytest

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from jdbench.data.arrays import CACHE, DATA, cache_folder, check_arrays
+from jdbench.data.arrays import CACHE, DATA, cache_folder, check_arrays, locate
 from jdbench.data.catalogue import DataSet, SourceFile
 from jdbench.data.formats import Arrays
 from jdbench.errors import DataError, MissingExtraError
@@ -19,13 +19,13 @@ TIMEOUT = 30.0
 
 
 def prepare(known: DataSet, folder: Path | None = None, *, progress: bool = False) -> Path:
-    """Return the file of a data set in the cache, made if it is not there.
+    """Return the file of a data set, made in the cache if it is nowhere.
 
-    Downloaded files stay, checked, until the data set is complete: an interrupted preparation goes on there.
+    A file in the folder that ``JDBENCH_DATA`` names is used instead. Downloaded files stay, checked, until the data set is complete: an interrupted preparation goes on there.
 
     Args:
         known: What to prepare.
-        folder: Where to; the cache if None.
+        folder: Where to, wherever else the file may be; the cache if None.
         progress: Whether to show the download on standard error.
 
     Returns:
@@ -35,7 +35,11 @@ def prepare(known: DataSet, folder: Path | None = None, *, progress: bool = Fals
         MissingExtraError: pooch, or what a format needs, is not installed.
         DataError: The network or the server fails, a checksum does not fit, a file is not what it should be,
             or the folder cannot be written.
+        InputError: ``JDBENCH_DATA`` names no folder.
     """
+    found = locate(known.name) if folder is None else None
+    if found is not None:
+        return found
     try:
         import pooch
     except ImportError as error:
