@@ -3,7 +3,7 @@
 import contextlib
 import multiprocessing
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import BrokenExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from rich.progress import (
 from jdbench.aggregator import aggregate, resolve
 from jdbench.aggregators import LEADERBOARD
 from jdbench.copies import Copies
-from jdbench.environment import environment
+from jdbench.environment import environment, provenance_fact
 from jdbench.errors import InputError, JDBenchError, StoreError
 from jdbench.optimizers import DESCENT, check_optimizer
 from jdbench.problem import TrainingProblem, benchmark_problems, canonical_problem, resolve_problem
@@ -77,8 +77,10 @@ def run_benchmark(
                 "choose another with --store"
             )
         store.stamp(stamp)
-        for line in absent:
-            console.print(f"left out: {line}", markup=False)
+        said = {name: problem.caution() for name, problem in _trainings(names).items()}
+        cautions = [f"caution: {name}: {line}" for name, line in said.items() if line]
+        for line in [*(f"left out: {line}" for line in absent), *cautions]:
+            console.print(line, markup=False)
         first = first_round(protocol, names, specs)
         facts = environment(workers)
         failures: list[Record] = []
@@ -124,6 +126,12 @@ def _present(problems: Sequence[str] | None, *, quick: bool) -> tuple[list[str],
     return present, absent
 
 
+def _trainings(names: Iterable[str]) -> dict[str, TrainingProblem]:
+    """Return those of the problems that are trainings."""
+    problems = {name: resolve_problem(name) for name in names}
+    return {name: problem for name, problem in problems.items() if isinstance(problem, TrainingProblem)}
+
+
 def _protocol(name: str, seeds: int | None, optimizer: str) -> Protocol:
     check_optimizer(optimizer)
     return replace(preset(name).with_seeds(seeds), optimizer=optimizer)
@@ -139,6 +147,12 @@ def _run_missing(
     failures: list[Record] = []
     if not missing:
         return failures
+    # Of these problems only: others in the store may have been run on other data.
+    drawn = {
+        name: problem.provenance()
+        for name, problem in _trainings(dict.fromkeys(spec.problem for spec in missing)).items()
+    }
+    facts = facts | {provenance_fact(name): line for name, line in drawn.items() if line}
     _compile_kernels(missing, progress)
     executor = local_executor(workers)
     clean = False

@@ -23,7 +23,7 @@ def prepare(
 ) -> None:
     """Download data sets from where they are published, check them, and keep them in the cache.
 
-    One that is in the folder JDBENCH_DATA names is used instead. JDBENCH_CACHE moves the cache. Interrupt it any
+    What the folder named by JDBENCH_DATA has is used instead. JDBENCH_CACHE moves the cache. Interrupt it any
     time and start it again.
     """
     from jdbench.data import DATASETS, DIGITS, data_set, dataset, locate

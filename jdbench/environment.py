@@ -29,6 +29,18 @@ def environment(workers: int) -> dict[str, str]:
     }
 
 
+def provenance_fact(problem: str) -> str:
+    """Return under which name the facts keep what runs on a problem were trained on.
+
+    Args:
+        problem: Spec of the problem.
+
+    Returns:
+        The name.
+    """
+    return f"data of {problem}"
+
+
 def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()

@@ -162,6 +162,20 @@ class TrainingProblem(ABC):
         """
         return ""
 
+    def provenance(self) -> str:
+        """Return what a run here trains on and is measured on, in one line; by default nothing.
+
+        How many examples, how many held out, and a digest of the file they come from; stored with the runs.
+        """
+        return ""
+
+    def caution(self) -> str:
+        """Return what runs here will lack and what to do, in one line; by default nothing.
+
+        A benchmark says it before they start.
+        """
+        return ""
+
     @abstractmethod
     def training(self, seed: int) -> Training:
         """Return the training of run ``seed`` ≥ 1: the seed draws the subset, the weights and the batches."""

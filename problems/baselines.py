@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from jdbench.problems.baseline_images import facts
 from jdbench.problems.competing_tasks import CompetingTasks
 from jdbench.problems.labelled_images import NAMES, available_images
 from jdbench.problems.overlaid_digits import MultiDigits
@@ -48,6 +49,7 @@ def main() -> None:
         "rates": RATES,
         "seeds": SEEDS,
         "epochs": EPOCHS,
+        "images": facts(NAMES),
         "baselines": measure(),
     }
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

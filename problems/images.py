@@ -1,10 +1,12 @@
 """Images for training problems: normalised, cut into a random subset to train on and images held out."""
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from jdbench.data import DIGITS, data_set, dataset
+from jdbench.data import DIGITS, contents, data_set, dataset
 from jdbench.problem import seeded
 from jdbench.problems.instance_training import Examples
 
@@ -40,6 +42,55 @@ def split(name: str, seed: int) -> tuple[Examples, Examples]:
     return _taken(name, images, labels, order[:SUBSET]), _taken(
         name, images, labels, order[SUBSET : SUBSET + HELD_OUT]
     )
+
+
+class Pool(NamedTuple):
+    """The images that runs draw from.
+
+    Attributes:
+        images: Their number.
+        where: What they are, and what tells them from others.
+    """
+
+    images: int
+    where: str
+
+
+def pool(name: str) -> Pool | None:
+    """Return which images of a data set are here.
+
+    Args:
+        name: A data set of `jdbench.data`.
+
+    Returns:
+        Number and description; None where there are none.
+
+    Raises:
+        DataError: The data set is damaged.
+    """
+    if name == DIGITS:
+        return Pool(1797, "all of scikit-learn's 1797 digits")
+    here = contents(name)
+    return here and Pool(here.images, f"{name}.npz: {here}; the official split has {data_set(name).count}")
+
+
+def described(name: str) -> str:
+    """Return how `split` cuts the images that are here.
+
+    Args:
+        name: A data set of `jdbench.data`.
+
+    Returns:
+        One line, such as "1024 images to train on, 59 held out; …"; empty where there are no images.
+
+    Raises:
+        DataError: The data set is damaged.
+    """
+    there = pool(name)
+    if there is None:
+        return ""
+    seen = min(SUBSET, there.images)
+    return f"{seen} images to train on, {min(HELD_OUT, there.images - seen)} held out; {there.where}"
 
 
 def _taken(name: str, images: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> Examples:

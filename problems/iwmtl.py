@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from jdbench.data import DIGITS
 from jdbench.problem import Measure, TrainingProblem
 from jdbench.problems.flat_model import initialised
-from jdbench.problems.images import SUBSET, split
+from jdbench.problems.images import SUBSET, described, split
 from jdbench.problems.instance_training import Examples, InstanceTraining, accuracy
 from jdbench.problems.networks import CLASSES, digits
 from jdbench.problems.sizes import check_size
@@ -54,6 +54,10 @@ class DigitsTasks(TrainingProblem):
         """
         check_size("batch_size", batch_size, 1, SUBSET)
         self.batch_size = batch_size
+
+    def provenance(self) -> str:
+        """Return how many images are trained on and held out."""
+        return described(DIGITS)
 
     def training(self, seed: int) -> InstanceTraining:
         """Return the training of run ``seed``: its subset, initial weights and batches."""

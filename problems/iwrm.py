@@ -8,7 +8,7 @@ from torch import nn
 from jdbench.data import DIGITS, absence, data_set
 from jdbench.problem import Measure, TrainingProblem
 from jdbench.problems.flat_model import initialised
-from jdbench.problems.images import SUBSET, split
+from jdbench.problems.images import SUBSET, described, split
 from jdbench.problems.instance_training import InstanceTraining, accuracy
 from jdbench.problems.networks import cifar10, digits, eurosat, mnist, svhn
 from jdbench.problems.sizes import check_size
@@ -63,6 +63,10 @@ class ImageInstances(TrainingProblem):
         """Return why the images cannot be had and both ways out, if they cannot."""
         return absence(self.data)
 
+    def provenance(self) -> str:
+        """Return how many images are trained on and held out, and from which file."""
+        return described(self.data)
+
     def training(self, seed: int) -> InstanceTraining:
         """Return the training of run ``seed``: its subset, initial weights and batches."""
         return _training(self.data, NETWORKS[self.data], self.batch_size, seed)
@@ -96,6 +100,10 @@ class DigitsInstances(TrainingProblem):
         """
         check_size("batch_size", batch_size, 1, SUBSET)
         self.batch_size = batch_size
+
+    def provenance(self) -> str:
+        """Return how many images are trained on and held out."""
+        return described(DIGITS)
 
     def training(self, seed: int) -> InstanceTraining:
         """Return the training of run ``seed``: its subset, initial weights and batches."""

@@ -8,7 +8,9 @@ from torch import Tensor, nn
 from jdbench.data import DIGITS, absence
 from jdbench.errors import unknown_name
 from jdbench.problem import Measure, seeded
+from jdbench.problems.baseline_images import difference
 from jdbench.problems.flat_model import initialised
+from jdbench.problems.images import pool
 from jdbench.problems.labelled_images import NAMES, labelled_images
 from jdbench.problems.single_task import TaskProblem, baseline
 from jdbench.problems.sizes import check_size
@@ -114,11 +116,30 @@ class MultiDigits(TaskProblem):
         self.images, self.batch_size = images, batch_size
         self.key = f"MultiDigits(images={images!r},batch_size={batch_size})"
         names = ("left above: accuracy", "right below: accuracy")
-        self.measures = tuple(Measure(name, True, baseline(self.key, name)) for name in names)
+        known = {name: baseline(self.key, name) for name in names}
+        self._caution = difference(images) if any(known.values()) else ""
+        self.measures = tuple(
+            Measure(name, True, None if self._caution else value) for name, value in known.items()
+        )
 
     def absence(self) -> str:
         """Return why the images are not here and both ways out, or nothing."""
         return absence(self.images)
+
+    def caution(self) -> str:
+        """Return that there is no Δm% where the baselines were measured on other images, or nothing."""
+        return self._caution
+
+    def provenance(self) -> str:
+        """Return how many pairs there are, and of which images."""
+        there = pool(self.images)
+        if there is None:
+            return ""
+        cut = there.images * 3 // 4
+        return (
+            f"{self.PAIRS} pairs of {cut} images to train on, {self.HELD_OUT} pairs of {there.images - cut} "
+            f"others held out; {there.where}"
+        )
 
     def training(self, seed: int) -> OverlaidTraining:
         """Return the training of run ``seed``: its pairs, initial weights and batches."""

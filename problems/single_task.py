@@ -4,6 +4,7 @@ import json
 import math
 from functools import lru_cache
 from importlib.resources import files
+from typing import Any
 
 import torch
 
@@ -77,7 +78,12 @@ def _descend(training: Training, task: int, rate: float) -> tuple[float, float]:
     return (loss if math.isfinite(loss) else math.inf), float(training.held_out(x)[0, task])
 
 
-@lru_cache(maxsize=1)
 def stored() -> dict[str, dict[str, float]]:
     """Return all stored baselines: measures by their name, by the key of the problem."""
-    return json.loads(files("jdbench.problems").joinpath("baselines.json").read_text("utf-8"))["baselines"]
+    return content()["baselines"]
+
+
+@lru_cache(maxsize=1)
+def content() -> dict[str, Any]:
+    """Return what is stored: the baselines, how they were measured, and on which images."""
+    return json.loads(files("jdbench.problems").joinpath("baselines.json").read_text("utf-8"))

@@ -1,6 +1,7 @@
 """Trainings of several tasks and of adversaries: Jacobians, seeds, batches, criteria and baselines."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -166,7 +167,12 @@ def assert_near(a: Tensor, b: Tensor) -> None:
     torch.testing.assert_close(a, b, rtol=0, atol=gamma(LONGEST, a.dtype) * float(b.norm()))
 
 
-def test_stored_baselines_name_their_command_and_cover_every_measure() -> None:
+def test_stored_baselines_name_their_command_and_cover_every_measure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever images are here: of others than the stored ones there would be no baseline."""
+    monkeypatch.delenv("JDBENCH_DATA", raising=False)
+    monkeypatch.setenv("JDBENCH_CACHE", str(tmp_path))
     from importlib.resources import files
 
     from jdbench.problems.baselines import problems

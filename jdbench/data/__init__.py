@@ -2,6 +2,7 @@
 
 from jdbench.data.arrays import DIGITS, absence, dataset, locate
 from jdbench.data.catalogue import CLASSES, DATASETS, DataSet, data_set
+from jdbench.data.contents import Contents, contents, size
 from jdbench.data.formats import Arrays
 from jdbench.data.preparation import prepare
 
@@ -10,10 +11,13 @@ __all__ = [
     "DATASETS",
     "DIGITS",
     "Arrays",
+    "Contents",
     "DataSet",
     "absence",
+    "contents",
     "data_set",
     "dataset",
     "locate",
     "prepare",
+    "size",
 ]

@@ -21,7 +21,8 @@ TIMEOUT = 30.0
 def prepare(known: DataSet, folder: Path | None = None, *, progress: bool = False) -> Path:
     """Return the file of a data set, made in the cache if it is nowhere.
 
-    A file in the folder that ``JDBENCH_DATA`` names is used instead. Downloaded files stay, checked, until the data set is complete: an interrupted preparation goes on there.
+    A file in the folder that ``JDBENCH_DATA`` names is used instead. Downloaded files stay, checked, until the
+    data set is complete: an interrupted preparation goes on there.
 
     Args:
         known: What to prepare.

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from jdbench.environment import provenance_fact
+from jdbench.errors import JDBenchError
+from jdbench.problem import TrainingProblem
 from jdbench.report.curves import curve_figures, curve_table, curves_of
 from jdbench.report.left_out import left_out, motion
 from jdbench.report.outcomes import outcomes_table
@@ -67,9 +70,32 @@ def problem_page(
         sets=set_table(results, subject, looks),
         along=along_table(results, subject, looks),
         held_out=held_out_table(results, subject, looks),
+        provenances=provenances(results, subject),
         outcomes=outcomes_table(results, here, subject),
         errors=results.rows("errors", problem=subject.spec),
         curves=curve_figures(subject, curves, looks),
         trajectories=trajectory_figures(results, subject, looks),
     )
     return Made(subject.page, html, curve_table(subject, curves))
+
+
+def provenances(results: Results, subject: Subject) -> list[str]:
+    """Return what the runs on a problem were trained on, a line for each data set that they saw.
+
+    Args:
+        results: What was read.
+        subject: The problem.
+
+    Returns:
+        Lines as stored with the runs, in order. Where none is stored, what is here now, and that it is; nothing
+        where the problem says nothing.
+    """
+    fact = provenance_fact(subject.spec)
+    stored = dict.fromkeys(facts[fact] for facts in results.environments if fact in facts)
+    if stored or not isinstance(subject.problem, TrainingProblem):
+        return list(stored)
+    try:
+        here = subject.problem.provenance()
+    except JDBenchError:
+        here = ""  # a damaged file is no matter of a report
+    return [f"{here} (found here, not stored with the runs)"] if here else []
