@@ -71,7 +71,8 @@ def pool(name: str) -> Pool | None:
     if name == DIGITS:
         return Pool(1797, "all of scikit-learn's 1797 digits")
     here = contents(name)
-    return here and Pool(here.images, f"{name}.npz: {here}; the official split has {data_set(name).count}")
+    whole = data_set(name).count
+    return here and Pool(here.images, f"{name}.npz: {here.images} of {whole} images, sha256 {here.sha256[:12]}")
 
 
 def described(name: str) -> str:

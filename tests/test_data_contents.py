@@ -76,8 +76,8 @@ def test_a_problem_says_how_many_images_it_holds_out(own: Path, count: int, seen
     train, held_out = images.split("svhn", 1)
     assert (len(train.inputs), len(held_out.inputs)) == (seen, unseen)
     assert resolve_problem("IWRM-svhn").provenance() == (
-        f"{seen} images to train on, {unseen} held out; svhn.npz: {count} images, sha256 {found.sha256[:12]}; "
-        "the official split has 73257"
+        f"{seen} images to train on, {unseen} held out; svhn.npz: {count} of 73257 images, "
+        f"sha256 {found.sha256[:12]}"
     )
 
 
@@ -107,7 +107,7 @@ def test_overlaid_digits_say_which_images_make_their_pairs(own: Path, monkeypatc
     assert pools == [31, 11]
     assert problem.provenance().startswith(
         f"{len(task.images)} pairs of 31 images to train on, {len(task.test_images)} pairs of 11 others held "
-        "out; mnist.npz: 42 images, sha256 "
+        "out; mnist.npz: 42 of 60000 images, sha256 "
     )
 
 
@@ -163,7 +163,7 @@ def test_the_page_of_a_problem_shows_it(own: Path, tmp_path: Path) -> None:
     write_store(tmp_path / "store", [training("Mean", "IWRM-svhn")])
     write_report(tmp_path / "store", tmp_path / "unknown")
     text = words(read_pages(tmp_path / "unknown")["problem-IWRM-svhn.html"])
-    assert "1024 images to train on, 59 held out; svhn.npz: 1083 images" in text
+    assert "1024 images to train on, 59 held out; svhn.npz: 1083 of 73257 images" in text
     assert "found here, not stored with the runs" in text
     with Store(tmp_path / "store") as store:
         store.append([training("Mean", "IWRM-svhn", seed=2)], {"data of IWRM-svhn": "3 images <held> out"})
