@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -116,6 +117,7 @@ def _records(problem: AnalyticProblem, specs: Sequence[RunSpec], log: _Log, part
     logged = logged_steps(specs[0].steps)
     distance, values, points = (t[logged].numpy() for t in (paths.distance, paths.f, x))
     norms = decades(row_norms(paths.jacobians[logged])).numpy()
+    weights = None if paths.weights is None else _weight_norms(paths.weights, logged)
     records: list[Record] = []
     for i, spec in enumerate(specs[part]):
         place = part.start + i
@@ -130,10 +132,19 @@ def _records(problem: AnalyticProblem, specs: Sequence[RunSpec], log: _Log, part
             curves |= {"end_x": points[-1, i], "end_f": values[-1, i]}
         if spec.trace:
             curves |= {"x": points[:, i], "f": values[:, i], "decades": norms[:, i]}
+            if weights is not None:
+                curves["weights"] = weights[:, i]
         records.append(
             Record(spec, log.states[place], log.ends[place], log.seconds, indicators, curves, log.errors[place])
         )
     return records
+
+
+def _weight_norms(weights: Tensor, logged: npt.NDArray[np.int64]) -> Array:
+    """Return ‖w‖ at the logged steps, shape ``[k, b]``; NaN at the last, from which no step is taken."""
+    norms = weights.norm(dim=-1)
+    none = norms.new_full((1, norms.shape[1]), torch.nan)
+    return torch.cat([norms, none])[logged].numpy()
 
 
 def _paths(problem: AnalyticProblem, log: _Log, part: slice) -> Paths:
