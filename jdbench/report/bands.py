@@ -76,7 +76,7 @@ def _aligned(runs: Sequence[Curves], steps: str, values: str, relative: bool) ->
     for run in runs:
         x, y = run.get(steps, np.empty(0)), run.get(values, np.empty(0))
         # A run that starts on the front has no distance to be compared with.
-        if len(x) and not (relative and not y[0] > 0):
+        if len(x) and len(y) and not (relative and not y[0] > 0):
             series.append((x, y / y[0] if relative else y))
     if not series:
         return None

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from jdbench.record import Array
 from jdbench.report.bands import Band, mean_band, median_band
 from jdbench.report.drawing import Drawing
 from jdbench.report.lines_figure import View, lines_figure
@@ -37,8 +38,8 @@ def curves_of(results: Results, subject: Subject) -> dict[str, Bands]:
     Returns:
         By name and aggregator: ``distance`` of the selected runs and ``reference distance`` of those at
         Theorem 1's rate, shares of that at the start; ``reference decades``, log₁₀ of the longest over the
-        shortest gradient; of trainings ``loss``, ``cosine`` to the mean gradient, ``decades`` and ``weights``,
-        their norm. Those without a run are left out.
+        shortest gradient, and ``reference weights``, ‖w‖, of the latter; of trainings ``loss``, ``cosine`` to
+        the mean gradient, ``decades`` and ``weights``, ‖w‖. Those without a run are left out.
     """
     selected, reference = (results.finished(subject, reference=which) for which in (False, True))
     if subject.kind == "analytic":
@@ -46,6 +47,7 @@ def curves_of(results: Results, subject: Subject) -> dict[str, Bands]:
             "distance": _each(selected, lambda runs: mean_band(runs, "steps", "distance", relative=True)),
             "reference distance": _each(reference, lambda runs: median_band(runs, "steps", "distance")),
             "reference decades": _each(reference, lambda runs: mean_band(runs, "steps", "decades")),
+            "reference weights": _each(reference, lambda runs: mean_band(runs, "steps", "weights")),
         }
     else:
         found = {
@@ -93,7 +95,7 @@ def curve_table(subject: Subject, curves: Mapping[str, Bands]) -> pd.DataFrame:
             "curve": name,
             "aggregator": aggregator,
             "step": band.steps.astype(np.int64),
-            **{part: _rounded(getattr(band, part)) for part in ("middle", "low", "high")},
+            **{part: rounded(getattr(band, part)) for part in ("middle", "low", "high")},
         })
         for name, bands in curves.items()
         for aggregator, band in bands.items()
@@ -101,6 +103,18 @@ def curve_table(subject: Subject, curves: Mapping[str, Bands]) -> pd.DataFrame:
     ]
     names = ["problem", "curve", "aggregator", "step", "middle", "low", "high"]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=names)
+
+
+def rounded(values: Array) -> Array:
+    """Return numbers to `DIGITS` digits, as the tables behind figures hold them.
+
+    Args:
+        values: Any shape.
+
+    Returns:
+        The same shape.
+    """
+    return np.array([float(f"{value:.{DIGITS - 1}e}") for value in values.flat]).reshape(values.shape)
 
 
 def _each(
@@ -133,14 +147,10 @@ def _view(name: str, bands: Bands) -> View:
             return View("curves", "average loss over the training set", False, min(0.0, top), top)
         case "cosine":
             return View("cosine", "cosine similarity to the mean gradient", False, -1.0, 1.03)
-        case "weights":
+        case "weights" | "reference weights":
             # A few huge weights would press the others flat: twice the median of the lines' highest points.
             top = 2 * float(np.median([middle.max() for middle in middles]))
             return View("weights", "norm of the weights", False, 0.0, top or 1.0)
         case _:
             what = "decades between the longest and the shortest gradient"
             return View("decades", what, False, 0.0, 1.05 * highest or 1.0)
-
-
-def _rounded(values: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> list[float]:
-    return [float(f"{value:.{DIGITS - 1}e}") for value in values]

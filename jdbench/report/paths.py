@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib.colors import LinearSegmentedColormap, to_hex
 
 from jdbench.record import Array
@@ -132,26 +133,40 @@ def paths_svg(runs: Sequence[Curves], space: str, frame: Frame, last: float) -> 
     return "".join(parts)
 
 
-def _collect(pieces: list[list[str]], steps: Array, points: Array, frame: Frame, last: float) -> None:
-    """Cut a path where its colour changes, and add the parts to the pieces of their colours."""
-    finite = np.isfinite(points).all(1)
-    steps, points = steps[finite], points[finite]
-    if not len(points):
-        return
-    origin, extent = (
-        np.array([side[0] for side in frame.box]),
-        np.array([side[1] - side[0] for side in frame.box]),
-    )
-    scaled = ((points - origin) / extent).clip(-FARTHEST, FARTHEST)
-    kept = [0]
+def drawn(points: Array, box: Box) -> npt.NDArray[np.int64]:
+    """Return which points of a path are drawn: finite ones, farther than `FINEST` from the one drawn before.
+
+    Args:
+        points: Shape ``[k, 2]``.
+        box: Limits of the panel; points `FARTHEST` panels away and beyond count as lying there.
+
+    Returns:
+        Their indices, ascending; the first finite point is among them.
+    """
+    finite = np.flatnonzero(np.isfinite(points).all(1))
+    scaled = _scaled(points[finite], box)
+    kept = [0] if len(finite) else []
     for i in range(1, len(scaled)):
         if np.abs(scaled[i] - scaled[kept[-1]]).max() > FINEST:
             kept.append(i)
-    shares = np.log1p(steps) / (np.log1p(last) or 1.0)
-    drawn = origin + scaled * extent
-    colours = [min(int(PIECES * shares[i]), PIECES - 1) for i in kept[1:]]
+    return finite[kept]
+
+
+def _scaled(points: Array, box: Box) -> Array:
+    """Return points in units of the panel, 0 its lower left corner, cut off `FARTHEST` away."""
+    low, high = np.array(box).T
+    return ((points - low) / (high - low)).clip(-FARTHEST, FARTHEST)
+
+
+def _collect(pieces: list[list[str]], steps: Array, points: Array, frame: Frame, last: float) -> None:
+    """Cut a path where its colour changes, and add the parts to the pieces of their colours."""
+    kept = drawn(points, frame.box)
+    low, high = np.array(frame.box).T
+    corners = low + _scaled(points[kept], frame.box) * (high - low)
+    shares = np.log1p(steps[kept]) / (np.log1p(last) or 1.0)
+    colours = [min(int(PIECES * share), PIECES - 1) for share in shares[1:]]
     begun = 0
     for i, colour in enumerate(colours, start=1):
         if i == len(colours) or colours[i] != colour:
-            pieces[colour].append(frame.line(drawn[kept[begun : i + 1]]))
+            pieces[colour].append(frame.line(corners[begun : i + 1]))
             begun = i

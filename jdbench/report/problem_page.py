@@ -1,6 +1,6 @@
 """The page of one problem: made in any process from what concerns the problem alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -12,9 +12,11 @@ from jdbench.report.curves import curve_figures, curve_table, curves_of
 from jdbench.report.left_out import left_out, motion
 from jdbench.report.outcomes import outcomes_table
 from jdbench.report.palette import styles
+from jdbench.report.point_tables import end_point_table, front_table, path_table
 from jdbench.report.problem_tables import results_table
 from jdbench.report.results import Results
 from jdbench.report.run_tables import along_table, held_out_table
+from jdbench.report.scenes import scenes_of
 from jdbench.report.stop_tables import set_table, stop_table
 from jdbench.report.subjects import Subject
 from jdbench.report.templates import fill
@@ -23,17 +25,18 @@ from jdbench.report.trajectories_figure import trajectory_figures
 
 @dataclass(frozen=True)
 class Made:
-    """A page, and the numbers behind its curves.
+    """A page, and the numbers behind its figures.
 
     Attributes:
         page: Its name.
         html: Its content.
-        curves: See `jdbench.report.curves.curve_table`.
+        tables: ``curves`` as `jdbench.report.curves.curve_table` gives it, ``end_points``, ``paths`` and
+            ``fronts`` as `jdbench.report.point_tables` does.
     """
 
     page: str
     html: str
-    curves: pd.DataFrame
+    tables: Mapping[str, pd.DataFrame]
 
 
 def problem_page(
@@ -52,6 +55,7 @@ def problem_page(
     """
     looks = styles(names)
     curves = curves_of(results, subject)
+    scenes = scenes_of(results, subject, looks)
     here = {name: look for name, look in looks.items() if name in results.aggregators}
     html = fill(
         "problem.html",
@@ -74,9 +78,15 @@ def problem_page(
         outcomes=outcomes_table(results, here, subject),
         errors=results.rows("errors", problem=subject.spec),
         curves=curve_figures(subject, curves, looks),
-        trajectories=trajectory_figures(results, subject, looks),
+        trajectories=trajectory_figures(subject, scenes, looks),
     )
-    return Made(subject.page, html, curve_table(subject, curves))
+    tables = {
+        "curves": curve_table(subject, curves),
+        "end_points": end_point_table(results, subject),
+        "fronts": front_table(subject),
+        "paths": path_table(results, subject, scenes),
+    }
+    return Made(subject.page, html, tables)
 
 
 def provenances(results: Results, subject: Subject) -> list[str]:

@@ -15,6 +15,7 @@ from jdbench.report.stop_tables import MARGIN, margin
 from jdbench.report.subjects import Subject
 from jdbench.report.tables import MISSING, Cell, Heading, Table, aggregator, count, link, measure, number, text
 from jdbench.report.traits import CONFLICT_RULE, SPREAD
+from jdbench.report.weight_norms import norm_cells, norm_headings
 
 Looks = Mapping[str, Style]
 
@@ -75,6 +76,7 @@ def results_table(results: Results, subject: Subject, looks: Looks) -> Table | N
         Heading(
             "at edge", "seeds whose best rate is the smallest or largest tried: a better one may lie beyond"
         ),
+        *norm_headings("the selected runs that finished"),
         MARGIN,
     ]
     cells = [
@@ -87,6 +89,7 @@ def results_table(results: Results, subject: Subject, looks: Looks) -> Table | N
             number(row["rate"]),
             count(row["seeds_lost"], row["seeds"]),
             count(row["at_edge"], row["seeds"]),
+            *norm_cells(row),
             margin(row["worst_margin"], bool(row["conflicting"])),
         ]
         for row in rows

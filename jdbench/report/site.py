@@ -21,11 +21,15 @@ from jdbench.report.results import Results
 from jdbench.report.run_tables import along, held_out
 from jdbench.report.traits import traits
 from jdbench.report.verdict_marks import read_verdicts
+from jdbench.report.weight_norms import with_weight_norms
 from jdbench.runner import local_executor
 from jdbench.score_tables import csv_name, write_tables
 
 IN_PROCESS = 8
 """Up to so many problems, starting processes takes longer than they save."""
+
+BEHIND_FIGURES = ("curves", "end_points", "fronts", "paths")
+"""Tables that the pages of problems make, see `jdbench.report.problem_page.Made`."""
 
 BRIEF = ["problem", "aggregator", "rate", "seed", "trace", "state", "steps_taken", "seconds", "score", "final"]
 """Columns of the table of all runs; `selected` and `references` have all indicators, and the store has."""
@@ -72,6 +76,7 @@ def _with_tables(results: Results) -> Results:
         traits=traits(results),
         verdicts=results.verdicts.frame(),
     )
+    results = with_weight_norms(results)
     return results.adding(choices=choices(results))
 
 
@@ -97,12 +102,13 @@ def _problem_pages(results: Results, workers: int) -> list[Made]:
 
 def _data(results: Results, made: Iterable[Made]) -> dict[str, pd.DataFrame]:
     """Return the tables that can be downloaded, those without columns left out."""
-    curves = [one.curves for one in made if len(one.curves)]
     tables = dict(results.tables)
     indicators = tables.pop("indicators")
     tables["runs"] = indicators.filter(items=BRIEF)
-    if curves:
-        tables["curves"] = pd.concat(curves, ignore_index=True)
+    for name in BEHIND_FIGURES:
+        parts = [one.tables[name] for one in made if len(one.tables[name])]
+        if parts:
+            tables[name] = pd.concat(parts, ignore_index=True)
     return {name: table for name, table in tables.items() if len(table.columns) and len(table)}
 
 

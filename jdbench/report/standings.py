@@ -7,6 +7,7 @@ from jdbench.report.palette import Style
 from jdbench.report.results import Results
 from jdbench.report.subjects import Family
 from jdbench.report.tables import MISSING, Cell, Heading, Table, aggregator, count, number, text
+from jdbench.report.weight_norms import norm_cells, norm_headings
 
 Looks = Mapping[str, Style]
 
@@ -30,7 +31,7 @@ def unranked(results: Results) -> dict[str, list[str]]:
 
 
 def ranking_table(results: Results, family: str, looks: Looks) -> Table | None:
-    """Return the table of a ranking, with the verdicts and the areas of the profiles.
+    """Return the table of a ranking, with the verdicts, the areas of the profiles and the norms of the weights.
 
     Args:
         results: What was read.
@@ -55,6 +56,7 @@ def ranking_table(results: Results, family: str, looks: Looks) -> Table | None:
         ),
         Heading("group", "aggregators that share a letter cannot be told apart (Friedman, Nemenyi, 5 %)"),
         *(profiled if areas else []),
+        *norm_headings("the selected runs of a problem that finished and over the problems"),
         Heading("lost", "seeds in which no rate finished"),
     ]
     cells = [
@@ -70,6 +72,7 @@ def ranking_table(results: Results, family: str, looks: Looks) -> Table | None:
                 if areas
                 else []
             ),
+            *norm_cells(row),
             count(row["lost"], row["runs"]),
         ]
         for row in rows

@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from jdbench.report.palette import Style
 from jdbench.report.results import Results
+from jdbench.report.upgrad_pair import upgrad_pair
 
 HERE = Path(__file__).parent
 
@@ -36,6 +37,7 @@ def fill(template: str, results: Results, looks: dict[str, Style], **content: ob
         pages={subject.spec: subject.page for subject in results.subjects},
         looks=list(looks.values()),
         verdicts=results.verdicts,
+        pair=upgrad_pair,
         style=Markup((HERE / "page.css").read_text(encoding="utf-8")),
         script=Markup((HERE / "page.js").read_text(encoding="utf-8")),
         **content,
