@@ -52,18 +52,19 @@ def mean_band(
     return Band(shared, mean, mean - error, mean + error)
 
 
-def median_band(runs: Sequence[Curves], steps: str, values: str) -> Band | None:
-    """Return the median over runs between the smallest and the largest, each divided by the run's first value.
+def median_band(runs: Sequence[Curves], steps: str, values: str, *, relative: bool = True) -> Band | None:
+    """Return the median over runs between the smallest and the largest.
 
     Args:
         runs: Curves of finished runs.
         steps: Name of the abscissae.
         values: Name of the ordinates.
+        relative: Whether each run's values are divided by its first.
 
     Returns:
         The band; None where there is nothing to draw.
     """
-    found = _aligned(runs, steps, values, True)
+    found = _aligned(runs, steps, values, relative)
     if found is None:
         return None
     shared, table = found

@@ -19,6 +19,11 @@ FLOOR = 1e-17
 CEILING = 10.0
 """Largest share shown there."""
 
+SMALLEST = 1e-3
+"""Smallest norm of weights on a logarithmic axis; where an aggregation is 0, so are they."""
+
+WEIGHTS = "norm of the weights"
+
 SMOOTHED = 5
 """Number of steps over which cosines and sizes are averaged, as the paper smooths its curves."""
 
@@ -47,7 +52,9 @@ def curves_of(results: Results, subject: Subject) -> dict[str, Bands]:
             "distance": _each(selected, lambda runs: mean_band(runs, "steps", "distance", relative=True)),
             "reference distance": _each(reference, lambda runs: median_band(runs, "steps", "distance")),
             "reference decades": _each(reference, lambda runs: mean_band(runs, "steps", "decades")),
-            "reference weights": _each(reference, lambda runs: mean_band(runs, "steps", "weights")),
+            "reference weights": _each(
+                reference, lambda runs: median_band(runs, "steps", "weights", relative=False)
+            ),
         }
     else:
         found = {
@@ -147,10 +154,12 @@ def _view(name: str, bands: Bands) -> View:
             return View("curves", "average loss over the training set", False, min(0.0, top), top)
         case "cosine":
             return View("cosine", "cosine similarity to the mean gradient", False, -1.0, 1.03)
-        case "weights" | "reference weights":
+        case "reference weights":
+            return View("weights", WEIGHTS, True, SMALLEST, 3 * max(highest, SMALLEST), "median")
+        case "weights":
             # A few huge weights would press the others flat: twice the median of the lines' highest points.
             top = 2 * float(np.median([middle.max() for middle in middles]))
-            return View("weights", "norm of the weights", False, 0.0, top or 1.0)
+            return View("weights", WEIGHTS, False, 0.0, top or 1.0)
         case _:
             what = "decades between the longest and the shortest gradient"
             return View("decades", what, False, 0.0, 1.05 * highest or 1.0)

@@ -58,7 +58,9 @@ def path_table(results: Results, subject: Subject, scenes: Sequence[Scene]) -> p
         curves = results.curves.get(name_of(row), {})
         paths = {one.space: curves[one.space][:, :2] for one in scenes if one.space in curves}
         if paths:
-            kept = reduce(np.union1d, (drawn(paths[one.space], one.box) for one in scenes if one.space in paths))
+            kept = reduce(
+                np.union1d, (drawn(paths[one.space], one.box) for one in scenes if one.space in paths)
+            )
             points = {"step": curves["steps"][kept].astype(np.int64)}
             for space in ("x", "f"):
                 for i in range(2):

@@ -9,13 +9,14 @@ from jdbench.environment import provenance_fact
 from jdbench.errors import JDBenchError
 from jdbench.problem import TrainingProblem
 from jdbench.report.curves import curve_figures, curve_table, curves_of
+from jdbench.report.held_out_tables import held_out_table
 from jdbench.report.left_out import left_out, motion
 from jdbench.report.outcomes import outcomes_table
 from jdbench.report.palette import styles
 from jdbench.report.point_tables import end_point_table, front_table, path_table
 from jdbench.report.problem_tables import results_table
 from jdbench.report.results import Results
-from jdbench.report.run_tables import along_table, held_out_table
+from jdbench.report.run_tables import along_table
 from jdbench.report.scenes import scenes_of
 from jdbench.report.stop_tables import set_table, stop_table
 from jdbench.report.subjects import Subject

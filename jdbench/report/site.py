@@ -11,6 +11,7 @@ from jdbench.errors import InputError
 from jdbench.report.choices import choices
 from jdbench.report.choose_page import choose_page
 from jdbench.report.family_page import family_page
+from jdbench.report.held_out_tables import held_out
 from jdbench.report.outcomes import errors
 from jdbench.report.overview_page import overview_page
 from jdbench.report.palette import styles
@@ -18,7 +19,7 @@ from jdbench.report.problem_page import Made, problem_page
 from jdbench.report.problem_tables import problem_results
 from jdbench.report.reading import read
 from jdbench.report.results import Results
-from jdbench.report.run_tables import along, held_out
+from jdbench.report.run_tables import along
 from jdbench.report.traits import traits
 from jdbench.report.verdict_marks import read_verdicts
 from jdbench.report.weight_norms import with_weight_norms

@@ -15,6 +15,7 @@ from jdbench.report.scenes import Scene
 from jdbench.report.subjects import Subject
 from jdbench.report.svg_panels import Bar, Frame, small_multiples
 
+
 def trajectory_figures(subject: Subject, scenes: Sequence[Scene], looks: Mapping[str, Style]) -> list[Drawing]:
     """Return the paths and ends in parameter space if n = 2, and in the space of the first two objectives.
 

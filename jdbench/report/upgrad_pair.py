@@ -1,4 +1,4 @@
-"""The two UPGrads of a ranking side by side: the definition's, and the one published with a regularised trace."""
+"""The two UPGrads of a ranking side by side: by definition, and as published."""
 
 from dataclasses import replace
 

@@ -50,7 +50,9 @@ def norm_headings(over: str) -> list[Heading]:
     """
     without = "– for an aggregation without weights"
     return [
-        Heading("‖w‖", f"norm of the weights of the aggregation: median over the steps, then over {over}; {without}"),
+        Heading(
+            "‖w‖", f"norm of the weights of the aggregation: median over the steps, then over {over}; {without}"
+        ),
         Heading("largest ‖w‖", f"the largest of these in any step of any selected run; {without}"),
     ]
 
