@@ -42,7 +42,7 @@ def held_out(results: Results) -> pd.DataFrame:
         and each of `ENDS`, mean and standard error over the runs that finished; and for each problem of several
         held-out measures one of `MEAN_RANK`, see `mean_ranks`.
     """
-    rows: list[dict[str, object]] = []
+    rows: list[Row] = []
     for subject in results.subjects:
         larger = dict(_measures(subject))
         values: dict[tuple[str, str], list[float]] = {}
@@ -89,15 +89,15 @@ def mean_ranks(results: Results, subject: Subject) -> list[Row]:
     return [
         {
             "problem": subject.spec,
-            "aggregator": name,
+            "aggregator": str(name),
             "measure": MEAN_RANK,
             "larger_is_better": False,
-            "runs": len(ranks),
-            "mean": float(ranks[name].mean()),
-            "sem": standard_error(ranks[name].to_numpy()),
+            "runs": len(own),
+            "mean": float(own.mean()),
+            "sem": standard_error(own),
         }
-        for name in ranks.columns
-        if len(ranks)
+        for name, own in ((name, ranks[name].to_numpy(dtype=np.float64)) for name in ranks.columns)
+        if len(own)
     ]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from functools import reduce
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from jdbench.record import Array
@@ -61,7 +62,7 @@ def path_table(results: Results, subject: Subject, scenes: Sequence[Scene]) -> p
             kept = reduce(
                 np.union1d, (drawn(paths[one.space], one.box) for one in scenes if one.space in paths)
             )
-            points = {"step": curves["steps"][kept].astype(np.int64)}
+            points: dict[str, Array | npt.NDArray[np.int64]] = {"step": curves["steps"][kept].astype(np.int64)}
             for space in ("x", "f"):
                 for i in range(2):
                     shown = paths[space][kept, i] if space in paths else np.full(len(kept), np.nan)
