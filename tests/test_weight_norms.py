@@ -1,6 +1,7 @@
 """‖w‖ along runs and beside ranks: recorded at every logged step, medians by hand, both UPGrads shown."""
 
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,11 @@ from jdbench.protocol import RunSpec
 from jdbench.record import Record
 from jdbench.regularisation import EXACT, REGULARISED
 from jdbench.report import write_report
+from jdbench.report.bands import Band
+from jdbench.report.curves import curve_figures
+from jdbench.report.lines_figure import SUPERSCRIPTS
 from jdbench.report.palette import styles
+from jdbench.report.subjects import subject_of
 from jdbench.report.tables import Heading, Table, aggregator, number
 from jdbench.report.upgrad_pair import upgrad_pair
 from jdbench.runner import run_batch
@@ -21,6 +26,7 @@ from jdbench.verification.tolerances import gamma
 
 SPHERES = "Spheres(m=3,n=2)"
 STEPS = 31
+DIGITS = {high: chr(low) for low, high in SUPERSCRIPTS.items()}
 
 
 def traced(name: str, rate: float = 0.05, trace: bool = True) -> Record:
@@ -80,6 +86,20 @@ def test_a_store_of_before_is_reported_and_what_lacks_is_said(mixed: bool, tmp_p
     curves = pd.read_parquet(out / "data" / "curves.parquet")
     assert ("reference weights" in set(curves["curve"])) == mixed
     assert ("‖w‖ is not drawn" in words(read_pages(out)["problem-EWQ.html"])) != mixed
+
+
+def test_huge_weights_do_not_press_the_others_flat() -> None:
+    steps = np.arange(4.0)
+    bands = {
+        name: Band(steps, *3 * [np.full(4, norm)])
+        for name, norm in (("Mean", 0.7), ("MGDA", 1.0), ("UPGrad", 20.0), ("NashMTL", 1e100))
+    }
+    subject = subject_of("EWQ", measured=True)
+    drawing = curve_figures(subject, {"reference weights": bands}, styles(bands))["reference weights"]
+    exponents = {int(text.translate(DIGITS)) for text in re.findall(r">10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)<", drawing.svg)}
+    # Median of the highest points 10.5: the top is at 3e6 times that.
+    assert 0 in exponents
+    assert 6 <= max(exponents) <= 7
 
 
 RUNS = [

@@ -22,6 +22,9 @@ CEILING = 10.0
 SMALLEST = 1e-3
 """Smallest norm of weights on a logarithmic axis; where an aggregation is 0, so are they."""
 
+HUGE = 1e6
+"""Norms beyond so many times the median of the lines' highest points are cut off: some are 1e100."""
+
 WEIGHTS = "norm of the weights"
 
 SMOOTHED = 5
@@ -155,7 +158,9 @@ def _view(name: str, bands: Bands) -> View:
         case "cosine":
             return View("cosine", "cosine similarity to the mean gradient", False, -1.0, 1.03)
         case "reference weights":
-            return View("weights", WEIGHTS, True, SMALLEST, 3 * max(highest, SMALLEST), "median")
+            usual = float(np.median([middle.max() for middle in middles]))
+            top = 3 * max(min(highest, HUGE * usual), SMALLEST)
+            return View("weights", WEIGHTS, True, SMALLEST, top, "median")
         case "weights":
             # A few huge weights would press the others flat: twice the median of the lines' highest points.
             top = 2 * float(np.median([middle.max() for middle in middles]))
