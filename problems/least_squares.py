@@ -8,8 +8,8 @@ from torch import Tensor
 
 from jdbench.errors import InputError
 from jdbench.problem import AnalyticProblem, seeded
+from jdbench.problems.cells import BoundedCells
 from jdbench.problems.curve import distance_to_curve
-from jdbench.problems.hull import distance_to_segment
 from jdbench.problems.sizes import check_size
 from jdbench.problems.starts import in_shell
 from jdbench.shapes import Jacobian, Objectives, Vector
@@ -120,19 +120,23 @@ class InstanceLeastSquares(AnalyticProblem):
     """Instance-wise least squares, fᵢ(θ) = (xᵢᵀθ - yᵢ)²: m ≤ n has an ideal point, m > n has not.
 
     For m ≤ n and X of full row rank all objectives vanish on the affine set Xθ = y, which is the Pareto set.
-    For m > n = 2 θ is optimal where 0 is in the convex hull of the gradients 2rᵢxᵢ, rᵢ = xᵢᵀθ - yᵢ. That
-    depends on the signs of the rᵢ alone, on the cell of the arrangement of lines rᵢ = 0, and it is the cells
-    without a direction in which all |rᵢ| grow: the bounded ones. The set is their union, not convex.
+
+    For m > n = 2 it is the union of the bounded cells between the lines xᵢᵀθ = yᵢ, closed and not convex:
+    see `BoundedCells`. On the rest of a line one gradient is 0, which makes it weakly stationary only.
+
     Distances are measured in x. Rows are Gaussian of norm 1, targets Gaussian. The Hessians are 2xᵢxᵢᵀ: β =
     2√λ_max(Σ‖xᵢ‖²xᵢxᵢᵀ). Starts are far out.
+
+    All other m > n are refused: no exact distance is at hand, and the residual of stationarity, min over the
+    simplex of ‖Jᵀw‖, is no substitute, for it vanishes wherever one rᵢ does, at dominated points too.
     """
 
     family: ClassVar[str] = "instance-wise risk minimisation"
     source: ClassVar[str] = "[JD] Section 3, for linear regression"
-    variants: ClassVar[tuple[str, ...]] = ("(m=3,n=5)", "(m=20,n=20)", "(m=4,n=2)", "(m=8,n=2)")
+    variants: ClassVar[tuple[str, ...]] = ("(m=4,n=2)", "(m=8,n=2)", "(m=3,n=5)", "(m=8,n=20)")
     convex: bool = True
 
-    def __init__(self, m: int = 8, n: int = 2) -> None:
+    def __init__(self, m: int = 4, n: int = 2) -> None:
         """Draw the instances, always the same for a pair of sizes.
 
         Args:
@@ -153,8 +157,8 @@ class InstanceLeastSquares(AnalyticProblem):
         self.y = torch.randn(m, dtype=torch.float64, generator=generator)
         self.beta = 2 * math.sqrt(float(torch.linalg.eigvalsh(self.X.T @ self.X)[-1]))
         if m > n:
-            self.segments = _segments(self.X, self.y)
-            self.reach = float(self.segments.norm(dim=-1).max())
+            self.cells = BoundedCells(self.X, self.y)
+            self.reach = float(self.cells.edges.norm(dim=-1).max())
         else:
             self.inverse = torch.linalg.pinv(self.X)
             self.solution = self.inverse @ self.y
@@ -175,45 +179,20 @@ class InstanceLeastSquares(AnalyticProblem):
     def pareto_set(self, count: int) -> Vector:
         """Return points of the set, shape ``[k, n]``: random ones, and for m > n corners first."""
         if self.m > self.n:
-            corners = self.segments.reshape(-1, 2)
-            drawn = 2 * torch.rand(32 * count, 2, dtype=torch.float64, generator=seeded(0)) - 1
-            drawn = drawn * self.segments.abs().amax((0, 1))
-            return torch.cat([corners, drawn[self._optimal(drawn)]])[:count]
+            return self.cells.spread(count)
         if self.m == self.n:
             return self.solution.unsqueeze(0)[:count]
         drawn = torch.randn(count, self.n, dtype=torch.float64, generator=seeded(0))
         return self.solution + drawn - drawn @ self.X.T @ self.inverse.T
 
     def distance(self, x: Vector) -> Tensor:
-        """Return ‖X⁺(Xθ - y)‖ for m ≤ n; else 0 within bounded cells, outside the distance to their edges."""
-        if self.m <= self.n:
-            return (self._residuals(x) @ self.inverse.to(x).T).norm(dim=-1)
-        edges = torch.stack([distance_to_segment(x, *ends) for ends in self.segments]).amin(0)
-        return edges.where(~self._optimal(x), 0)
+        """Return ‖X⁺(Xθ - y)‖ for m ≤ n, else the distance to the bounded cells."""
+        if self.m > self.n:
+            return self.cells.distance(x)
+        return (self._residuals(x) @ self.inverse.to(x).T).norm(dim=-1)
 
     def _residuals(self, x: Vector) -> Tensor:
         return x @ self.X.to(x).T - self.y.to(x)
-
-    def _optimal(self, x: Vector) -> Tensor:
-        """Return whether no half-plane holds all gradients: between neighbours in angle never more than π."""
-        gradients = self.jacobian(x)
-        angles = torch.atan2(gradients[..., 1], gradients[..., 0]).sort(dim=-1).values
-        around = angles[..., 0] + 2 * math.pi - angles[..., -1]
-        return torch.maximum(angles.diff(dim=-1).amax(-1), around) <= math.pi
-
-
-def _segments(X: Tensor, y: Tensor) -> Tensor:
-    """Return, for each line xᵢᵀθ = yᵢ, the outermost of its points on other lines, shape ``[m, 2, 2]``."""
-    # Beside an edge between two corners, on one side of it, its line and the two that cross it there form a
-    # triangle: the cell on that side is bounded. So the segments together are all edges of bounded cells.
-    pairs = []
-    for i in range(len(X)):
-        others = [j for j in range(len(X)) if j != i]
-        systems = torch.stack([X[[i, j]] for j in others])
-        points = torch.linalg.solve(systems, torch.stack([y[[i, j]] for j in others]).unsqueeze(-1)).squeeze(-1)
-        along = points @ torch.stack([-X[i, 1], X[i, 0]])
-        pairs.append(points[[int(along.argmin()), int(along.argmax())]])
-    return torch.stack(pairs)
 
 
 def _weights(count: int) -> Tensor:
