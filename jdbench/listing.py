@@ -48,7 +48,8 @@ def _problems() -> Table:
         else:
             facts = ["", "", "", ""]
         what = Text(_essence(type(first)), no_wrap=True, overflow="ellipsis")
-        table.add_row(name, first.family, *facts, what)
+        families = ", ".join(dict.fromkeys(v.family for v in variants))
+        table.add_row(name, families, *facts, what)
     return table
 
 

@@ -20,7 +20,7 @@ class AnalyticProblem(ABC):
     All methods take points of shape ``[..., n]`` in float64 (float32 works too) and any batch dimensions.
 
     Attributes:
-        family: The heading under which reports list it.
+        family: The heading under which reports list it; variants may differ in it.
         source: Where it was published.
         m: Number of objectives.
         n: Number of parameters.
@@ -31,10 +31,11 @@ class AnalyticProblem(ABC):
             not held inside it: a problem with a bounded domain has starts from which descent need not leave.
         attained: Whether there is a Pareto set; False where the front is approached at infinity only, and
             `distance`, measured among objective values, is positive everywhere.
-        variants: Keywords, in brackets, of the sizes that a benchmark runs; ``""`` stands for the defaults.
+        variants: Keywords, in brackets, of the sizes that a benchmark runs, the defaults first; ``""`` stands
+            for them. A quick benchmark runs the first only.
     """
 
-    family: ClassVar[str]
+    family: str
     source: ClassVar[str]
     variants: ClassVar[tuple[str, ...]] = ("",)
     m: int

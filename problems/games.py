@@ -21,7 +21,7 @@ class ZeroSum(AnalyticProblem):
     -g₁. J is linear with ‖Jf(z) - Jf(z′)‖_F² = 2‖z - z′‖²: β = √2, attained. Starts have norm 1 to 2.
     """
 
-    family: ClassVar[str] = "adversarial"
+    family: str = "adversarial"
     source: ClassVar[str] = "the bilinear zero-sum game"
     variants: ClassVar[tuple[str, ...]] = ("", "(players=5)")
     beta: float | None = math.sqrt(2)
@@ -63,7 +63,7 @@ class RegularisedGame(AnalyticProblem):
     with ‖Jf(z) - Jf(z′)‖_F² = (2 + μ²)‖z - z′‖²: β = √(2 + μ²), attained. Starts have norm 1 to 2.
     """
 
-    family: ClassVar[str] = "adversarial"
+    family: str = "adversarial"
     source: ClassVar[str] = "the bilinear game with quadratic regularisation"
     variants: ClassVar[tuple[str, ...]] = ("", "(mu=0.1)")
     m: int = 2

@@ -29,7 +29,7 @@ class TwoTaskLeastSquares(AnalyticProblem):
     half their distance.
     """
 
-    family: ClassVar[str] = "multi-task"
+    family: str = "multi-task"
     source: ClassVar[str] = "the two-task linear regression of multi-task learning"
     variants: ClassVar[tuple[str, ...]] = ("", "(n=10)")
     convex: bool = True
@@ -131,7 +131,7 @@ class InstanceLeastSquares(AnalyticProblem):
     simplex of ‖Jᵀw‖, is no substitute, for it vanishes wherever one rᵢ does, at dominated points too.
     """
 
-    family: ClassVar[str] = "instance-wise risk minimisation"
+    family: str = "instance-wise risk minimisation"
     source: ClassVar[str] = "[JD] Section 3, for linear regression"
     variants: ClassVar[tuple[str, ...]] = ("(m=4,n=2)", "(m=8,n=2)", "(m=3,n=5)", "(m=8,n=20)")
     convex: bool = True

@@ -21,7 +21,7 @@ class SeparableLogistic(AnalyticProblem):
     ¼√λ_max(Σ‖zᵢ‖²zᵢzᵢᵀ). Starts have norm 2 to 4, most on the wrong side of some instances.
     """
 
-    family: ClassVar[str] = "instance-wise risk minimisation"
+    family: str = "instance-wise risk minimisation"
     source: ClassVar[str] = "logistic regression on separable data, as in Soudry et al. 2018"
     variants: ClassVar[tuple[str, ...]] = ("(m=4,n=2)", "(m=8,n=3)")
     convex: bool = True

@@ -22,7 +22,7 @@ class LogCosh(AnalyticProblem):
     β = √2 is enough. Starts have norm 2√n to 4√n.
     """
 
-    family: ClassVar[str] = "convex"
+    family: str = "convex"
     source: ClassVar[str] = "two shifted log-cosh losses"
     variants: ClassVar[tuple[str, ...]] = ("", "(n=20)")
     convex: bool = True
@@ -65,7 +65,7 @@ class Fonseca(AnalyticProblem):
     1.5 to 2.
     """
 
-    family: ClassVar[str] = "non-convex"
+    family: str = "non-convex"
     source: ClassVar[str] = "Fonseca & Fleming 1995; MOP2 of Van Veldhuizen & Lamont 1999 (VLMOP2)"
     variants: ClassVar[tuple[str, ...]] = ("", "(n=10)")
 
@@ -109,7 +109,7 @@ class Dent(AnalyticProblem):
     2.1. So |h| ≤ 4λ - 1 = 2.4, at d = 0, and β = 2.4√2. Starts have |s| in [1, 3] and d in [-2, 2].
     """
 
-    family: ClassVar[str] = "non-convex"
+    family: str = "non-convex"
     source: ClassVar[str] = "Witting 2012, dissertation, Paderborn"
     m: int = 2
     n: int = 2
@@ -155,7 +155,7 @@ class CurvedValley(AnalyticProblem):
     below the parabola.
     """
 
-    family: ClassVar[str] = "non-convex"
+    family: str = "non-convex"
     source: ClassVar[str] = "two spheres in the coordinates of Rosenbrock 1960"
     m: int = 2
     n: int = 2

@@ -31,7 +31,7 @@ class ElementWiseQuadratic(AnalyticProblem):
     aggregator that stalls at the axes reaches the origin.
     """
 
-    family: ClassVar[str] = "convex"
+    family: str = "convex"
     source: ClassVar[str] = "[JD] eq. 13"
     m: int = 2
     n: int = 2
@@ -79,7 +79,7 @@ class ConvexQuadraticForm(AnalyticProblem):
     values, to the image of that curve. The first listed start is the paper's, the origin.
     """
 
-    family: ClassVar[str] = "convex"
+    family: str = "convex"
     source: ClassVar[str] = "[JD] eq. 14-16"
     m: int = 2
     n: int = 2
@@ -160,7 +160,7 @@ class HomogeneousQuadratics(AnalyticProblem):
     measured in x. The Hessians are 2sᵢA: β = 2λ_max(A)‖s‖ = 6‖s‖, attained. Starts have norm 15 to 25.
     """
 
-    family: ClassVar[str] = "convex"
+    family: str = "convex"
     source: ClassVar[str] = "spheres under a linear map and with unequal scales"
     variants: ClassVar[tuple[str, ...]] = ("", "(m=3)")
     convex: bool = True

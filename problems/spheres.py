@@ -24,7 +24,7 @@ class DoubleSphere(AnalyticProblem):
     gradients (x ∓ a)/2 have Lipschitz constant ½ each, so β = √(2 · ¼). Starts have norm 2 to 4.
     """
 
-    family: ClassVar[str] = "convex"
+    family: str = "convex"
     source: ClassVar[str] = "the double sphere of evolutionary optimisation, scaled"
     variants: ClassVar[tuple[str, ...]] = ("", "(n=20)")
     convex: bool = True
@@ -65,7 +65,7 @@ class Schaffer(AnalyticProblem):
     Hessians are 2I/n, so β = 2√2/n. Starts have norm 2√n to 4√n around the middle of the set.
     """
 
-    family: ClassVar[str] = "convex"
+    family: str = "convex"
     source: ClassVar[str] = "Schaffer 1985 (n = 1); Jin, Olhofer & Sendhoff 2001"
     variants: ClassVar[tuple[str, ...]] = ("", "(n=20)")
     convex: bool = True
@@ -106,7 +106,7 @@ class Spheres(AnalyticProblem):
     convex hull; distances are measured in x. All Hessians are 2I, so β = 2√m. Starts have norm 2 to 4.
     """
 
-    family: ClassVar[str] = "convex"
+    family: str = "convex"
     source: ClassVar[str] = "distance minimisation, Köppen & Yoshida 2007, with squares"
     variants: ClassVar[tuple[str, ...]] = ("(m=3,n=2)", "(m=8,n=3)", "(m=5,n=20)")
     convex: bool = True
@@ -155,7 +155,7 @@ class MonotoneSpheres(AnalyticProblem):
 
     The centres, and so the Pareto set and the distance, which is measured in x, are those of `Spheres` with
     the same sizes. Shapes φ and the Lipschitz constant L of one gradient, the largest |eigenvalue| of
-    2φ′(s)I + 4φ″(s)(x - c)(x - c)ᵀ over s = ‖x - c‖² ≥ 0, of which β is √m times:
+    2φ′(s)I + 4φ″(s)(x - c)(x - c)ᵀ over s = ‖x - c‖² ≥ 0, of which β is √m times (the family is as φ is):
 
     - ``root``, √(1 + s): φ = √(1+s) is convex in x, eigenvalues (1+s)^-½ and (1+s)^-3/2, L = 1.
     - ``log``, log(1 + s): eigenvalues 2/(1+s) and 2(1-s)/(1+s)² in [-¼, 2], L = 2; not convex.
@@ -163,11 +163,11 @@ class MonotoneSpheres(AnalyticProblem):
     - ``saturating``, 1 - e^(-s/4): ½e^(-s/4) and ½(1 - s/2)e^(-s/4) in [-e^(-3/2), ½], L = ½; not convex.
     """
 
-    family: ClassVar[str] = "non-convex"
+    family: str = "non-convex"
     source: ClassVar[str] = "Spheres under monotone transformations, which keep dominance"
     variants: ClassVar[tuple[str, ...]] = (
-        "(phi='root')",
         "(phi='log')",
+        "(phi='root')",
         "(phi='square')",
         "(phi='saturating')",
     )
@@ -189,6 +189,7 @@ class MonotoneSpheres(AnalyticProblem):
         self.spheres = Spheres(m, n)
         self.m, self.n, self.phi = m, n, phi
         self.convex = phi in {"root", "square"}
+        self.family = "convex" if self.convex else "non-convex"
         lipschitz = self.LIPSCHITZ[phi]
         self.beta = None if lipschitz is None else lipschitz * math.sqrt(m)
 

@@ -19,7 +19,7 @@ class SymPart(AnalyticProblem):
     within a tile both Hessians are 2I. Starts are in [-15, 15]².
     """
 
-    family: ClassVar[str] = "non-convex"
+    family: str = "non-convex"
     source: ClassVar[str] = "Rudolph, Naujoks & Preuss 2007, SYM-PART simple with a = 1, b = 10, c = 8"
     m: int = 2
     n: int = 2

@@ -37,7 +37,7 @@ class Toy(AnalyticProblem):
     differentiation of the published code. There is no β.
     """
 
-    family: ClassVar[str] = "multi-task"
+    family: str = "multi-task"
     source: ClassVar[str] = (
         "Liu et al. 2021 (CAGrad); scale=0.1: Navon et al. 2022 (Nash-MTL), Liu et al. 2023 (FAMO)"
     )

@@ -37,7 +37,7 @@ class TwoPart(AnalyticProblem):
     The Pareto set is the part of {g = 1} where (p, 1 - R(·, 1)) is not dominated; the front its image.
     """
 
-    family: ClassVar[str] = "non-convex"
+    family: str = "non-convex"
     source: ClassVar[str] = SOURCE
     variants: ClassVar[tuple[str, ...]] = ("", "(n=10)")
     space: Literal["x", "f"] = "f"

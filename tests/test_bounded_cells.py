@@ -1,4 +1,4 @@
-"""The Pareto set of least squares with two parameters: inside cells, on lines, beside lines, where lines cross."""
+"""The Pareto set of least squares with two parameters: inside cells, on lines, beside them, at crossings."""
 
 from typing import NamedTuple
 
