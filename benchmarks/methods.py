@@ -10,8 +10,9 @@ from torchjd import autogram, autojac
 
 from benchmarks.peers import MATRIX, peer, peer_weights
 from jdbench.aggregator import resolve
+from jdbench.data import CLASSES
 from jdbench.gramian import Engine
-from jdbench.problems.networks import CLASSES, NETWORKS
+from jdbench.problems.networks import NETWORKS
 
 METHODS = ["SGD", "engine", "autogram", "autojac", "explicit"]
 """Values of the parameter ``method``: SGD on the mean loss, our `Engine`, TorchJD's two, and all of J."""

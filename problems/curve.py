@@ -126,5 +126,19 @@ def distance_to_parabola(first: Tensor, second: Tensor, low: float, high: float)
     return best.sqrt().to(first.dtype)
 
 
+def dense_at_ends(count: int) -> Tensor:
+    """Return parameters from 0 to 1, denser at both ends, shape ``[count]``.
+
+    For curves of weighted optima, which move fastest where one weight vanishes: (1 - cos πt)/2 of even t.
+
+    Args:
+        count: How many.
+
+    Returns:
+        The parameters, ascending, float64.
+    """
+    return (1 - torch.cos(torch.linspace(0, math.pi, count, dtype=torch.float64))) / 2
+
+
 def _cube_root(x: Tensor) -> Tensor:
     return x.abs().pow(1 / 3).copysign(x)

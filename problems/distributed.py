@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from jdbench.data import CLASSES
 from jdbench.errors import InputError
 from jdbench.problem import Evaluation, Measure, Training, TrainingProblem, seeded
 from jdbench.problems.batches import order
@@ -13,8 +14,6 @@ from jdbench.problems.flat_model import FlatModel, initialised
 from jdbench.problems.labelled_images import labelled_images
 from jdbench.problems.sizes import check_size
 from jdbench.shapes import Vector
-
-CLASSES = 10
 
 
 def split_by_labels(labels: Tensor, shares: int, alpha: float | None, seed: int) -> Tensor:

@@ -5,6 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from jdbench.data import CLASSES
 from jdbench.errors import InputError
 from jdbench.problem import Measure, TrainingProblem, seeded
 from jdbench.problems.flat_model import initialised
@@ -140,4 +141,4 @@ def _network(strength: float) -> nn.Module:
         nn.ELU(),
     )
     adversary = nn.Sequential(nn.Linear(32, 16), nn.ELU(), nn.Linear(16, 1))
-    return Reversal(trunk, nn.Linear(32, 10), adversary, strength)
+    return Reversal(trunk, nn.Linear(32, CLASSES), adversary, strength)

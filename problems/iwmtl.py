@@ -8,12 +8,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from jdbench.data import DIGITS
+from jdbench.data import CLASSES, DIGITS
 from jdbench.problem import Measure, TrainingProblem
 from jdbench.problems.flat_model import initialised
 from jdbench.problems.images import SUBSET, described, split
 from jdbench.problems.instance_training import Examples, InstanceTraining, accuracy
-from jdbench.problems.networks import CLASSES, digits
+from jdbench.problems.networks import digits
 from jdbench.problems.sizes import check_size
 
 

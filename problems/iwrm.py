@@ -13,7 +13,7 @@ from jdbench.problems.instance_training import InstanceTraining, accuracy
 from jdbench.problems.networks import cifar10, digits, eurosat, mnist, svhn
 from jdbench.problems.sizes import check_size
 
-NETWORKS: dict[str, Callable[[], nn.Sequential]] = {
+MODELS: dict[str, Callable[[], nn.Sequential]] = {
     "svhn": svhn,
     "cifar10": cifar10,
     "eurosat": eurosat,
@@ -21,7 +21,7 @@ NETWORKS: dict[str, Callable[[], nn.Sequential]] = {
     "fashion_mnist": mnist,
     "kmnist": mnist,
 }
-"""[JD] Tables 2 to 5."""
+"""By the name of the data set: [JD] Tables 2 to 5."""
 
 FAMILY = "instance-wise risk minimisation"
 MEASURES = (Measure("accuracy", larger_is_better=True),)
@@ -69,7 +69,7 @@ class ImageInstances(TrainingProblem):
 
     def training(self, seed: int) -> InstanceTraining:
         """Return the training of run ``seed``: its subset, initial weights and batches."""
-        return _training(self.data, NETWORKS[self.data], self.batch_size, seed)
+        return _training(self.data, MODELS[self.data], self.batch_size, seed)
 
 
 class DigitsInstances(TrainingProblem):

@@ -9,7 +9,7 @@ from torch import Tensor
 from jdbench.errors import InputError
 from jdbench.problem import AnalyticProblem, seeded
 from jdbench.problems.cells import BoundedCells
-from jdbench.problems.curve import distance_to_curve
+from jdbench.problems.curve import dense_at_ends, distance_to_curve
 from jdbench.problems.sizes import check_size
 from jdbench.problems.starts import in_shell
 from jdbench.shapes import Jacobian, Objectives, Vector
@@ -84,11 +84,11 @@ class TwoTaskLeastSquares(AnalyticProblem):
 
     def pareto_set(self, count: int) -> Vector:
         """Return points from the solution of the second task to that of the first, shape ``[count, n]``."""
-        return self._along(_weights(count))
+        return self._along(dense_at_ends(count))
 
     def distance(self, x: Vector) -> Tensor:
         """Return min over w of ‖f(θ) - f(θ(w))‖, exact up to rounding."""
-        return distance_to_curve(self.objectives(x), self._front, _weights(KNOTS))
+        return distance_to_curve(self.objectives(x), self._front, dense_at_ends(KNOTS))
 
     def _residuals(self, x: Vector) -> Tensor:
         return torch.einsum("kij,...j->...ki", self.X.to(x), x) - self.y.to(x)
@@ -193,8 +193,3 @@ class InstanceLeastSquares(AnalyticProblem):
 
     def _residuals(self, x: Vector) -> Tensor:
         return x @ self.X.to(x).T - self.y.to(x)
-
-
-def _weights(count: int) -> Tensor:
-    """Return ``count`` weights from 0 to 1, denser at both ends."""
-    return (1 - torch.cos(torch.linspace(0, math.pi, count, dtype=torch.float64))) / 2

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-CLASSES = 10
-"""Outputs of every network."""
+from jdbench.data import CLASSES
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from jdbench.data import DIGITS, absence
+from jdbench.data import CLASSES, DIGITS, absence
 from jdbench.errors import unknown_name
 from jdbench.problem import Measure, seeded
 from jdbench.problems.baseline_images import difference
@@ -16,8 +16,6 @@ from jdbench.problems.single_task import TaskProblem, baseline
 from jdbench.problems.sizes import check_size
 from jdbench.problems.task_training import TaskTraining
 from jdbench.shapes import Objectives, Vector
-
-CLASSES = 10
 
 
 class TwoHeads(nn.Module):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from jdbench.problem import AnalyticProblem, seeded
-from jdbench.problems.curve import distance_to_curve
+from jdbench.problems.curve import dense_at_ends, distance_to_curve
 from jdbench.problems.hull import Hull
 from jdbench.problems.sizes import check_size
 from jdbench.problems.starts import in_shell
@@ -126,14 +126,14 @@ class ConvexQuadraticForm(AnalyticProblem):
 
     def pareto_set(self, count: int) -> Vector:
         """Return points from v₂ to v₁ along the set, denser at its ends, shape ``[count, 2]``."""
-        return self._along(_weights(count))[0]
+        return self._along(dense_at_ends(count))[0]
 
     def distance(self, x: Vector) -> Tensor:
         """Return min over w of ‖f(x) - f(x(w))‖, exact up to rounding.
 
         The nearest of 65 points of the front bracket the minimiser, which is then found to the last bit of w.
         """
-        return distance_to_curve(self.objectives(x), self._front, _weights(65))
+        return distance_to_curve(self.objectives(x), self._front, dense_at_ends(65))
 
     def _front(self, w: Tensor) -> tuple[Tensor, Tensor]:
         """Return f(x(w)) and its derivative, shapes ``[2, ...]``."""
@@ -196,12 +196,6 @@ class HomogeneousQuadratics(AnalyticProblem):
     def distance(self, x: Vector) -> Tensor:
         """Return the distance of x to the hull of the centres."""
         return self.hull.distance(x)
-
-
-def _weights(count: int) -> Tensor:
-    """Return ``count`` weights from 0 to 1, denser at both ends where x(w) moves fastest."""
-    turn = torch.linspace(0, math.pi, count, dtype=torch.float64)
-    return (1 - torch.cos(turn)) / 2
 
 
 def _inverse(M: Tensor) -> Tensor:

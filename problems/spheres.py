@@ -155,12 +155,14 @@ class MonotoneSpheres(AnalyticProblem):
 
     The centres, and so the Pareto set and the distance, which is measured in x, are those of `Spheres` with
     the same sizes. Shapes φ and the Lipschitz constant L of one gradient, the largest |eigenvalue| of
-    2φ′(s)I + 4φ″(s)(x - c)(x - c)ᵀ over s = ‖x - c‖² ≥ 0, of which β is √m times (the family is as φ is):
+    2φ′(s)I + 4φ″(s)(x - c)(x - c)ᵀ over s = ‖x - c‖² ≥ 0, of which β is √m times:
 
     - ``root``, √(1 + s): φ = √(1+s) is convex in x, eigenvalues (1+s)^-½ and (1+s)^-3/2, L = 1.
     - ``log``, log(1 + s): eigenvalues 2/(1+s) and 2(1-s)/(1+s)² in [-¼, 2], L = 2; not convex.
     - ``square``, s²: eigenvalues 4s and 12s; convex, no L.
     - ``saturating``, 1 - e^(-s/4): ½e^(-s/4) and ½(1 - s/2)e^(-s/4) in [-e^(-3/2), ½], L = ½; not convex.
+
+    The family is ``convex`` where φ is convex in x.
     """
 
     family: str = "non-convex"
