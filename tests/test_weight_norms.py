@@ -94,7 +94,7 @@ def test_huge_weights_do_not_press_the_others_flat() -> None:
         name: Band(steps, *3 * [np.full(4, norm)])
         for name, norm in (("Mean", 0.7), ("MGDA", 1.0), ("UPGrad", 20.0), ("NashMTL", 1e100))
     }
-    subject = subject_of("EWQ", measured=True)
+    subject = subject_of("EWQ", measured=True, shape=(2, 2))
     drawing = curve_figures(subject, {"reference weights": bands}, styles(bands))["reference weights"]
     exponents = {int(text.translate(DIGITS)) for text in re.findall(r">10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)<", drawing.svg)}
     # Median of the highest points 10.5: the top is at 3e6 times that.
