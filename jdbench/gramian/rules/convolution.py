@@ -24,7 +24,7 @@ from jdbench.gramian.scale import working
 LARGEST = 4
 """Per-instance gradients are kept if they take at most so many times the memory of x and δ."""
 
-AT_ONCE = 2**22
+AT_ONCE = 2**18
 """Entries that one grouped weight gradient returns: it takes as much memory again, reordered."""
 
 CHUNK = 2**21
@@ -92,9 +92,11 @@ def _grouped(module: nn.Conv2d, x: Tensor, delta: Tensor) -> Tensor:
     ]
     if reached != list(x.shape[2:]):
         x = x[(slice(None), slice(None), *map(slice, reached))]
-    found: list[Tensor] = []
+    rows = x.new_empty(len(x), *one_instance)
     step = max(1, AT_ONCE // module.weight.numel())
-    for some_x, some_delta in zip(x.split(step), delta.split(step), strict=True):
+    for low in range(0, len(x), step):
+        chunk = slice(low, low + step)
+        some_x, some_delta = x[chunk], delta[chunk]
         size = len(some_x)
         together = gradient[x.ndim - 3](
             some_x.reshape(1, -1, *x.shape[2:]),
@@ -104,8 +106,8 @@ def _grouped(module: nn.Conv2d, x: Tensor, delta: Tensor) -> Tensor:
             dilation=module.dilation,  # pyright: ignore[reportArgumentType]
             groups=size * module.groups,
         )
-        found.append(together.view(size, *one_instance))
-    return found[0] if len(found) == 1 else torch.cat(found)
+        rows[chunk] = together.view(size, *one_instance)
+    return rows
 
 
 def _by_products(module: nn.Conv2d, x: Tensor, delta: Tensor) -> Tensor:
