@@ -11,6 +11,7 @@ from jdbench.regularisation import EXACT, FEWEST, REGULARISED, VERDICTS, upgrad_
 from jdbench.report.reading import read
 from jdbench.report.regularisation_tables import SIGN, regularisation_summary, regularisation_table
 from jdbench.report.verdict_marks import Verdicts
+from jdbench.verification.tolerances import gamma
 
 INF = math.inf
 
@@ -56,8 +57,8 @@ def test_verdicts_by_hand(
     exact: list[float], regularised: list[float], p_value: float, gap: float, better: str
 ) -> None:
     row = compared(exact, regularised)
-    assert row["p_value"] == pytest.approx(p_value, rel=1e-12)
-    assert row["gap"] == pytest.approx(gap, rel=1e-9, abs=0)
+    assert row["p_value"] == pytest.approx(p_value, rel=gamma(64))  # a sum of at most 14 binomial terms
+    assert row["gap"] == pytest.approx(gap, rel=0, abs=gamma(4))  # a difference of medians over the larger
     assert row["better"] == better
 
 
