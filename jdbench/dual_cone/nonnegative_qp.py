@@ -4,7 +4,7 @@ The dual cone's program (5) is of this form, and so are the minimum-norm point o
 constrained projections of CAGrad: one kernel serves them all.
 
 Each link takes over where the one before gives up or ends with weights so large that their rounding could
-exceed `DOUBT`: `IN_STEP`, for several programs of one matrix (`in_step`, called by the solver of a Gramian);
+exceed `DOUBT`, and shows (`doubtful`): `IN_STEP`, for several programs of one matrix (`in_step`, called by the solver of a Gramian);
 `TABLEAU`, for linear terms that are columns of M; `PIVOTING`, for any single program; `DESCENT`, the method of
 Lawson & Hanson from where pivoting left off; `COLD`, the same from zero, whose guards weigh every column before
 it enters.
@@ -110,15 +110,15 @@ def column_chain(
 
 @compiled
 def doubtful(face: Face, scale: float) -> bool:
-    """Return whether the rounding of M's entries, weighed by the answer, could exceed `DOUBT`, and does.
+    """Return whether the rounding of M's entries, weighed by the answer, could exceed `DOUBT`, and shows.
 
     Args:
         face: Holds the answer in ``trial`` and its gradient.
         scale: Size of the numbers from which q was summed.
 
     Returns:
-        Whether 4 · 2⁻⁵² · Σzᵢ(Σzᵢ + 2 scale) is more, or NaN, and so is a violation or the duality gap
-        as they are found.
+        Whether 4 · 2⁻⁵² · Σzᵢ(Σzᵢ + 2 scale) is more, or NaN, and so is `MARGIN` times a violation or the
+        duality gap, as they are found.
     """
     trial, gradient = face.trial, face.gradient
     size = 0.0
