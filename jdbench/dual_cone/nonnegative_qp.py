@@ -4,10 +4,10 @@ The dual cone's program (5) is of this form, and so are the minimum-norm point o
 constrained projections of CAGrad: one kernel serves them all.
 
 Each link takes over where the one before gives up or ends with weights so large that their rounding could
-exceed `DOUBT`, and shows (`doubtful`): `IN_STEP`, for several programs of one matrix (`in_step`, called by the solver of a Gramian);
-`TABLEAU`, for linear terms that are columns of M; `PIVOTING`, for any single program; `DESCENT`, the method of
-Lawson & Hanson from where pivoting left off; `COLD`, the same from zero, whose guards weigh every column before
-it enters.
+exceed `DOUBT`, and shows (`doubtful`): `IN_STEP`, for several programs of one matrix (`in_step`, called by the
+solver of a Gramian); `TABLEAU`, for linear terms that are columns of M; `PIVOTING`, for any single program;
+`DESCENT`, the method of Lawson & Hanson from where pivoting left off; `COLD`, the same from zero, whose guards
+weigh every column before it enters.
 """
 
 import numpy as np
