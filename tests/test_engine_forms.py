@@ -7,14 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from jdbench.gramian.call import Call, record
-from jdbench.gramian.merge import merged
-from jdbench.gramian.outer_products import OuterProducts
-from jdbench.gramian.products import factors, inner_products, weighted_sum
-from jdbench.gramian.rows import Rows
-from jdbench.gramian.rules.convolution import _by_products, _grouped, _padded, _unfolded, convolution_part
-from jdbench.gramian.rules.embedding import Lookups, embedding_part
-from jdbench.gramian.rules.linear import linear_part
-from jdbench.gramian.scale import LARGEST, exponents, grow, shrink, weigh
+from jdbench.engine.merge import merged
+from jdbench.engine.outer_products import OuterProducts
+from jdbench.engine.products import factors, inner_products, weighted_sum
+from jdbench.engine.rows import Rows
+from jdbench.engine.rules.convolution import _by_products, _grouped, _padded, _unfolded, convolution_part
+from jdbench.engine.rules.embedding import Lookups, embedding_part
+from jdbench.engine.rules.linear import linear_part
+from jdbench.engine.scale import LARGEST, exponents, grow, shrink, weigh
 from jdbench.verification.tolerances import gamma
 
 DOUBLE = torch.float64
@@ -77,7 +77,7 @@ def test_the_two_forms_of_outer_products(positions: int, channels: int, trained:
 @pytest.mark.parametrize("padding", [None, 1])
 @pytest.mark.parametrize("chunk", [1, 100, 2**22])
 def test_the_two_forms_of_lookups(monkeypatch: pytest.MonkeyPatch, chunk: int, padding: int | None) -> None:
-    monkeypatch.setattr("jdbench.gramian.rules.embedding.CHUNK", chunk)
+    monkeypatch.setattr("jdbench.engine.rules.embedding.CHUNK", chunk)
     module = nn.Embedding(7, 3, padding_idx=padding).double()
     x = torch.randint(0, 7, (4, 5), generator=torch.Generator().manual_seed(0))
     part = embedding_part(call_of(module, x), x, integers(4, 5, 3, seed=1))
@@ -182,5 +182,5 @@ def test_a_grouped_gradient_in_several_calls(monkeypatch: pytest.MonkeyPatch) ->
         integers(5, 4, 4, 4, seed=1, dtype=torch.float32),
     )
     expected = _grouped(module, x, delta)
-    monkeypatch.setattr("jdbench.gramian.rules.convolution.AT_ONCE", 2 * module.weight.numel())
+    monkeypatch.setattr("jdbench.engine.rules.convolution.AT_ONCE", 2 * module.weight.numel())
     assert torch.equal(_grouped(module, x, delta), expected)

@@ -1,7 +1,9 @@
 """The Gramian of a Jacobian: all that a weighted aggregator needs to know of it ([JD] Section 6)."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from jdbench.gramian.algorithm3 import chain_rule, reverse_accumulation, sum_rule
-from jdbench.gramian.engine import Engine
 from jdbench.gramian.explicit import check_jacobian, combine, gramian
 from jdbench.gramian.full_rank import full_rank
 from jdbench.gramian.rank import Eigen, eigen, rank_cutoff
@@ -14,6 +16,9 @@ from jdbench.gramian.unit_rows import (
     soundness,
     unit_rows,
 )
+
+if TYPE_CHECKING:
+    from jdbench.engine import Engine
 
 __all__ = [
     "Eigen",
@@ -35,3 +40,10 @@ __all__ = [
     "sum_rule",
     "unit_rows",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Return the engine, which stands on this package and has its old place here."""
+    if name == "Engine":
+        return import_module("jdbench.engine").Engine
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

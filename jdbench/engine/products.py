@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor
 
-from jdbench.gramian.scale import exponents, grow, shrink
+from jdbench.engine.scale import exponents, grow, shrink
 
 ACCURATE = 2**17
 """Entries up to which a matrix is simply multiplied in float64; beyond, in float32 block by block."""

@@ -7,25 +7,29 @@ comes from the same x and δ scaled by w.
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from types import TracebackType
-from typing import Self, final
+from typing import Literal, Self, final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
+from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
 
+from jdbench.engine.aggregation import Weighting, check_weighting, weights
+from jdbench.engine.check import Mismatch, compare
+from jdbench.engine.graph import Graph, vjp, walk
+from jdbench.engine.heap import keep_freed_memory
+from jdbench.engine.instance_rows import Untold, instance_parts
+from jdbench.engine.memory import Memory
+from jdbench.engine.part import Part
+from jdbench.engine.separation import separate, weights_apart
+from jdbench.engine.task_rows import Head, checked_heads, headed_rows, task_rows
 from jdbench.errors import InputError
-from jdbench.gramian.aggregation import Weighting, check_weighting, weights
-from jdbench.gramian.coverage import check_gradient, check_owners
-from jdbench.gramian.graph import walk
-from jdbench.gramian.heap import keep_freed_memory
-from jdbench.gramian.instance_rows import instance_parts
-from jdbench.gramian.part import Part
-from jdbench.gramian.recorder import Recorder
-from jdbench.gramian.task_rows import Head, checked_heads, headed_rows, task_rows
-from jdbench.gramian.units import check_instances_apart
 from jdbench.shapes import Gramian, Jacobian, Weights
+
+Check = Literal["first"] | bool
+"""When to compare with an ordinary backward pass: at uses 1, 2, 4, 8, … of every structure, always, or never."""
 
 
 @final
@@ -65,11 +69,11 @@ class Engine:
         """
         self.model = model
         keep_freed_memory()
-        self._recorder = Recorder(model)
+        self._memory = Memory(model)
 
     def remove(self) -> None:
-        """Remove all hooks from the model; the engine is of no use any more."""
-        self._recorder.remove()
+        """Forget what was learnt of the model, on which nothing is hooked."""
+        self._memory = Memory(self.model)
 
     def __enter__(self) -> Self:
         return self
@@ -79,7 +83,7 @@ class Engine:
     ) -> None:
         self.remove()
 
-    def gramian(self, losses: Tensor, *, separable: bool = True, check: bool = False) -> Gramian:
+    def gramian(self, losses: Tensor, *, separable: bool = True, check: Check = "first") -> Gramian:
         """Return G = JJᵀ ([JD] eq. 12 over the layers). The graph of the losses is kept.
 
         Args:
@@ -98,7 +102,7 @@ class Engine:
         with _full_precision(losses), torch.no_grad():
             return _gramian(self._parts(losses, separable, check, retain_graph=True), losses)
 
-    def jacobian(self, losses: Tensor, *, separable: bool = True, check: bool = False) -> Jacobian:
+    def jacobian(self, losses: Tensor, *, separable: bool = True, check: Check = "first") -> Jacobian:
         """Return J itself, for as little as `gramian` costs. The graph of the losses is kept.
 
         Args:
@@ -133,7 +137,7 @@ class Engine:
         generator: torch.Generator | None = None,
         separable: bool = True,
         heads: Sequence[Head] | None = None,
-        check: bool = False,
+        check: Check = "first",
     ) -> Weights:
         """Add Jᵀw with w = W(JJᵀ) to ``.grad``, as `torch.Tensor.backward` would ([JD] eq. 10).
 
@@ -173,18 +177,54 @@ class Engine:
     def _trained(self) -> dict[Parameter, str]:
         return {p: name for name, p in self.model.named_parameters() if p.requires_grad}
 
-    def _parts(self, losses: Tensor, separable: bool, check: bool, *, retain_graph: bool) -> list[Part]:
+    def _parts(self, losses: Tensor, separable: bool, check: Check, *, retain_graph: bool) -> list[Part]:
+        trained = self._trained()
         if not separable:
-            return task_rows(losses, list(self._trained()))
-        check_instances_apart(self.model)
-        found = walk(losses, self._recorder.key)
-        if found.outside:
-            check_owners(found, self._trained())
-        with self._recorder.paused():
-            parts = instance_parts(losses, found, self._recorder.units, retain_graph=retain_graph or check)
-        if check:
-            check_gradient(losses, found, parts, self._trained())
+            return task_rows(losses, list(trained))
+        _check_instances_apart(self.model)
+        if len(losses) == 1:  # no instances to tell apart: an ordinary pass a row
+            return _row_by_row(losses, list(trained))
+        graph = walk(losses, trained, self._memory.judge(len(losses)))
+        structure = self._structure(graph, losses)
+        self._memory.uses[structure] += 1
+        uses = self._memory.uses[structure]
+        checked = check is True or (check == "first" and uses & (uses - 1) == 0)
+        if self._memory.recall(graph, len(losses)):
+            try:
+                return self._checked(losses, graph, trained, checked, retain_graph=retain_graph)
+            except (Untold, Mismatch):  # what was learnt does not hold here
+                pass
+        graph = separate(losses, trained, self._memory)
+        try:
+            return self._checked(losses, graph, trained, checked, retain_graph=retain_graph)
+        except Untold:  # what is zero but for rounding errors
+            return _row_by_row(losses, list(trained))
+        except Mismatch as error:
+            raise InputError(
+                f"{error}, find what mixes instances or changes from pass to pass, or pass separable=False"
+            ) from error
+
+    def _checked(
+        self, losses: Tensor, graph: Graph, trained: dict[Parameter, str], checked: bool, *, retain_graph: bool
+    ) -> list[Part]:
+        parts = instance_parts(losses, graph, trained, retain_graph=retain_graph or checked)
+        if checked:
+            generator = torch.Generator().manual_seed(sum(self._memory.uses.values()))
+            w = weights_apart(losses.shape, generator)
+            expected = vjp(losses, list(trained), w.to(losses), retain_graph=True)
+            w, eps = w.to(losses.device).flatten(), _narrowest(graph, losses, trained)
+            try:
+                compare(parts, expected, w, trained, eps)
+            except Mismatch:
+                # Gradients that cancel leave rounding errors, which differ from pass to pass but not in each row.
+                rows = {p: g for part in _row_by_row(losses, list(trained)) for p, g in zip(part.parameters, part.gradient(w), strict=True)}
+                compare(parts, [rows.get(p) for p in trained], w, trained, eps)
         return parts
+
+    def _structure(self, graph: Graph, losses: Tensor) -> Hashable:
+        training = tuple(module.training for module in self.model.modules())
+        junctions = frozenset(junction.signature for junction in graph.junctions)
+        return junctions, graph.operations, training, losses.ndim, losses.dtype
 
     def _headed(self, losses: Tensor, heads: Sequence[Head]) -> tuple[list[Part], dict[Parameter, Tensor]]:
         trained = list(self._trained())
@@ -193,6 +233,34 @@ class Engine:
         shared = [p for p in trained if p not in set(flat)]
         parts, gradients = headed_rows(losses, shared, own)
         return parts, {p: g for p, g in zip(flat, gradients, strict=True) if g is not None}
+
+
+def _row_by_row(losses: Tensor, parameters: list[Parameter]) -> list[Part]:
+    with torch.enable_grad():
+        flat = losses.flatten()
+    return task_rows(flat, parameters)
+
+
+def _narrowest(graph: Graph, losses: Tensor, trained: dict[Parameter, str]) -> float:
+    """Return the largest roundoff of the dtypes that were computed in."""
+    within = {dtype for junction in graph.junctions for _, _, dtype in junction.signature[2]}
+    dtypes = {losses.dtype, *(p.dtype for p in trained), *within}
+    return max(torch.finfo(dtype).eps for dtype in dtypes if dtype.is_floating_point)
+
+
+def _check_instances_apart(model: nn.Module) -> None:
+    for path, module in model.named_modules():
+        if isinstance(module, _BatchNorm) and (module.training or module.running_mean is None):
+            raise InputError(
+                f"module={path!r}, required one that treats every instance apart, got {type(module).__name__} "
+                "with batch statistics, call its eval(), replace it by GroupNorm, or pass separable=False "
+                "for a Jacobian row by row"
+            )
+        if isinstance(module, nn.Embedding | nn.EmbeddingBag) and module.scale_grad_by_freq:
+            raise InputError(
+                f"module={path!r}, required scale_grad_by_freq=False, got gradients divided by counts over the "
+                "batch, which are no gradients of one instance's loss, build it without"
+            )
 
 
 def _gramian(parts: list[Part], losses: Tensor) -> Gramian:

@@ -1,45 +1,43 @@
-"""nn.Embedding, y_it = W[id_it]: row v of gᵢ is the sum of δ_it over the positions t with id_it = v."""
+"""Look-ups in a table, y_it = W[id_it]: row v of gᵢ is the sum of δ_it over the positions t with id_it = v."""
 
-from typing import cast, final
+from typing import final
 
 import torch
-from torch import Tensor, nn
-from torch.nn import Parameter
+from torch import Tensor
 
-from jdbench.gramian.call import Call
-from jdbench.gramian.part import Part
-from jdbench.gramian.products import inner_products
-from jdbench.gramian.scale import exponents, grow, shrink, weigh, working
+from jdbench.engine.arrival import Arrival
+from jdbench.engine.graph import Junction
+from jdbench.engine.origin import origin
+from jdbench.engine.part import Part, Target
+from jdbench.engine.products import inner_products
+from jdbench.engine.scale import exponents, grow, shrink, weigh, working
 from jdbench.shapes import Gramian, Weights
 
 CHUNK = 2**22
 """Entries of the rows, or of the products of positions, in memory at once."""
 
 
-def embedding_part(call: Call, x: Tensor, delta: Tensor) -> Part:
-    """Return the gradient of the table.
+def counts_lookups(junction: Junction) -> bool:
+    """Return whether the axis of instances is one of those of the identifiers."""
+    layout = junction.layouts[0]
+    return layout is not None and layout.axis < len(junction.shapes[0]) - 1
 
-    Args:
-        call: Of an `nn.Embedding`.
-        x: Identifiers, shape ``[m, *]``, integer.
-        delta: Gradient of the output, shape ``[m, *, d]``.
 
-    Returns:
-        The gradients, still as positions.
-    """
-    module = cast("nn.Embedding", call.module)
+def embedding_parts(arrival: Arrival) -> list[Part]:
+    """Return the gradient of the table, δ of shape ``[m, *, d]``, still as places."""
+    delta = arrival.delta
     m, d = len(delta), delta.shape[-1]
-    identifiers, delta = x.reshape(m, -1), delta.reshape(m, -1, d)
-    if module.padding_idx is not None:
-        delta = delta.masked_fill((identifiers == module.padding_idx).unsqueeze(-1), 0.0)
-    return Lookups(identifiers, delta, cast("Parameter", module.weight))
+    identifiers, delta = arrival.arranged(arrival.saved("indices")).reshape(m, -1), delta.reshape(m, -1, d)
+    if (padding := arrival.saved("padding_idx")) >= 0:
+        delta = delta.masked_fill((identifiers == padding).unsqueeze(-1), 0.0)
+    return [Lookups(identifiers, delta, origin(arrival.inputs[0]))]
 
 
 @final
 class Lookups(Part):
     """Gradients of a table at the entries that were looked up."""
 
-    def __init__(self, identifiers: Tensor, delta: Tensor, weight: Parameter) -> None:
+    def __init__(self, identifiers: Tensor, delta: Tensor, weight: Target) -> None:
         """Keep the positions.
 
         Args:
@@ -53,7 +51,7 @@ class Lookups(Part):
         self._delta = shrink(delta, self._e)
 
     @property
-    def parameters(self) -> tuple[Parameter, ...]:
+    def parameters(self) -> tuple[Target, ...]:
         """The table."""
         return (self._weight,)
 
@@ -62,7 +60,7 @@ class Lookups(Part):
 
         By positions that takes m²T²d multiplications, by the rows of the table m²vd: the cheaper is done.
         """
-        v, T = len(self._weight), self._identifiers.shape[1]
+        v, T = self._weight.shape[0], self._identifiers.shape[1]
         return grow(self._by_table() if v < T * T else self._by_positions(), self._e)
 
     def _by_positions(self) -> Tensor:
@@ -79,8 +77,8 @@ class Lookups(Part):
         m, _, d = self._delta.shape
         step = max(1, CHUNK // (m * d))
         G = torch.zeros(m, m, dtype=torch.float64, device=self._delta.device)
-        for low in range(0, len(self._weight), step):
-            G += inner_products(self._table(self._delta, low, min(step, len(self._weight) - low)).flatten(1))
+        for low in range(0, self._weight.shape[0], step):
+            G += inner_products(self._table(self._delta, low, min(step, self._weight.shape[0] - low)).flatten(1))
         return G
 
     def _table(self, delta: Tensor, low: int, size: int) -> Tensor:
@@ -92,7 +90,7 @@ class Lookups(Part):
 
     def rows(self) -> list[Tensor]:
         """Return gᵢ, shape ``[m, v, d]``."""
-        return [self._table(shrink(self._delta, -self._e), 0, len(self._weight))]
+        return [self._table(shrink(self._delta, -self._e), 0, self._weight.shape[0])]
 
     def gradient(self, w: Weights) -> list[Tensor]:
         """Return Σᵢ wᵢgᵢ.
@@ -106,3 +104,8 @@ class Lookups(Part):
         delta = self._delta * weigh(w, self._e, self._delta.dtype).view(-1, 1, 1)
         table = delta.new_zeros(self._weight.shape)
         return [table.index_add_(0, self._identifiers.flatten(), delta.flatten(0, 1))]
+
+    def bounds(self) -> list[Tensor]:
+        """Return Σ_t ‖δ_it‖."""
+        places = torch.linalg.vector_norm(self._delta, dim=2).sum(1)
+        return [torch.ldexp(places, self._e)]

@@ -5,11 +5,25 @@ them, in whatever form is cheapest: explicitly (`Rows`), or as a sum of outer pr
 """
 
 from abc import ABC, abstractmethod
+from typing import Protocol
 
+import torch
 from torch import Tensor
-from torch.nn import Parameter
 
 from jdbench.shapes import Gramian, Weights
+
+
+class Target(Protocol):
+    """What a gradient is taken with respect to: a parameter, or something derived from parameters."""
+
+    @property
+    def shape(self) -> torch.Size:
+        """Its shape."""
+        ...
+
+    def numel(self) -> int:
+        """Return the number of its entries."""
+        ...
 
 
 class Part(ABC):
@@ -17,7 +31,7 @@ class Part(ABC):
 
     @property
     @abstractmethod
-    def parameters(self) -> tuple[Parameter, ...]:
+    def parameters(self) -> tuple[Target, ...]:
         """The parameters, each once."""
 
     @abstractmethod
@@ -38,3 +52,7 @@ class Part(ABC):
     @abstractmethod
     def rows(self) -> list[Tensor]:
         """Return gᵢ itself, one tensor ``[m, *shape]`` a parameter."""
+
+    @abstractmethod
+    def bounds(self) -> list[Tensor]:
+        """Return upper bounds of ‖gᵢ‖, one tensor ``[m]`` a parameter: what rounding errors are relative to."""

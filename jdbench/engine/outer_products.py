@@ -4,11 +4,10 @@ from typing import final
 
 import torch
 from torch import Tensor
-from torch.nn import Parameter
 
-from jdbench.gramian.part import Part
-from jdbench.gramian.products import inner_products
-from jdbench.gramian.scale import working
+from jdbench.engine.part import Part, Target
+from jdbench.engine.products import inner_products
+from jdbench.engine.scale import working
 from jdbench.shapes import Gramian, Weights
 
 
@@ -21,7 +20,7 @@ class OuterProducts(Part):
         bias: Of shape ``[o]``; None if absent or frozen.
     """
 
-    def __init__(self, x: Tensor, delta: Tensor, weight: Parameter | None, bias: Parameter | None) -> None:
+    def __init__(self, x: Tensor, delta: Tensor, weight: Target | None, bias: Target | None) -> None:
         """Keep the factors.
 
         Args:
@@ -34,22 +33,22 @@ class OuterProducts(Part):
         self._x, self._delta = working(x), working(delta)
 
     @property
-    def parameters(self) -> tuple[Parameter, ...]:
+    def parameters(self) -> tuple[Target, ...]:
         """The parameters, each once."""
         return tuple(p for p in (self.weight, self.bias) if p is not None)
 
-    def joined(self, other: "OuterProducts") -> "OuterProducts":
-        """Return the sum of two parts of the same parameters: cross terms come out of a longer sum over t.
+    @staticmethod
+    def joined(parts: "list[OuterProducts]") -> "OuterProducts":
+        """Return the sum of parts of the same parameters: cross terms come out of a longer sum over t.
 
         Args:
-            other: Of the same weight and bias.
+            parts: At least one, all of one weight and bias.
 
         Returns:
             Their sum.
         """
-        x = torch.cat([self._x, other._x], 1)
-        delta = torch.cat([self._delta, other._delta], 1)
-        return OuterProducts(x, delta, self.weight, self.bias)
+        x, delta = torch.cat([p._x for p in parts], 1), torch.cat([p._delta for p in parts], 1)
+        return OuterProducts(x, delta, parts[0].weight, parts[0].bias)
 
     def rows(self) -> list[Tensor]:
         """Return gᵢ, one tensor ``[m, *shape]`` a parameter."""
@@ -84,7 +83,7 @@ class OuterProducts(Part):
         """MTio + m²io multiplications: gᵢ, no more of it at once than the factors hold themselves."""
         m, _, i = self._x.shape
         o = self._delta.shape[2]
-        width = max(1, min(o, (self._x.numel() + self._delta.numel()) // (m * i)))
+        width = max(1, min(o, (self._x.numel() + self._delta.numel()) // max(1, m * i)))
         G = torch.zeros(m, m, dtype=torch.float64, device=self._x.device)
         for d in self._delta.split(width, 2):
             G += inner_products((d.mT @ self._x).flatten(1))
@@ -103,7 +102,12 @@ class OuterProducts(Part):
         delta = (self._delta * w.view(-1, 1, 1)).to(self._delta.dtype).flatten(0, 1)
         found: list[Tensor] = []
         if self.weight is not None:
-            found.append((delta.mT @ self._x.flatten(0, 1)).view_as(self.weight))
+            found.append((delta.mT @ self._x.flatten(0, 1)).view(self.weight.shape))
         if self.bias is not None:
             found.append(delta.sum(0))
         return found
+
+    def bounds(self) -> list[Tensor]:
+        """Return Σ_t ‖x_it‖‖δ_it‖ for the weight and Σ_t ‖δ_it‖ for the bias."""
+        x, delta = torch.linalg.vector_norm(self._x, dim=2), torch.linalg.vector_norm(self._delta, dim=2)
+        return [t.sum(1) for p, t in ((self.weight, x * delta), (self.bias, delta)) if p is not None]

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from torch.nn import Parameter
 
 from jdbench.errors import InputError
-from jdbench.gramian.part import Part
-from jdbench.gramian.rows import Rows
-from jdbench.gramian.vjp import vjp
+from jdbench.engine.part import Part
+from jdbench.engine.rows import Rows
+from jdbench.engine.graph import vjp
 
 Head = nn.Module | Iterable[Parameter]
 """The parameters of one task."""

@@ -5,11 +5,10 @@ from typing import final
 
 import torch
 from torch import Tensor
-from torch.nn import Parameter
 
-from jdbench.gramian.part import Part
-from jdbench.gramian.products import inner_products, weighted_sum
-from jdbench.gramian.scale import working
+from jdbench.engine.part import Part, Target
+from jdbench.engine.products import inner_products, weighted_sum
+from jdbench.engine.scale import working
 from jdbench.shapes import Gramian, Weights
 
 SMALL = 2**14
@@ -20,7 +19,7 @@ SMALL = 2**14
 class Rows(Part):
     """Per-instance gradients, one after the other."""
 
-    def __init__(self, rows: dict[Parameter, Tensor]) -> None:
+    def __init__(self, rows: dict[Target, Tensor]) -> None:
         """Keep the gradients.
 
         Args:
@@ -29,7 +28,7 @@ class Rows(Part):
         self._rows = {p: working(r) for p, r in rows.items()}
 
     @property
-    def parameters(self) -> tuple[Parameter, ...]:
+    def parameters(self) -> tuple[Target, ...]:
         """The parameters, each once."""
         return tuple(self._rows)
 
@@ -53,22 +52,26 @@ class Rows(Part):
         Returns:
             One tensor a parameter, of its shape.
         """
-        found: dict[Parameter, Tensor] = {}
+        found: dict[Target, Tensor] = {}
         for parameters, matrix in self._matrices.items():
             sums = weighted_sum(w, matrix).split([p.numel() for p in parameters])
-            found |= {p: g.view_as(p) for p, g in zip(parameters, sums, strict=True)}
+            found |= {p: g.view(p.shape) for p, g in zip(parameters, sums, strict=True)}
         return [found[p] for p in self._rows]
 
+    def bounds(self) -> list[Tensor]:
+        """Return ‖gᵢ‖, one tensor ``[m]`` a parameter."""
+        return [torch.linalg.vector_norm(r.reshape(len(r), -1), dim=1) for r in self._rows.values()]
+
     @cached_property
-    def _matrices(self) -> dict[tuple[Parameter, ...], Tensor]:
+    def _matrices(self) -> dict[tuple[Target, ...], Tensor]:
         """The gradients as matrices ``[m, n]``: the small ones of a dtype are one, as one product is faster."""
-        found: dict[tuple[Parameter, ...], Tensor] = {}
-        small: dict[torch.dtype, list[Parameter]] = {}
+        found: dict[tuple[Target, ...], Tensor] = {}
+        small: dict[torch.dtype, list[Target]] = {}
         for p, r in self._rows.items():
             if r.numel() <= SMALL:
                 small.setdefault(r.dtype, []).append(p)
             else:
-                found[p,] = r.flatten(1)
+                found[p,] = r.reshape(len(r), -1)
         for parameters in small.values():
-            found[tuple(parameters)] = torch.cat([self._rows[p].flatten(1) for p in parameters], 1)
+            found[tuple(parameters)] = torch.cat([self._rows[p].reshape(len(self._rows[p]), -1) for p in parameters], 1)
         return found

@@ -1,0 +1,263 @@
+"""Where the parameters of a model enter the graph of its losses.
+
+The autograd graph holds what was computed, whatever modules, hooks, containers and states were at work: so it is
+read, and no module is called again. Some of its nodes follow from parameters alone: a transposed weight, a
+normalised one, a logit scale's exponential. A *junction* is a node where such a thing meets the data. The
+gradient of a junction's output comes apart into instances, that of the parameter below it does not; all
+per-instance gradients follow from there.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, cast, final
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import GradientEdge, Node
+from torch.nn import Parameter
+
+from jdbench.engine.layout import Layout
+
+Shape = tuple[int, ...]
+
+Signature = tuple[Any, ...]
+"""What identifies a node from step to step: operation, parameters below it, which axes count instances."""
+
+IRRELEVANT, CONSTANT, DATA = range(3)
+"""A node with no trained parameter below it; one that follows from parameters alone; any other."""
+
+
+class Input(NamedTuple):
+    """An input of a junction that follows from parameters alone: an output of the node below it."""
+
+    number: int
+    below: Node
+    output_nr: int
+
+
+@final
+@dataclass(eq=False)
+class Junction:
+    """A node at which parameters enter.
+
+    Attributes:
+        node: The node.
+        inputs: Its inputs that follow from parameters alone.
+        signature: What identifies it from step to step.
+        shapes: Of its outputs.
+        candidate: Whether it takes nothing differentiable but what follows from parameters alone.
+        used: The numbers of the outputs that something was computed from.
+        layouts: Which instance an entry of an output belongs to, by the number of the output; None where that
+            is not known.
+    """
+
+    node: Node
+    inputs: list[Input]
+    signature: Signature
+    shapes: list[Shape]
+    candidate: bool
+    used: set[int] = field(default_factory=set[int])
+    layouts: dict[int, Layout | None] = field(default_factory=dict[int, Layout | None])
+
+
+@final
+@dataclass
+class Graph:
+    """What the graph of some losses holds.
+
+    Attributes:
+        junctions: Where parameters enter, those nearer to the parameters first.
+        ends: Junctions with no other one below them, where a backward pass has to arrive.
+        operations: The names of all nodes.
+    """
+
+    junctions: list[Junction]
+    ends: list[Junction]
+    operations: frozenset[str]
+
+
+Judge = Callable[[Node, list[Input], Signature, list[Shape]], bool]
+"""Says whether a node that takes nothing differentiable but what follows from parameters alone does so too."""
+
+
+def nodes(losses: Tensor) -> Iterator[Node]:
+    """Yield the nodes of the graph of some losses, each after all that it is computed from.
+
+    Args:
+        losses: Any tensor with a graph.
+
+    Yields:
+        Nodes.
+    """
+    entered: set[Node] = set()
+    pending: list[Node | None] = [_node(losses)]
+    path: list[Node] = []
+    while pending:
+        node = pending.pop()
+        if node is None:  # all below it has been yielded
+            yield path.pop()
+        elif node not in entered:
+            entered.add(node)
+            path.append(node)
+            pending.append(None)
+            pending.extend(below for below, _ in node.next_functions if below is not None and below not in entered)
+
+
+def walk(losses: Tensor, trained: dict[Parameter, str], judge: Judge) -> Graph:
+    """Return the junctions that losses depend on.
+
+    Args:
+        losses: Shape ``[B]`` or ``[B, T]``, with a graph.
+        trained: The trained parameters of the model, with their names.
+        judge: Who says what follows from parameters alone.
+
+    Returns:
+        The junctions.
+    """
+    instances, top = len(losses), _node(losses)
+    kinds: dict[Node, int] = {}
+    signatures: dict[Node, Signature] = {}
+    above_junction: set[Node] = set()
+    junctions: dict[Node, Junction] = {}
+    ends: list[Junction] = []
+    operations: set[str] = set()
+    for node in nodes(losses):
+        below = node.next_functions
+        if not below:
+            leaf = getattr(node, "variable", None)
+            name = trained.get(leaf) if isinstance(leaf, Parameter) else None
+            kinds[node] = IRRELEVANT if name is None else CONSTANT
+            if name is not None:
+                signatures[node] = (name,)
+            continue
+        operation = node.name()
+        operations.add(operation)
+        data = crossed = False
+        inputs: list[Input] = []
+        for number, (child, output_nr) in enumerate(below):
+            if child is None:
+                continue
+            kind = kinds[child]
+            if kind == CONSTANT:
+                inputs.append(Input(number, child, output_nr))
+            elif kind == DATA:
+                data = True
+                crossed = crossed or child in above_junction
+                if child in junctions:
+                    junctions[child].used.add(output_nr)
+        if not inputs:
+            kinds[node] = DATA if data else IRRELEVANT
+            if crossed:
+                above_junction.add(node)
+            continue
+        outputs = _outputs(node)
+        shapes = [tuple(m.shape) for m in outputs]
+        signature: Signature = (
+            operation,
+            tuple((i.number, i.output_nr, signatures[i.below]) for i in inputs),
+            tuple(
+                (len(s), tuple(a for a, size in enumerate(s) if size == instances), m.dtype)
+                for s, m in zip(shapes, outputs, strict=True)
+            ),
+        )
+        if not data and node is not top and judge(node, inputs, signature, shapes):
+            kinds[node], signatures[node] = CONSTANT, signature
+            continue
+        kinds[node] = DATA
+        junction = Junction(node, inputs, signature, shapes, candidate=not data and node is not top)
+        junctions[node] = junction
+        if not crossed:
+            ends.append(junction)
+        above_junction.add(node)
+    edge = torch.autograd.graph.get_gradient_edge(losses)
+    if edge.node in junctions:
+        junctions[edge.node].used.add(edge.output_nr)
+    return Graph(list(junctions.values()), ends, frozenset(operations))
+
+
+def names_below(signature: Signature) -> list[str]:
+    """Return the names of the parameters below a node, from its signature."""
+    if len(signature) == 1:
+        return [signature[0]]
+    return [name for _, _, below in signature[1] for name in names_below(below)]
+
+
+def vjp(
+    outputs: Tensor | list[GradientEdge],
+    inputs: list[Tensor] | list[GradientEdge],
+    seeds: Tensor | list[Tensor],
+    *,
+    retain_graph: bool,
+    batched: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """Return Σ seedᵀ ∂output/∂input for every input.
+
+    Args:
+        outputs: What is differentiated.
+        inputs: With respect to what.
+        seeds: Of the shapes of the outputs, with one more axis in front if batched.
+        retain_graph: Whether the graph can be used again.
+        batched: Whether to go through the graph once with many seeds, where all its operations allow that.
+
+    Returns:
+        One an input, None where no output depends on it.
+    """
+    found = torch.autograd.grad(  # pyright: ignore[reportCallIssue]
+        outputs,  # pyright: ignore[reportArgumentType]
+        inputs,  # pyright: ignore[reportArgumentType]
+        seeds,
+        retain_graph=retain_graph,
+        allow_unused=True,
+        is_grads_batched=batched,
+    )
+    return cast("tuple[Tensor | None, ...]", found)
+
+
+Receiver = Callable[[Junction, "dict[int, Tensor]"], None]
+"""Takes a junction and the gradients of its outputs, by their numbers."""
+
+
+def sweep(graph: Graph, losses: Tensor, seed: Tensor, receive: Receiver, *, retain_graph: bool) -> None:
+    """Run one backward pass, handing on the gradients of every junction's outputs as soon as they are known.
+
+    No gradient of a parameter is computed: the pass ends at the lowest junctions.
+
+    Args:
+        graph: What `walk` found.
+        losses: The losses.
+        seed: Gradient of what is differentiated with respect to the losses, of their shape.
+        receive: Called once a junction that the losses depend on.
+        retain_graph: Whether the graph can be used again.
+    """
+    ends = set(graph.ends)
+    handles = [
+        junction.node.register_prehook(_hand_on(junction, receive))
+        for junction in graph.junctions
+        if junction not in ends
+    ]
+    edges = [GradientEdge(end.node, number) for end in graph.ends for number in sorted(end.used)]
+    try:
+        arrived = iter(vjp(losses, edges, seed, retain_graph=retain_graph) if edges else ())
+    finally:
+        for handle in handles:
+            handle.remove()
+    for end in graph.ends:
+        grads = {number: next(arrived) for number in sorted(end.used)}
+        if found := {number: grad for number, grad in grads.items() if grad is not None}:
+            receive(end, found)
+
+
+def _hand_on(junction: Junction, receive: Receiver) -> Callable[[tuple[Tensor | None, ...]], None]:
+    def hook(grads: tuple[Tensor | None, ...]) -> None:
+        if found := {number: grad for number, grad in enumerate(grads) if grad is not None}:
+            receive(junction, found)
+
+    return hook
+
+
+def _node(losses: Tensor) -> Node:
+    return torch.autograd.graph.get_gradient_edge(losses).node
+
+
+def _outputs(node: Node) -> list[Any]:
+    return cast("list[Any]", node._input_metadata)  # pyright: ignore[reportAttributeAccessIssue]

@@ -1,0 +1,95 @@
+"""Per-instance gradients of separable losses, junction by junction, out of one backward pass a task."""
+
+from typing import final
+
+import torch
+from torch import Tensor
+from torch.nn import Parameter
+
+from jdbench.engine.arrival import Arrival
+from jdbench.engine.graph import Graph, Junction, sweep
+from jdbench.engine.merge import merged
+from jdbench.engine.origin import pulled_back
+from jdbench.engine.part import Part
+from jdbench.engine.rules import Rule, rule_of
+from jdbench.engine.rules.anything import any_parts
+
+
+class Untold(Exception):
+    """A gradient has arrived whose instances no earlier gradient has told apart."""
+
+
+def instance_parts(
+    losses: Tensor, graph: Graph, trained: dict[Parameter, str], *, retain_graph: bool
+) -> list[Part]:
+    """Return the parts of the Jacobian of separable losses, no two of the same parameter.
+
+    Args:
+        losses: Shape ``[B]`` or ``[B, T]``.
+        graph: The junctions that they depend on, with their layouts.
+        trained: The trained parameters of the model.
+        retain_graph: Whether the graph can be used again; it is kept all the same where that is needed.
+
+    Returns:
+        Parts with B or B·T rows.
+
+    Raises:
+        Untold: A layout is missing; the graph can be used again.
+    """
+    collected = _Collected(losses, graph)
+    for task in range(collected.tasks):
+        seed = torch.ones_like(losses)
+        if collected.tasks > 1:
+            seed.zero_()[:, task] = 1.0
+        collected.task = task
+        sweep(graph, losses, seed, collected.receive, retain_graph=retain_graph or collected.needs_graph)
+    return merged(pulled_back(merged(collected.finished()), trained))
+
+
+@final
+class _Collected:
+    """Gradients of outputs on their way to parts: at once where possible, so that they need not be kept."""
+
+    def __init__(self, losses: Tensor, graph: Graph) -> None:
+        self.tasks, self.task = losses[:1].numel(), 0
+        self._parts: list[Part] = []
+        self._waiting: dict[Junction, dict[int, list[Tensor | None]]] = {}
+        self._rules: dict[Junction, Rule | None] = {}
+        for junction in graph.junctions:
+            untold = None in junction.layouts.values()
+            self._rules[junction] = None if untold else rule_of(junction)
+        self.needs_graph = self.tasks > 1 or None in self._rules.values()
+
+    def receive(self, junction: Junction, deltas: dict[int, Tensor]) -> None:
+        arranged: dict[int, Tensor] = {}
+        for number, delta in deltas.items():
+            layout = junction.layouts.get(number)
+            if layout is None:
+                if bool(delta.any()):
+                    raise Untold
+            else:
+                arranged[number] = layout.arranged(delta)
+        if not arranged:
+            return
+        rule = self._rules[junction]
+        if self.tasks == 1 and rule is not None:
+            self._parts += rule.parts(Arrival(junction, arranged, 1))
+        else:
+            outputs = self._waiting.setdefault(junction, {})
+            for number, delta in arranged.items():
+                outputs.setdefault(number, [None] * self.tasks)[self.task] = delta
+
+    def finished(self) -> list[Part]:
+        for junction, outputs in self._waiting.items():
+            rule = self._rules[junction]
+            arrival = Arrival(junction, {n: _by_instance(d) for n, d in outputs.items()}, self.tasks)
+            self._parts += any_parts(arrival) if rule is None else rule.parts(arrival)
+        return self._parts
+
+
+def _by_instance(deltas: list[Tensor | None]) -> Tensor:
+    """Interleave the gradients of T tasks along the axis of instances: (0, 0), (0, 1) and so on."""
+    if len(deltas) == 1 and deltas[0] is not None:
+        return deltas[0]
+    like = next(d for d in deltas if d is not None)
+    return torch.stack([torch.zeros_like(like) if d is None else d for d in deltas], 1).flatten(0, 1)

@@ -1,0 +1,119 @@
+"""What an engine has learnt of the graphs it has met: what follows from parameters alone, where instances lie.
+
+Both are guessed where they are new, from shapes and from what the graph has saved, and then read off the
+gradients themselves (`jdbench.engine.separation`). A guess that the gradients refute is turned round.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Hashable
+from typing import final
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import Node
+
+from jdbench.engine.graph import Graph, Input, Judge, Junction, Shape, Signature
+from jdbench.engine.layout import Layout
+
+
+@final
+class Memory:
+    """What is known, by signatures that depend neither on the batch nor on the length of sequences.
+
+    Attributes:
+        model: Whose graphs these are.
+        constant: Whether nodes of a signature follow from parameters alone.
+        layouts: The layouts of the outputs of a junction, by their numbers, if all gradients told them.
+        uses: How often a structure was used.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        self.constant: dict[Signature, bool] = {}
+        self.layouts: dict[Signature, dict[int, Layout | None]] = {}
+        self.uses: Counter[Hashable] = Counter()
+
+    def judge(self, instances: int) -> Judge:
+        """Return who says whether a node follows from parameters alone: as learnt, or else as it looks.
+
+        A wrong answer costs time, never a wrong number.
+
+        Args:
+            instances: B.
+        """
+
+        def constant(node: Node, inputs: list[Input], signature: Signature, shapes: list[Shape]) -> bool:
+            known = self.constant.get(signature)
+            if known is None:
+                known = not _looks_like_data(node, inputs, shapes, instances, self.model)
+                self.constant[signature] = known
+            return known
+
+        return constant
+
+    def recall(self, graph: Graph, instances: int) -> bool:
+        """Set the layouts of the junctions of a graph.
+
+        Args:
+            graph: What `walk` found.
+            instances: B.
+
+        Returns:
+            Whether every junction, with the outputs that are used, was met before.
+        """
+        for junction in graph.junctions:
+            known = self.layouts.get(junction.signature, {})
+            for number in junction.used:
+                if number not in known:
+                    return False
+                layout = known[number]
+                if layout is not None:
+                    layout = layout.resized(junction.shapes[number][layout.axis], instances)
+                    if layout is None:
+                        return False
+                junction.layouts[number] = layout
+        return True
+
+    def learn(self, junction: Junction, number: int, layout: Layout | None) -> None:
+        """Keep the layout of an output of a junction; None if the gradients have not told it yet."""
+        known = self.layouts.setdefault(junction.signature, {})
+        if layout is not None or number not in known:
+            known[number] = layout
+
+
+LOOKUPS = {"EmbeddingBackward0", "EmbeddingBagBackward0", "IndexBackward0", "IndexSelectBackward0", "GatherBackward0"}
+"""Operations with integer arguments, which have no place in the graph."""
+
+
+def foreign(node: Node, instances: int, model: nn.Module) -> list[Tensor]:
+    """Return tensors that a node has saved, that are none of the model's, and that may count instances.
+
+    Args:
+        node: Any node.
+        instances: B.
+        model: Whose parameters and buffers do not count, nor copies of them.
+    """
+    own = [*model.parameters(), *model.buffers()]
+    found: list[Tensor] = []
+    for name in dir(node):
+        if not name.startswith("_saved_"):
+            continue
+        t = getattr(node, name)
+        if isinstance(t, Tensor) and any(size % instances == 0 and size for size in t.shape):
+            same = [o for o in own if o.shape == t.shape and o.dtype == t.dtype and o.device == t.device]
+            if not any(torch.equal(o, t) for o in same):
+                found.append(t)
+    return found
+
+
+def _looks_like_data(
+    node: Node, inputs: list[Input], shapes: list[Shape], instances: int, model: nn.Module
+) -> bool:
+    if not any(size % instances == 0 and size for shape in shapes for size in shape):
+        return False
+    sizes = [math.prod(i.below._input_metadata[i.output_nr].shape) for i in inputs]  # pyright: ignore
+    if max(math.prod(shape) for shape in shapes) > max(sizes):
+        return True
+    undifferentiated = len(inputs) < len(node.next_functions) or node.name() in LOOKUPS
+    return undifferentiated and bool(foreign(node, instances, model))

@@ -1,0 +1,80 @@
+"""Matrix products, y = x W + b with places t of every instance: gᵢ = Σ_t x_it ⊗ δ_it, for the bias Σ_t δ_it.
+
+Hence gᵢᵀgⱼ = Σ_ts (x_itᵀx_js + [bias]) (δ_itᵀδ_js), which is (XXᵀ + 1) ∘ ΔΔᵀ without places: all of `nn.Linear`, of the
+projections of attention and of unrolled recurrent layers.
+"""
+
+import torch
+from torch import Tensor
+
+from jdbench.engine.arrival import Arrival
+from jdbench.engine.graph import Input, Junction
+from jdbench.engine.origin import matrix_origin, origin
+from jdbench.engine.outer_products import OuterProducts
+from jdbench.engine.part import Part
+from jdbench.engine.rows import Rows
+from jdbench.engine.scale import working
+
+
+def counts_rows(junction: Junction) -> bool:
+    """Return whether each row of the product is one instance's, and no parameter enters from the left."""
+    layout = junction.layouts[0]
+    entering = {i.number for i in junction.inputs}
+    left = 1 if junction.node.name() == "AddmmBackward0" else 0
+    return layout is not None and layout.axis == 0 and left not in entering
+
+
+def affine_parts(arrival: Arrival) -> list[Part]:
+    """Return the gradients of addmm(b, x, W) = βb + αxW with respect to W and b."""
+    alpha, beta = arrival.saved("alpha"), arrival.saved("beta")
+    weight, bias = arrival.inputs.get(2), arrival.inputs.get(0)
+    delta = arrival.delta
+    if alpha != 1 or beta != 1 or not _is_row(bias, delta):
+        parts = _product(arrival, weight, "mat1", delta * alpha) if weight else []
+        return parts + ([_bias(bias, delta * beta)] if bias else [])
+    target = None if bias is None else origin(bias)
+    if weight is None:
+        return [_bias(bias, delta)] if bias else []
+    x = arrival.arranged(arrival.saved("mat1")).to(delta.dtype)
+    matrix, transposed = matrix_origin(weight)
+    if transposed:
+        return [OuterProducts(x, delta, matrix, target)]
+    parts: list[Part] = [OuterProducts(delta, x, matrix, None)]
+    return [*parts, _bias(bias, delta)] if bias else parts
+
+
+def product_parts(arrival: Arrival) -> list[Part]:
+    """Return the gradients of mm(x, W) with respect to W."""
+    return _product(arrival, arrival.inputs[1], "self", arrival.delta)
+
+
+def _product(arrival: Arrival, weight: Input, name: str, delta: Tensor) -> list[Part]:
+    x = arrival.arranged(arrival.saved(name)).to(delta.dtype)
+    matrix, transposed = matrix_origin(weight)
+    return [OuterProducts(x, delta, matrix, None) if transposed else OuterProducts(delta, x, matrix, None)]
+
+
+def _is_row(bias: Input | None, delta: Tensor) -> bool:
+    return bias is None or tuple(origin(bias).shape) == delta.shape[2:]
+
+
+def _bias(bias: Input, delta: Tensor) -> Part:
+    """The gradient of b, which has the shape of a row, or of what is broadcast to one."""
+    target = origin(bias)
+    rows = working(delta).sum(1)
+    if target.numel() == 1:
+        rows = rows.sum(1)
+    return Rows({target: rows.reshape(len(rows), *target.shape)})
+
+
+def batched_counts(junction: Junction) -> bool:
+    """Return whether the rows of every matrix of a batched product are instances' and a parameter enters right."""
+    layout = junction.layouts[0]
+    return layout is not None and layout.axis == 1 and [i.number for i in junction.inputs] == [1]
+
+
+def batched_product_parts(arrival: Arrival) -> list[Part]:
+    """Return the gradients of bmm(x, W), x ``[k, N, i]`` and W ``[k, i, o]``, with respect to W."""
+    x = arrival.arranged(working(arrival.saved("self")))  # [m, k, places, i]
+    rows = torch.matmul(x.mT, working(arrival.delta))
+    return [Rows({origin(arrival.inputs[1]): rows})]
