@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import Parameter
 from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
 
-from jdbench.engine.aggregation import Weighting, check_weighting, weights
+from jdbench.engine.aggregation import Choice, direct, named, weigh
 from jdbench.engine.check import Mismatch, compare
 from jdbench.engine.graph import Graph, vjp, walk
 from jdbench.engine.heap import keep_freed_memory
@@ -27,6 +27,9 @@ from jdbench.engine.separation import separate, weights_apart
 from jdbench.engine.task_rows import Head, checked_heads, headed_rows, task_rows
 from jdbench.errors import InputError
 from jdbench.shapes import Gramian, Jacobian, Weights
+
+Losses = Tensor | Sequence[Tensor]
+"""Losses, or a sequence of them."""
 
 Check = Literal["first"] | bool
 """When to compare with an ordinary backward pass: at uses 1, 2, 4, 8, … of every structure, always, or never."""
@@ -83,7 +86,7 @@ class Engine:
     ) -> None:
         self.remove()
 
-    def gramian(self, losses: Tensor, *, separable: bool = True, check: Check = "first") -> Gramian:
+    def gramian(self, losses: Losses, *, separable: bool = True, check: Check = "first") -> Gramian:
         """Return G = JJᵀ ([JD] eq. 12 over the layers). The graph of the losses is kept.
 
         Args:
@@ -98,11 +101,12 @@ class Engine:
             InputError: The losses have no graph or another shape, a module mixes instances or does not count
                 them first, a parameter is used other than by the modules that own it, or the check fails.
         """
+        losses = _stacked(losses)
         _check_losses(losses, separable)
         with _full_precision(losses), torch.no_grad():
             return _gramian(self._parts(losses, separable, check, retain_graph=True), losses)
 
-    def jacobian(self, losses: Tensor, *, separable: bool = True, check: Check = "first") -> Jacobian:
+    def jacobian(self, losses: Losses, *, separable: bool = True, check: Check = "first") -> Jacobian:
         """Return J itself, for as little as `gramian` costs. The graph of the losses is kept.
 
         Args:
@@ -117,46 +121,42 @@ class Engine:
         Raises:
             InputError: As `gramian`.
         """
+        losses = _stacked(losses)
         _check_losses(losses, separable)
         with _full_precision(losses), torch.no_grad():
-            rows: dict[Parameter, Tensor] = {}
-            for part in self._parts(losses, separable, check, retain_graph=True):
-                rows.update(zip(part.parameters, part.rows(), strict=True))
-            m, columns = losses.numel(), 0
-            J = losses.new_empty(m, sum(p.numel() for p in self._trained()))
-            for p in self._trained():
-                J[:, columns : columns + p.numel()] = rows[p].reshape(m, -1) if p in rows else 0
-                columns += p.numel()
-            return J
+            parts = self._parts(losses, separable, check, retain_graph=True)
+            return _jacobian(parts, losses, list(self._trained()))
 
     def backward(
         self,
-        losses: Tensor,
-        aggregator: Weighting,
+        losses: Losses,
+        aggregator: Choice,
         *,
         generator: torch.Generator | None = None,
         separable: bool = True,
         heads: Sequence[Head] | None = None,
         check: Check = "first",
-    ) -> Weights:
-        """Add Jᵀw with w = W(JJᵀ) to ``.grad``, as `torch.Tensor.backward` would ([JD] eq. 10).
+    ) -> Weights | None:
+        """Add A(J) = Jᵀw to ``.grad``, as `torch.Tensor.backward` would ([JD] eq. 10).
 
         Args:
-            losses: Shape ``[B]``, ``[B, T]`` or, if not separable or with heads, ``[T]``.
-            aggregator: With ``weights(G, generator=…)``, such as any `GramianAggregator`.
+            losses: Shape ``[B]``, ``[B, T]`` or, if not separable or with heads, ``[T]``; or a sequence of them.
+            aggregator: One with ``weights(G, generator=…)``, such as any `GramianAggregator`, or TorchJD's: J is
+                not formed. Any other callable of J, which is. Or the spec of one, such as ``"UPGrad"``.
             generator: Source of the aggregator's randomness; the global one if None.
             separable: Whether each loss depends on one instance alone.
             heads: Parameters of each of T tasks, as modules or iterables: J covers the others, which are
                 shared, and head t gets the gradient of loss t alone. T passes.
-            check: Whether to test that losses are separable.
+            check: When to compare with an ordinary backward pass.
 
         Returns:
-            The weights w, float64, of the shape of the losses.
+            The weights w, float64, of the shape of the losses; None if a callable gave a direction instead.
 
         Raises:
-            InputError: As `gramian`; and where the aggregator has no weights or the heads do not fit.
+            InputError: As `gramian`; and where the aggregator gives something else or the heads do not fit.
         """
-        check_weighting(aggregator)
+        chosen = named(aggregator)
+        losses = _stacked(losses)
         separable = separable and heads is None
         _check_losses(losses, separable)
         with _full_precision(losses), torch.no_grad():
@@ -164,15 +164,25 @@ class Engine:
                 parts, own = self._parts(losses, separable, check, retain_graph=False), {}
             else:
                 parts, own = self._headed(losses, heads)
-            w = weights(aggregator, _gramian(parts, losses), generator)
             gradients: dict[Parameter, Tensor] = dict(own)
-            while parts:  # popped one by one, so that each can be let go
+            weighted, w = weigh(chosen), None
+            if weighted is None:
+                parameters = [p for p in self._trained() if p not in own]
+                J = _jacobian(parts, losses, parameters)
+                direction, w = direct(chosen, J, generator)
+                if direction is not None:
+                    sizes = [p.numel() for p in parameters]
+                    shares = zip(parameters, direction.split(sizes), strict=True)
+                    gradients.update((p, d.view(p.shape)) for p, d in shares)
+            else:
+                w = weighted(_gramian(parts, losses), generator)
+            while w is not None and parts:  # popped one by one, so that each can be let go
                 part = parts.pop()
                 gradients.update(zip(part.parameters, part.gradient(w), strict=True))
         found = [g.to(p.dtype) for p, g in gradients.items()]
         # Torch itself adds them, with all that is hooked onto the accumulation.
         torch.autograd.backward(list(gradients), found)
-        return w.view_as(losses)
+        return None if w is None else w.view_as(losses)
 
     def _trained(self) -> dict[Parameter, str]:
         return {p: name for name, p in self.model.named_parameters() if p.requires_grad}
@@ -269,6 +279,28 @@ def _gramian(parts: list[Part], losses: Tensor) -> Gramian:
     for part in parts:
         G += part.gramian()
     return G
+
+
+def _jacobian(parts: list[Part], losses: Tensor, parameters: list[Parameter]) -> Jacobian:
+    rows = {p: r for part in parts for p, r in zip(part.parameters, part.rows(), strict=True)}
+    m, columns = losses.numel(), 0
+    J = losses.new_zeros(m, sum(p.numel() for p in parameters))
+    for p in parameters:
+        if p in rows:
+            J[:, columns : columns + p.numel()] = rows[p].reshape(m, -1)
+        columns += p.numel()
+    return J
+
+
+def _stacked(losses: Losses) -> Tensor:
+    """Return losses as one tensor: numbers one after the other, tensors ``[B]`` as columns."""
+    if isinstance(losses, Tensor):
+        return losses
+    shapes = {loss.shape for loss in losses}
+    if len(shapes) != 1:
+        got = " and ".join(str(tuple(shape)) for shape in sorted(shapes)) or "none"
+        raise InputError(f"losses, required tensors of one shape, got {got}, pass [B] or [B, T]")
+    return torch.stack(list(losses), -1)
 
 
 def _check_losses(losses: Tensor, separable: bool) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import Node
 
 from jdbench.engine.graph import Graph, Input, Judge, Junction, Shape, Signature
-from jdbench.engine.layout import Layout
+from jdbench.engine.layout import Regular
 
 
 @final
@@ -25,13 +25,15 @@ class Memory:
         model: Whose graphs these are.
         constant: Whether nodes of a signature follow from parameters alone.
         layouts: The layouts of the outputs of a junction, by their numbers, if all gradients told them.
+        irregular: Junctions whose layouts the gradients have to tell in every step.
         uses: How often a structure was used.
     """
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
         self.constant: dict[Signature, bool] = {}
-        self.layouts: dict[Signature, dict[int, Layout | None]] = {}
+        self.layouts: dict[Signature, dict[int, Regular | None]] = {}
+        self.irregular: set[Signature] = set()
         self.uses: Counter[Hashable] = Counter()
 
     def judge(self, instances: int) -> Judge:
@@ -64,6 +66,8 @@ class Memory:
         """
         for junction in graph.junctions:
             known = self.layouts.get(junction.signature, {})
+            if junction.signature in self.irregular:
+                return False
             for number in junction.used:
                 if number not in known:
                     return False
@@ -75,11 +79,31 @@ class Memory:
                 junction.layouts[number] = layout
         return True
 
-    def learn(self, junction: Junction, number: int, layout: Layout | None) -> None:
-        """Keep the layout of an output of a junction; None if the gradients have not told it yet."""
-        known = self.layouts.setdefault(junction.signature, {})
-        if layout is not None or number not in known:
-            known[number] = layout
+    def learn(self, told: dict[tuple[Junction, int], Regular | None], irregular: list[Junction]) -> None:
+        """Keep what gradients have told.
+
+        What one signature stands for several times has to agree; if it does not, or if places of instances
+        follow no rule, gradients have to tell it in every step.
+
+        Args:
+            told: Layouts of outputs of junctions; None where the gradients leave several possible.
+            irregular: Junctions without a regular layout.
+        """
+        self.irregular |= {junction.signature for junction in irregular}
+        found: dict[tuple[Signature, int], list[tuple[int, Regular | None]]] = {}
+        for (junction, number), layout in told.items():
+            shape = junction.shapes[number]
+            size = shape[layout.axis] if layout else 0
+            found.setdefault((junction.signature, number), []).append((size, layout))
+        for (signature, number), each in found.items():
+            known = self.layouts.setdefault(signature, {})
+            if all(layout is not None for _, layout in each):
+                first = known.get(number) or each[0][1]
+                known[number] = first
+                if any(layout != first.resized(size, layout.instances) for size, layout in each if layout):
+                    self.irregular.add(signature)
+            else:
+                known.setdefault(number, None)
 
 
 LOOKUPS = {"EmbeddingBackward0", "EmbeddingBagBackward0", "IndexBackward0", "IndexSelectBackward0", "GatherBackward0"}

@@ -54,7 +54,7 @@ class OuterProducts(Part):
         """Return gᵢ, one tensor ``[m, *shape]`` a parameter."""
         found: list[Tensor] = []
         if self.weight is not None:
-            found.append((self._delta.mT @ self._x).view(-1, *self.weight.shape))
+            found.append((self._delta.mT @ self._x).view(len(self._x), *self.weight.shape))
         if self.bias is not None:
             found.append(self._delta.sum(1))
         return found
