@@ -150,7 +150,7 @@ def walk(losses: Tensor, trained: dict[Parameter, str], judge: Judge) -> Graph:
             if crossed:
                 above_junction.add(node)
             continue
-        outputs = _outputs(node)
+        outputs = metadata(node)
         shapes = [tuple(m.shape) for m in outputs]
         signature: Signature = (
             operation,
@@ -259,5 +259,6 @@ def _node(losses: Tensor) -> Node:
     return torch.autograd.graph.get_gradient_edge(losses).node
 
 
-def _outputs(node: Node) -> list[Any]:
+def metadata(node: Node) -> list[Any]:
+    """Return shape, dtype and device of every output, as attributes."""
     return cast("list[Any]", node._input_metadata)  # pyright: ignore[reportAttributeAccessIssue]

@@ -129,7 +129,8 @@ def _without_layout(
         for number in junction.used:
             one, other = before.get(junction, {}).get(number), after.get(junction, {}).get(number)
             fitting: list[Regular] = []
-            if one is not None and other is not None and not one.zero():
+            # Gradients that cancel in one pass tell what mixes in the other.
+            if one is not None and other is not None and not (one.zero() and other.zero()):
                 fitting = [
                     layout
                     for layout in regular_layouts(junction.shapes[number], len(losses))
@@ -169,7 +170,8 @@ def _gathered(
                 one = before[junction][number]
                 others = [found[junction][number] for found in passes]
                 junction.layouts[number] = _by_place(one, others, codes)
-                if junction.layouts[number] is None and not one.zero():
+                zero = one.zero() and all(other.zero() for other in others)
+                if junction.layouts[number] is None and not zero:
                     refuted.append(junction)
                     break
     return refuted
