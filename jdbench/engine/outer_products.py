@@ -6,9 +6,12 @@ import torch
 from torch import Tensor
 
 from jdbench.engine.part import Part, Target
-from jdbench.engine.products import inner_products
+from jdbench.engine.products import inner_products, weighted_sum
 from jdbench.engine.scale import working
 from jdbench.shapes import Gramian, Weights
+
+KEPT = 4
+"""Per-instance gradients are kept from G to Jᵀw if they take at most so many times the memory of x and δ."""
 
 
 @final
@@ -31,6 +34,7 @@ class OuterProducts(Part):
         """
         self.weight, self.bias = weight, bias
         self._x, self._delta = working(x), working(delta)
+        self._rows: Tensor | None = None
 
     @property
     def parameters(self) -> tuple[Target, ...]:
@@ -65,10 +69,7 @@ class OuterProducts(Part):
         o = self._delta.shape[2]
         if self.weight is None:
             return inner_products(self._delta.sum(1))
-        if m * T * T * (i + o) <= (T + m) * i * o:
-            return self._by_positions()
-        G = self._by_rows()
-        return G if self.bias is None else G + inner_products(self._delta.sum(1))
+        return self._by_positions() if m * T * T * (i + o) <= (T + m) * i * o else self._by_rows()
 
     def _by_positions(self) -> Tensor:
         """m²T²(i + o) multiplications: the inner products of all pairs of positions."""
@@ -80,13 +81,19 @@ class OuterProducts(Part):
         return products if T == 1 else products.view(m, T, m, T).sum((1, 3))
 
     def _by_rows(self) -> Tensor:
-        """MTio + m²io multiplications: gᵢ, no more of it at once than the factors hold themselves."""
-        m, _, i = self._x.shape
-        o = self._delta.shape[2]
-        width = max(1, min(o, (self._x.numel() + self._delta.numel()) // max(1, m * i)))
-        G = torch.zeros(m, m, dtype=torch.float64, device=self._x.device)
-        for d in self._delta.split(width, 2):
-            G += inner_products((d.mT @ self._x).flatten(1))
+        """MTio + m²io multiplications: gᵢ, kept if it is small, else as much of it at once as the factors hold."""
+        x, delta = self._x, self._delta
+        if self.bias is not None:  # the weight of an input that is always one
+            x = torch.cat([x, x.new_ones(*x.shape[:2], 1)], 2)
+        m, _, i = x.shape
+        o, factors = delta.shape[2], x.numel() + delta.numel()
+        if m * i * o <= KEPT * factors:
+            self._rows = delta.mT @ x
+            return inner_products(self._rows.flatten(1))
+        width = max(1, min(o, factors // max(1, m * i)))
+        G = torch.zeros(m, m, dtype=torch.float64, device=x.device)
+        for d in delta.split(width, 2):
+            G += inner_products((d.mT @ x).flatten(1))
         return G
 
     def gradient(self, w: Weights) -> list[Tensor]:
@@ -98,9 +105,14 @@ class OuterProducts(Part):
         Returns:
             One tensor a parameter, of its shape.
         """
+        if self._rows is not None and self.weight is not None:
+            summed = weighted_sum(w, self._rows.flatten(1)).view(self._rows.shape[1:])
+            i = self._x.shape[2]
+            weight = summed[:, :i].reshape(self.weight.shape)
+            return [weight] if self.bias is None else [weight, summed[:, i]]
         # In float64, so that nothing leaves the range but what leaves it altogether.
         delta = (self._delta * w.view(-1, 1, 1)).to(self._delta.dtype).flatten(0, 1)
-        found: list[Tensor] = []
+        found = []
         if self.weight is not None:
             found.append((delta.mT @ self._x.flatten(0, 1)).view(self.weight.shape))
         if self.bias is not None:
