@@ -343,7 +343,6 @@ def test_a_copy_and_its_original_in_one_loss() -> None:
     assert_agrees(engine, squares(model(x) - twin(x)))
     assert_agrees(engine, squares(model(x) - twin(x).detach()))
     assert_agrees(Engine(twin), squares(model(x) - twin(x)))
-    assert_agrees(copy.deepcopy(engine), squares(model(x) - twin(x))) if engine.model is model else None
 
 
 def test_the_twin_of_a_model_learns_nothing() -> None:
@@ -373,7 +372,7 @@ def test_parameters_without_entries() -> None:
     torch.manual_seed(0)
     model, x = nn.ModuleDict({"a": nn.Linear(4, 2), "b": nn.Linear(0, 2)}).double(), normal(4, 4)
     assert_model_agrees(model, lambda m: squares(m["a"](x) + m["b"](x[:, :0])))
-    assert_model_agrees(model, lambda m: squares(m["b"](x[:, :0])))
+    assert_model_agrees(model, lambda m: squares(m["b"](x[:, :0]) + 1))
 
 
 def test_complex_parameters() -> None:
