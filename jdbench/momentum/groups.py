@@ -52,7 +52,8 @@ def checked_group(
     options = {name: defaults[name] for name in method.options} | given
     params = group["params"]
     # torch refuses sets, whose order is another in the next process.
-    members = params if isinstance(params, Tensor | set) else list(cast("Sequence[Any]", params))
+    members = [params] if isinstance(params, Tensor) else params
+    members = members if isinstance(members, set) else list(cast("Sequence[Any]", members))
     if isinstance(members, list):
         _check_once(members, others)
     return {

@@ -1,5 +1,6 @@
 """The methods of this package in anybody's training loop, as an optimiser of torch."""
 
+import copy
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
@@ -151,6 +152,18 @@ class CombinedOptimizer(torch.optim.Optimizer):
         steps = sum(int(own.get("step", 0)) for own in states)
         digest = hashlib.sha256(repr((self.seed, steps)).encode()).hexdigest()
         return torch.Generator().manual_seed(int(digest[:14], 16))
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a saved state, this method's or that of torch's optimiser of its name.
+
+        Args:
+            state_dict: What `state_dict` gave. It is copied: torch's optimisers would share its tensors, and
+                two that were loaded from it would move each other's momentum.
+
+        Raises:
+            InputError: It is another method's; nothing has changed then.
+        """
+        super().load_state_dict({**state_dict, "state": copy.deepcopy(state_dict["state"])})
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what pickling keeps: torch's part, and the method with its aggregator."""
