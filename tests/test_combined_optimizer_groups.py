@@ -38,6 +38,25 @@ def test_the_rows_are_the_gradient_and_the_momentum_of_all_groups() -> None:
     torch.testing.assert_close(rows[0], expected, rtol=gamma(2), atol=0)
 
 
+def test_rows_are_in_the_coordinates_in_which_the_fastest_move_plainly() -> None:
+    """Entries of a quarter of the largest rate count by its root, one half."""
+    rows: list[Tensor] = []
+
+    def watching(J: Tensor) -> Tensor:
+        rows.append(J)
+        return J[0]
+
+    slow, fast = (nn.Parameter(torch.zeros(2, dtype=torch.float64)) for _ in range(2))
+    groups = [{"params": slow, "lr": 0.125}, {"params": fast, "lr": 0.5}]
+    optimizer = ours("HeavyBall", groups, watching, momentum=0.5)
+    for g in (torch.tensor([4.0, 8.0]).double(), torch.tensor([2.0, -6.0]).double()):
+        slow.grad, fast.grad = g.clone(), g.clone()
+        optimizer.step()
+    assert rows[0].tolist() == [[1.0, -3.0, 2.0, -6.0], [1.0, 2.0, 2.0, 4.0]]
+    # Twice what the aggregator said, here the gradient, back in the coordinates of the parameters.
+    assert [optimizer.state[p]["momentum_buffer"].tolist() for p in (slow, fast)] == [[4.0, -12.0]] * 2
+
+
 def gradients(seed: int) -> Tensor:
     """Gradients of two parameters that often turn against the past ones, shape ``[STEPS, 2, N]``."""
     drawn = torch.randn(STEPS, 2, N, dtype=torch.float64, generator=seeded(seed))
@@ -73,7 +92,7 @@ def worst(name: str, aggregator: str, rates: tuple[float, float]) -> float:
 
 
 @pytest.mark.parametrize("name", ["HeavyBall", "Adam", "AdamW"])
-@pytest.mark.parametrize("rates", [(0.1, 0.1), (1.0, 0.01), (1e-8, 3.0)], ids=str)
+@pytest.mark.parametrize("rates", [(0.1, 0.1), (1.0, 0.3), (1.0, 0.01), (1e-8, 3.0)], ids=str)
 def test_the_step_of_all_groups_conflicts_with_neither_whatever_their_rates(
     name: str, rates: tuple[float, float]
 ) -> None:

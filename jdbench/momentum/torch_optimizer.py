@@ -16,7 +16,6 @@ from jdbench.momentum.combination import Combination
 from jdbench.momentum.groups import check_loaded, checked_group
 from jdbench.momentum.method import Momentum
 from jdbench.momentum.numbers import checked_options, checked_rate, coefficients
-from jdbench.shapes import Vector
 
 
 class CombinedOptimizer(torch.optim.Optimizer):
@@ -133,18 +132,18 @@ class CombinedOptimizer(torch.optim.Optimizer):
             return
         parameters, groups = [p for p, _ in moving], [group for _, group in moving]
         generator = self._generator()
+        layout = parameter_state.Layout(parameters)
         own = [parameter_state.begun(self.method, p, self.state[p]) for p in parameters]
-        state = parameter_state.gathered(self.method, own, parameters)
+        state = parameter_state.gathered(self.method, own, layout)
+        options = coefficients([{name: group[name] for name in self.method.options} for group in groups])
         sums = Combination(
             lambda rows, _: aggregate(self.aggregators.of(0), rows, generator=generator),
             torch.tensor([[float(group["lr"]) for group in groups]], dtype=torch.float64),
-            torch.tensor([parameter_state.real(p).numel() for p in parameters]),
+            torch.tensor(layout.sizes),
         )
-        x: Vector = parameter_state.flat(parameters, parameters)
-        g: Vector = parameter_state.flat([cast("Tensor", p.grad) for p in parameters], parameters)
-        options = coefficients([{name: group[name] for name in self.method.options} for group in groups])
-        parameter_state.scatter(self.method.advance(x, g, state, options, sums), parameters)
-        parameter_state.keep(self.method, state, own)
+        x, g = layout.flat(parameters), layout.flat([cast("Tensor", p.grad) for p in parameters])
+        layout.scatter(self.method.advance(x, g, state, options, sums), parameters)
+        parameter_state.keep(self.method, state, own, layout)
 
     def _generator(self) -> torch.Generator:
         """Return a generator for this step: the steps of all parameters together grow with every one."""
