@@ -41,7 +41,9 @@ def gradient(model: nn.Module) -> Tensor:
 
 def kept(model: nn.Module) -> list[object]:
     """All that a forward pass may leave behind and the engine must not move: values, modes, random states."""
-    generators = [g for module in model.modules() for g in vars(module).values() if isinstance(g, torch.Generator)]
+    generators = [
+        g for module in model.modules() for g in vars(module).values() if isinstance(g, torch.Generator)
+    ]
     attributes = [t for module in model.modules() for t in vars(module).values() if isinstance(t, Tensor)]
     tensors = [*model.parameters(), *model.buffers(), *attributes]
     tensors += [torch.get_rng_state(), *(g.get_state() for g in generators)]
@@ -54,7 +56,12 @@ def kept(model: nn.Module) -> list[object]:
 
 
 def assert_agrees(
-    engine: Engine, losses: Tensor, *, check: Check = "first", separable: bool = True, dtype: torch.dtype = DOUBLE
+    engine: Engine,
+    losses: Tensor,
+    *,
+    check: Check = "first",
+    separable: bool = True,
+    dtype: torch.dtype = DOUBLE,
 ) -> None:
     """Gramian, Jacobian and gradient are autograd's, up to 100 roundings an entry of a gradient.
 

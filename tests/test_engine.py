@@ -242,10 +242,13 @@ def test_forward_passes_that_are_not_differentiated_leave_nothing() -> None:
     assert ((G - J @ J.mT).abs() <= gamma(10_000) * J.norm(dim=1).outer(J.norm(dim=1))).all()
 
 
-def test_an_aggregator_without_weights_is_refused() -> None:
+def test_an_aggregator_without_weights_gets_the_jacobian() -> None:
     model, x = network(), batch()
-    with Engine(model) as engine, pytest.raises(InputError, match="form the Jacobian row by row"):
-        engine.backward(losses_of(model, x), GradDrop())  # pyright: ignore[reportArgumentType]
+    engine = Engine(model)
+    J = engine.jacobian(losses_of(model, x))
+    generator = torch.Generator().manual_seed(3)
+    assert engine.backward(losses_of(model, x), GradDrop(), generator=generator) is None
+    assert torch.equal(gradient(model), GradDrop()(J, generator=torch.Generator().manual_seed(3)))
 
 
 def test_what_comes_before_and_after_the_model_is_left_alone() -> None:

@@ -61,12 +61,15 @@ def test_an_input_changed_in_place() -> None:
 @pytest.mark.parametrize("mix", [
     lambda inner, x: inner(x) - inner(x).mean(0),
     lambda inner, x: inner(x).softmax(0),
-    lambda inner, x: inner(x) * inner(x).flip(0),
-], ids=["mean", "softmax", "neighbour"])  # fmt: skip
+    lambda inner, x: inner(x).square() / inner(x).square().sum(0),
+    lambda inner, x: inner(x) + inner(x).roll(1, 0).exp() * inner(x),
+    lambda inner, x: inner(x @ inner(x).mT[:3]),
+    lambda inner, x: inner(x).cumsum(0),
+], ids=["mean", "softmax", "share", "neighbour", "attention", "cumsum"])  # fmt: skip
 def test_instances_that_mix(mix) -> None:
     model = Function(nn.Linear(3, 2), mix)
     for check in (False, True):
-        refused(model, torch.randn(4, 3), "instances that stay apart.*separable=False", check=check)
+        refused(model, torch.randn(4, 3), "losses that depend on one instance.*separable=False", check=check)
 
 
 def test_a_check_lets_separable_losses_pass() -> None:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from jdbench.engine.arrival import Arrival
 from jdbench.engine.graph import walk
-from jdbench.engine.layout import Layout
+from jdbench.engine.layout import Regular
 from jdbench.engine.memory import Memory
 from jdbench.engine.merge import merged
 from jdbench.engine.outer_products import OuterProducts
@@ -33,7 +33,7 @@ def part_of(module: nn.Module, x: Tensor, delta: Tensor) -> Part:
     trained = {p: name for name, p in module.named_parameters() if p.requires_grad}
     (junction,) = walk(module(x), trained, Memory(module).judge(len(x))).junctions
     (shape,), m = junction.shapes, len(x)
-    layout = Layout(0, m, 1, shape[0] // m)
+    layout = Regular(0, m, 1, shape[0] // m)
     junction.layouts[0] = layout
     rule = rule_of(junction)
     assert rule is not None

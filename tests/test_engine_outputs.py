@@ -183,7 +183,9 @@ def test_outputs_that_are_views_of_one(split: Callable[[Tensor], tuple[Tensor, .
 
     def losses_of(model: nn.Module) -> Tensor:
         first, *_, last = split(model[0](x))
-        return squares(model[1](functional.pad(first.reshape(4, -1), (0, 4))[:, :4])) + last.reshape(4, -1).sum(1)
+        return squares(model[1](functional.pad(first.reshape(4, -1), (0, 4))[:, :4])) + last.reshape(4, -1).sum(
+            1
+        )
 
     assert_model_agrees(model, losses_of)
 

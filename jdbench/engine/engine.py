@@ -189,7 +189,13 @@ class Engine:
         return None if w is None else w.view_as(losses)
 
     def _trained(self) -> dict[Parameter, str]:
-        return {p: name for name, p in self.model.named_parameters() if p.requires_grad}
+        trained = {p: name for name, p in self.model.named_parameters() if p.requires_grad}
+        if found := next((name for p, name in trained.items() if p.is_complex()), None):
+            raise InputError(
+                f"parameter={found!r}, required real parameters, got complex ones, whose gradients make no real "
+                "Jacobian, keep their torch.view_as_real as the parameter"
+            )
+        return trained
 
     def _parts(
         self, losses: Tensor, separable: bool, check: Check, *, retain_graph: bool

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from jdbench.engine.arrival import Arrival
-from jdbench.engine.graph import Junction
+from jdbench.engine.graph import Junction, metadata
 from jdbench.engine.part import Part
 from jdbench.engine.rules import bilinear, convolution, elementwise, embedding, linear, normalization, recurrent
 
@@ -46,5 +46,7 @@ RULES: dict[str, Rule] = {
 
 def rule_of(junction: Junction) -> Rule | None:
     """Return the closed form of a junction, if it has one."""
+    if any(out.dtype.is_complex for out in metadata(junction.node)):
+        return None  # the closed forms conjugate nothing
     rule = RULES.get(junction.node.name())
     return rule if rule is not None and rule.applies(junction) else None

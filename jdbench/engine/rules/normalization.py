@@ -70,7 +70,8 @@ def _affine(arrival: Arrival, normalized: Tensor, summed: Callable[[Tensor], Ten
     if (weight := arrival.inputs.get(1)) is not None:
         rows[origin(weight)] = summed(delta * arrival.arranged(normalized))
     if (bias := arrival.inputs.get(2)) is not None:
-        rows[origin(bias)] = summed(delta)
+        target, g = origin(bias), summed(delta)
+        rows[target] = rows[target] + g if target in rows else g  # γ and β may be one
     return [Rows(rows)]
 
 
