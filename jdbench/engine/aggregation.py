@@ -71,7 +71,9 @@ def weigh(aggregator: Any) -> Weigh | None:
     return None
 
 
-def direct(aggregator: Any, J: Jacobian, generator: torch.Generator | None) -> tuple[Vector | None, Weights | None]:
+def direct(
+    aggregator: Any, J: Jacobian, generator: torch.Generator | None
+) -> tuple[Vector | None, Weights | None]:
     """Return A(J), or the weights if that is what the callable gives: one number a row.
 
     Args:
@@ -91,5 +93,7 @@ def direct(aggregator: Any, J: Jacobian, generator: torch.Generator | None) -> t
 def _checked(aggregator: Any, w: object, m: int) -> Weights:
     if not isinstance(w, Tensor) or w.shape != (m,):
         got = tuple(w.shape) if isinstance(w, Tensor) else type(w).__name__
-        raise InputError(f"aggregator={aggregator!r}, required weights of shape ({m},), got {got}, return one a row")
+        raise InputError(
+            f"aggregator={aggregator!r}, required weights of shape ({m},), got {got}, return one a row"
+        )
     return w.detach().to(torch.float64)

@@ -27,7 +27,7 @@ class Layout(ABC):
 
     @abstractmethod
     def arranged(self, t: Tensor) -> Tensor:
-        """Return a tensor with instances in front, ``[B, …]``; the axis, now one further, has the places of each.
+        """Return a tensor with instances in front, ``[B, …]``; the axis, one further, has the places of each.
 
         Args:
             t: Any tensor whose axis has this layout.
@@ -94,8 +94,8 @@ class Regular(Layout):
 class Gathered(Layout):
     """An axis whose places belong to instances in any order and number, as where tokens go to experts.
 
-    Arranged, instances with fewer places than others are filled up with zeros. A number without axes counts as an
-    axis of one place.
+    Arranged, instances with fewer places than others are filled up with zeros. A number without axes counts as
+    an axis of one place.
     """
 
     def __init__(self, axis: int, instances: int, of: Tensor) -> None:
@@ -135,7 +135,7 @@ class Gathered(Layout):
 
 
 def regular_layouts(shape: tuple[int, ...], instances: int) -> Iterator[Regular]:
-    """Yield every regular layout that a tensor of a shape may have: consecutive places before turns before the rest.
+    """Yield every regular layout that a tensor of a shape may have: consecutive places before turns.
 
     Args:
         shape: Of the tensor.

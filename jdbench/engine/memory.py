@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 
-from jdbench.engine.graph import Graph, Input, Judge, Junction, Shape, Signature
+from jdbench.engine.graph import Graph, Input, Judge, Junction, Shape, Signature, metadata
 from jdbench.engine.layout import Regular
 
 
@@ -26,7 +26,7 @@ class Memory:
         constant: Whether nodes of a signature follow from parameters alone.
         layouts: The layouts of the outputs of a junction, by their numbers, if all gradients told them.
         irregular: Junctions whose layouts the gradients have to tell in every step.
-        uses: How often a structure was used.
+        generator: Of the weights that instances are told apart by.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -34,7 +34,14 @@ class Memory:
         self.constant: dict[Signature, bool] = {}
         self.layouts: dict[Signature, dict[int, Regular | None]] = {}
         self.irregular: set[Signature] = set()
-        self.uses: Counter[Hashable] = Counter()
+        self.generator = torch.Generator().manual_seed(0)
+        self._uses: Counter[Hashable] = Counter()
+
+    def due(self, structure: Hashable) -> bool:
+        """Count one more use of a structure and return whether their number is a power of two."""
+        self._uses[structure] += 1
+        uses = self._uses[structure]
+        return uses & (uses - 1) == 0
 
     def judge(self, instances: int) -> Judge:
         """Return who says whether a node follows from parameters alone: as learnt, or else as it looks.
@@ -100,13 +107,20 @@ class Memory:
             if all(layout is not None for _, layout in each):
                 first = known.get(number) or each[0][1]
                 known[number] = first
-                if any(layout != first.resized(size, layout.instances) for size, layout in each if layout):
-                    self.irregular.add(signature)
+                for size, layout in each:
+                    if first and layout and first.resized(size, layout.instances) != layout:
+                        self.irregular.add(signature)
             else:
                 known.setdefault(number, None)
 
 
-LOOKUPS = {"EmbeddingBackward0", "EmbeddingBagBackward0", "IndexBackward0", "IndexSelectBackward0", "GatherBackward0"}
+LOOKUPS = {
+    "EmbeddingBackward0",
+    "EmbeddingBagBackward0",
+    "IndexBackward0",
+    "IndexSelectBackward0",
+    "GatherBackward0",
+}
 """Operations with integer arguments, which have no place in the graph."""
 
 
@@ -136,7 +150,7 @@ def _looks_like_data(
 ) -> bool:
     if not any(size % instances == 0 and size for shape in shapes for size in shape):
         return False
-    sizes = [math.prod(i.below._input_metadata[i.output_nr].shape) for i in inputs]  # pyright: ignore
+    sizes = [math.prod(metadata(i.below)[i.output_nr].shape) for i in inputs]
     if max(math.prod(shape) for shape in shapes) > max(sizes):
         return True
     undifferentiated = len(inputs) < len(node.next_functions) or node.name() in LOOKUPS

@@ -56,12 +56,21 @@ class OuterProducts(Part):
 
     def rows(self) -> list[Tensor]:
         """Return gᵢ, one tensor ``[m, *shape]`` a parameter."""
+        if self._rows is not None:
+            return self._apart(self._rows)
         found: list[Tensor] = []
         if self.weight is not None:
             found.append((self._delta.mT @ self._x).view(len(self._x), *self.weight.shape))
         if self.bias is not None:
             found.append(self._delta.sum(1))
         return found
+
+    def _apart(self, rows: Tensor) -> list[Tensor]:
+        """Take rows ``[…, o, i + 1]``, or their sum, apart; ``[…, o, i]`` without a bias."""
+        assert self.weight is not None
+        if self.bias is None:
+            return [rows.reshape(*rows.shape[:-2], *self.weight.shape)]
+        return [rows[..., :-1].reshape(*rows.shape[:-2], *self.weight.shape), rows[..., -1]]
 
     def gramian(self) -> Gramian:
         """Return Σ_ts (x_itᵀx_js + [bias]) (δ_itᵀδ_js), shape ``[m, m]``, float64, the cheaper of two ways."""
@@ -81,7 +90,7 @@ class OuterProducts(Part):
         return products if T == 1 else products.view(m, T, m, T).sum((1, 3))
 
     def _by_rows(self) -> Tensor:
-        """MTio + m²io multiplications: gᵢ, kept if it is small, else as much of it at once as the factors hold."""
+        """MTio + m²io multiplications: gᵢ, kept if small, else as much of it at once as the factors hold."""
         x, delta = self._x, self._delta
         if self.bias is not None:  # the weight of an input that is always one
             x = torch.cat([x, x.new_ones(*x.shape[:2], 1)], 2)
@@ -89,6 +98,7 @@ class OuterProducts(Part):
         o, factors = delta.shape[2], x.numel() + delta.numel()
         if m * i * o <= KEPT * factors:
             self._rows = delta.mT @ x
+            self._x, self._delta = x[:0], delta[:0]  # they are not needed any more
             return inner_products(self._rows.flatten(1))
         width = max(1, min(o, factors // max(1, m * i)))
         G = torch.zeros(m, m, dtype=torch.float64, device=x.device)
@@ -105,11 +115,8 @@ class OuterProducts(Part):
         Returns:
             One tensor a parameter, of its shape.
         """
-        if self._rows is not None and self.weight is not None:
-            summed = weighted_sum(w, self._rows.flatten(1)).view(self._rows.shape[1:])
-            i = self._x.shape[2]
-            weight = summed[:, :i].reshape(self.weight.shape)
-            return [weight] if self.bias is None else [weight, summed[:, i]]
+        if self._rows is not None:
+            return self._apart(weighted_sum(w, self._rows.flatten(1)).view(self._rows.shape[1:]))
         # In float64, so that nothing leaves the range but what leaves it altogether.
         delta = (self._delta * w.view(-1, 1, 1)).to(self._delta.dtype).flatten(0, 1)
         found = []
@@ -120,6 +127,8 @@ class OuterProducts(Part):
         return found
 
     def bounds(self) -> list[Tensor]:
-        """Return Σ_t ‖x_it‖‖δ_it‖ for the weight and Σ_t ‖δ_it‖ for the bias."""
+        """Return Σ_t ‖x_it‖‖δ_it‖ for the weight and Σ_t ‖δ_it‖ for the bias, or ‖gᵢ‖ itself."""
+        if self._rows is not None:
+            return [torch.linalg.vector_norm(r.flatten(1), dim=1) for r in self._apart(self._rows)]
         x, delta = torch.linalg.vector_norm(self._x, dim=2), torch.linalg.vector_norm(self._delta, dim=2)
         return [t.sum(1) for p, t in ((self.weight, x * delta), (self.bias, delta)) if p is not None]

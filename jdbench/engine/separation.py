@@ -1,11 +1,12 @@
 """Where instances lie, read off the gradients themselves.
 
-Backward passes with seeds c and w∘c, for a w that differs from instance to instance: an entry of a gradient that
-loss i alone depends on is multiplied by wᵢ. The w are powers of two with signs, so that every operation that treats
-instances apart rounds both passes alike. Per axis of every junction's output, gradients are projected onto a random
-vector along the other axes; the layout under which one projection is w times the other is that of the output. If
-there is none, more passes spell the numbers of the instances in digits, and so tell every place its instance. If
-there is none either, the operation follows from parameters alone, or else instances mix.
+Backward passes with seeds c and w∘c, for a w that differs from instance to instance: an entry of a gradient
+that loss i alone depends on is multiplied by wᵢ. The w are powers of two with signs, so that every operation
+that treats instances apart rounds both passes alike. Per axis of every junction's output, gradients are
+projected onto a random vector along the other axes; the layout under which one projection is w times the other
+is that of the output. If there is none, more passes spell the numbers of the instances in digits, and so tell
+every place its instance. If there is none either, the operation follows from parameters alone, or else
+instances mix.
 """
 
 import math
@@ -48,10 +49,9 @@ def separate(losses: Tensor, trained: dict[Parameter, str], memory: Memory) -> G
     Raises:
         InputError: The instances mix, or do not lie along an axis, where a parameter enters.
     """
-    generator = torch.Generator().manual_seed(sum(memory.uses.values()))
     while True:
         graph = walk(losses, trained, memory.judge(len(losses)))
-        refuted = _without_layout(graph, losses, memory, generator)
+        refuted = _without_layout(graph, losses, memory)
         if not refuted:
             return graph
         turned = [j for j in refuted if j.candidate and not _takes_data(j, len(losses), memory)]
@@ -114,10 +114,9 @@ def _projections(graph: Graph, losses: Tensor, c: Tensor, w: Tensor) -> _Project
     return found
 
 
-def _without_layout(
-    graph: Graph, losses: Tensor, memory: Memory, generator: torch.Generator
-) -> list[Junction]:
+def _without_layout(graph: Graph, losses: Tensor, memory: Memory) -> list[Junction]:
     """Set the layouts of all junctions and return those that have none."""
+    generator = memory.generator
     one_task = losses[:1].numel() == 1  # then the first pass is what the rows come from
     c = torch.ones_like(losses[:1]) if one_task else weights_apart(losses[:1].shape, generator).to(losses)
     w = weights_apart(losses.shape[:1], generator)
@@ -154,7 +153,7 @@ def _gathered(
     graph: Graph, losses: Tensor, irregular: list[Junction], before: _Projections, c: Tensor,
     generator: torch.Generator,
 ) -> list[Junction]:  # fmt: skip
-    """Set the layouts of irregular junctions, place by place, and return those whose places have no instance."""
+    """Set the layouts of irregular junctions, place by place, and return those that have none."""
     instances = len(losses)
     base = len(DIGITS)
     shuffled = torch.randperm(instances, generator=generator)
@@ -179,7 +178,9 @@ def _gathered(
 
 def _by_place(one: _Projection, others: list[_Projection], codes: list[Tensor]) -> Gathered | None:
     for axis, along in enumerate(one.along):
-        possible = torch.stack([one.fits(o, axis, code.to(along)) for o, code in zip(others, codes, strict=True)])
+        possible = torch.stack([
+            one.fits(o, axis, code.to(along)) for o, code in zip(others, codes, strict=True)
+        ])
         possible = possible.all(0)
         if bool(possible.any(1).all()):
             return Gathered(axis, len(codes[0]), possible.to(torch.uint8).argmax(1))
@@ -195,8 +196,8 @@ def _mixed(junction: Junction, instances: int) -> str:
     name = names_below(junction.signature)[0]
     got = " and ".join(str(shape) for shape in junction.shapes)
     return (
-        f"module={name.rpartition('.')[0]!r}, required losses that depend on one instance each, got a gradient of "
-        f"shape {got} that does not come apart into those of {instances} instances where {name!r} is used "
-        f"({junction.node.name()}), find what mixes them (a batch normalization that trains? call its eval()), or "
-        "pass separable=False"
+        f"module={name.rpartition('.')[0]!r}, required losses that depend on one instance each, got a gradient "
+        f"of shape {got} that does not come apart into those of {instances} instances where {name!r} is used "
+        f"({junction.node.name()}), find what mixes them (a batch normalization that trains? call its eval()), "
+        "or pass separable=False"
     )

@@ -1,4 +1,4 @@
-"""Closed forms: per-instance gradients of what enters an operation, from its arguments and its output's gradient."""
+"""Closed forms: per-instance gradients of what enters an operation, from its arguments and output gradient."""
 
 from collections.abc import Callable
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Any operation: its own derivative, applied to the gradient of one instance at a time, all others set to zero."""
+"""Any operation: its own derivative, of one instance's gradient at a time, those of the others set to zero."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -9,7 +9,7 @@ from torch._vmap_internals import _vmap  # pyright: ignore[reportPrivateUsage]
 
 from jdbench.engine.arrival import Arrival
 from jdbench.engine.graph import Junction, metadata
-from jdbench.engine.origin import Derived, origin
+from jdbench.engine.origin import Derived, origin, stacked
 from jdbench.engine.part import Part, Target
 from jdbench.engine.rows import Rows
 
@@ -57,16 +57,7 @@ def _chunk(arrival: Arrival, chosen: Tensor) -> list[Tensor | None]:
         # As torch.autograd.grad does it.
         return list(_vmap(derivative, 0, 0, allow_none_pass_through=True)(*seeds))
     except RuntimeError:  # an operation that cannot be batched
-        each = [derivative(*(s[k] for s in seeds)) for k in range(len(chosen))]
-        found: list[Tensor | None] = []
-        for column in zip(*each, strict=True):
-            some = next((g for g in column if g is not None), None)
-            found.append(
-                None
-                if some is None
-                else torch.stack([torch.zeros_like(some) if g is None else g for g in column])
-            )
-        return found
+        return stacked([derivative(*(s[k] for s in seeds)) for k in range(len(chosen))])
 
 
 def _derivative(junction: Junction, numbers: list[int]) -> Callable[..., tuple[Tensor | None, ...]]:

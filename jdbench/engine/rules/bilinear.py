@@ -1,7 +1,7 @@
 """nn.Bilinear, y_o = x₁ᵀ W_o x₂: gᵢ = Σ_t δ_it ⊗ x₁_it ⊗ x₂_it over the places t."""
 
 from jdbench.engine.arrival import Arrival
-from jdbench.engine.graph import Junction
+from jdbench.engine.graph import Junction, saved
 from jdbench.engine.origin import origin
 from jdbench.engine.outer_products import OuterProducts
 from jdbench.engine.part import Part
@@ -17,7 +17,7 @@ def is_bilinear(junction: Junction) -> bool:
         and layout.axis == 0
         and [i.number for i in junction.inputs] == [1]
         and expanded == [(1, 3), (0,), (1, 2)]
-        and tuple(node._saved_sumdim) == (2, 3)  # pyright: ignore[reportAttributeAccessIssue]
+        and tuple(saved(node, "sumdim")) == (2, 3)
     )
 
 

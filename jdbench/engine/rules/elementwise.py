@@ -76,7 +76,7 @@ def summed(arrival: Arrival, number: int, delta: Tensor) -> Part:
 
 
 def repeats_whole(junction: Junction) -> bool:
-    """Return whether what is repeated has one place on the axis of instances, or is repeated along it as a whole."""
+    """Return whether what is repeated lies as a whole, once or more, among the places of every instance."""
     layout = junction.layouts[0]
     if not isinstance(layout, Regular):
         return False

@@ -1,15 +1,15 @@
-"""Fused LSTM layers of the CPU, one operation for all steps: the gates' gradients by backpropagation through time.
+"""Fused LSTM layers of the CPU, one operation for all steps: gradients of the gates go back through time.
 
-With all h_t kept, the gates a_t = W x_t + b + U h_{t-1} + b' of all steps are computed at once, and
-c_t = σ(f)c_{t-1} + σ(i)tanh(g), h_t = σ(o)tanh(c_t) are gone through backwards for δ_t = ∂loss/∂a_t. Then W, b and U, b'
-have the gradients Σ_t δ_t ⊗ x_t, Σ_t δ_t and Σ_t δ_t ⊗ h_{t-1} (Hochreiter & Schmidhuber, 1997).
+With all h_t kept, the gates a_t = W x_t + b + U h_{t-1} + b' of all steps are computed at once, and c_t =
+σ(f)c_{t-1} + σ(i)tanh(g), h_t = σ(o)tanh(c_t) are gone through backwards for δ_t = ∂loss/∂a_t. Then W, b and
+U, b' have the gradients Σ_t δ_t ⊗ x_t, Σ_t δ_t and Σ_t δ_t ⊗ h_{t-1} (Hochreiter & Schmidhuber, 1997).
 """
 
 import torch
 from torch import Tensor
 
 from jdbench.engine.arrival import Arrival, repeated
-from jdbench.engine.graph import Junction
+from jdbench.engine.graph import Junction, saved
 from jdbench.engine.layout import Regular
 from jdbench.engine.origin import origin
 from jdbench.engine.outer_products import OuterProducts
@@ -24,7 +24,7 @@ def is_lstm(junction: Junction) -> bool:
     """Return whether one LSTM layer takes steps first and instances second, and its weights alone enter."""
     node = junction.node
     return (
-        node._saved_mode == LSTM  # pyright: ignore[reportAttributeAccessIssue]
+        saved(node, "mode") == LSTM
         and all(1 <= i.number <= 4 for i in junction.inputs)
         and all(
             isinstance(layout, Regular) and layout == Regular(int(number == 0), layout.instances, 1, 1)
@@ -63,7 +63,7 @@ def _by_instance(arrival: Arrival, t: Tensor, axis: int) -> Tensor:
 def _gates(
     a: Tensor, c0: Tensor, above: Tensor, U: Tensor, last_h: Tensor | None, last_c: Tensor | None
 ) -> Tensor:
-    """Return δ of shape ``[m, T, 4h]``, from the gates, in the order i, f, g, o, and the gradients of all h_t."""
+    """Return δ, shape ``[m, T, 4h]``, from the gates, in the order i, f, g, o, and gradients of all h_t."""
     steps = a.shape[1]
     i, f, g, o = a.chunk(4, 2)
     i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
