@@ -18,6 +18,7 @@ from torch.nn import Parameter
 
 from jdbench.engine.layout import Layout
 from jdbench.errors import InputError
+from jdbench.errors import InputError
 
 Shape = tuple[int, ...]
 
@@ -232,15 +233,26 @@ def vjp(
 
     Returns:
         One an input, None where no output depends on it.
+
+    Raises:
+        InputError: Parts of the graph are computed again (`torch.utils.checkpoint`) and cannot be here.
     """
-    found = torch.autograd.grad(  # pyright: ignore[reportCallIssue]
-        outputs,  # pyright: ignore[reportArgumentType]
-        inputs,  # pyright: ignore[reportArgumentType]
-        seeds,
-        retain_graph=retain_graph,
-        allow_unused=True,
-        is_grads_batched=batched,
-    )
+    try:
+        found = torch.autograd.grad(  # pyright: ignore[reportCallIssue]
+            outputs,  # pyright: ignore[reportArgumentType]
+            inputs,  # pyright: ignore[reportArgumentType]
+            seeds,
+            retain_graph=retain_graph,
+            allow_unused=True,
+            is_grads_batched=batched,
+        )
+    except RuntimeError as error:
+        if "torch.utils.checkpoint" not in str(error):
+            raise
+        raise InputError(
+            f"losses, required a graph that keeps what its derivatives need, got parts that are computed again: "
+            f"{str(error).splitlines()[0]} Leave torch.utils.checkpoint out, or pass separable=False with use_reentrant=False"
+        ) from error
     return cast("tuple[Tensor | None, ...]", found)
 
 
