@@ -31,7 +31,7 @@ def integers(*shape: int, seed: int, dtype: torch.dtype = DOUBLE) -> Tensor:
 def part_of(module: nn.Module, x: Tensor, delta: Tensor) -> Part:
     """What the closed form of a module's operation makes of the gradient of its output, instances first."""
     trained = {p: name for name, p in module.named_parameters() if p.requires_grad}
-    (junction,) = walk(module(x), trained, Memory(module).judge(len(x))).junctions
+    (junction,) = walk(module(x), module, trained, Memory(module).judge(len(x))).junctions
     (shape,), m = junction.shapes, len(x)
     layout = Regular(0, m, 1, shape[0] // m)
     junction.layouts[0] = layout

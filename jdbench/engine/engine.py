@@ -192,8 +192,8 @@ class Engine:
         trained = {p: name for name, p in self.model.named_parameters() if p.requires_grad}
         if found := next((name for p, name in trained.items() if p.is_complex()), None):
             raise InputError(
-                f"parameter={found!r}, required real parameters, got complex ones, whose gradients make no real "
-                "Jacobian, keep their torch.view_as_real as the parameter"
+                f"parameter={found!r}, required real parameters, got complex ones, whose gradients make no "
+                "real Jacobian, keep their torch.view_as_real as the parameter"
             )
         return trained
 

@@ -18,7 +18,6 @@ from torch.nn import Parameter
 
 from jdbench.engine.layout import Layout
 from jdbench.errors import InputError
-from jdbench.errors import InputError
 
 Shape = tuple[int, ...]
 
@@ -250,8 +249,9 @@ def vjp(
         if "torch.utils.checkpoint" not in str(error):
             raise
         raise InputError(
-            f"losses, required a graph that keeps what its derivatives need, got parts that are computed again: "
-            f"{str(error).splitlines()[0]} Leave torch.utils.checkpoint out, or pass separable=False with use_reentrant=False"
+            "losses, required a graph that keeps what its derivatives need, got parts that are computed again: "
+            f"{str(error).splitlines()[0]} Leave torch.utils.checkpoint out, or pass separable=False with "
+            "use_reentrant=False"
         ) from error
     return cast("tuple[Tensor | None, ...]", found)
 

@@ -164,7 +164,7 @@ def _gathered(
     graph: Graph, losses: Tensor, untold: list[tuple[Junction, int]], before: _Projections, c: Tensor,
     generator: torch.Generator,
 ) -> list[Junction]:  # fmt: skip
-    """Set layouts that do not follow from two passes, place by place, and return the junctions that have none."""
+    """Set the layouts that two passes have not told, place by place; return junctions that have none."""
     instances, base = len(losses), len(DIGITS)
     shuffled = torch.randperm(instances, generator=generator)
     codes: list[Tensor] = []
