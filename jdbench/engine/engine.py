@@ -1,9 +1,12 @@
-"""Gramian-based Jacobian descent for any graph of modules: one forward and one backward pass ([JD] Section 6).
+"""Gramian-based Jacobian descent for any torch model: one forward and one backward pass ([JD] Section 6).
 
 For losses that are separable over instances, the gradients of all losses with respect to all parameters follow
-from the input x of every layer and the gradient δ of its output, and one backward pass gives the δ of all
-instances at once. The Gramian is summed layer by layer, (12); once the weights w are known, Jᵀw = ∇(wᵀf), (10),
-comes from the same x and δ scaled by w.
+from what enters the operations that take parameters and from the gradients δ of their outputs, and one backward
+pass gives the δ of all instances at once. The Gramian is summed parameter by parameter, (12); once the weights w
+are known, Jᵀw = ∇(wᵀf), (10), comes from the same two scaled by w.
+
+What was computed is read from the autograd graph of the losses, so that no module is ever called again: states,
+random numbers, hooks, containers and replaced forwards are what they were.
 """
 
 import contextlib
@@ -39,25 +42,42 @@ Check = Literal["first"] | bool
 class Engine:
     """Gramians of losses with respect to the trained parameters of a model, and their aggregated gradient.
 
+    >>> import torch
+    >>> from jdbench.engine import Engine
+    >>> model = torch.nn.Linear(3, 1)
     >>> engine = Engine(model)
-    >>> losses = F.cross_entropy(model(x), y, reduction="none")
-    >>> engine.backward(losses, UPGrad())
-    >>> optimizer.step()
+    >>> losses = model(torch.ones(4, 3)).square().flatten()
+    >>> engine.backward(losses, "UPGrad").shape
+    torch.Size([4])
+    >>> model.weight.grad.shape
+    torch.Size([1, 3])
 
-    Build it before the forward pass. Losses come in three kinds; row k of J is the gradient of the k-th.
+    Losses come in three kinds; row k of J is the gradient of the k-th.
 
-    - ``[B]``, one an instance: 1 backward pass. That loss i depends on instance i alone is the caller's
-      promise; ``check=True`` tests it, for one pass more. Every module's output counts instances first.
+    - ``[B]``, one an instance: 1 backward pass. That loss i depends on instance i alone is the caller's promise.
     - ``[B, T]``, one an instance and task: T passes; the rows are (0, 0), (0, 1), …, (B-1, T-1).
     - ``[T]`` with ``separable=False``: T passes, and the Jacobian is held in memory.
 
-    No pass computes a parameter's gradient in the first two kinds. Layers without a closed form are called once
-    more and differentiated once more, by themselves: recurrent and attention layers, modules with parameters of
-    their own besides children, and all that torch does not come with. Where torch cannot batch that product,
-    because the layer draws random numbers for example, it takes B·T passes through that layer.
+    Where a parameter meets the data, the places of the instances along an axis are read off the gradients when a
+    structure is met for the first time, by two light backward passes more, and recalled afterwards; instances need
+    not come first. Where places follow no rule, as with tokens that go to experts, loops over instances or random
+    orders, they are read in every step, by four passes or five. If instances mix, the module is named and refused.
 
-    The Gramian is float64. The products of float64 layers are float64 throughout; those of narrower ones err by
-    at most γ‖gᵢ‖‖gⱼ‖ in the γ of float32 and of the layer's positions plus 1024, whatever the norms: a power of
+    Operations without a closed form have their own derivative taken with the gradient of one instance at a time,
+    in one batch where torch can batch it, otherwise one after the other. What follows from parameters alone, such
+    as a normalised weight, gets per-instance gradients of its own, which are taken back to the parameters.
+
+    ``check="first"`` compares Jᵀw and wᵀGw for a random w with one more ordinary backward pass, each parameter by
+    itself and to half of the digits, at uses 1, 2, 4, 8, … of every structure: operations, parameters, which axes
+    count instances, axes that operations work along, dtypes, training flags, kind of losses. ``check=True`` does
+    so always. In between it may miss instances that change places within one structure, such as by a permutation
+    inside the model at a use that is not checked, and whatever makes the graph itself wrong: a custom function
+    whose backward is no derivative, or ``.data`` written between the passes, which torch does not see either.
+
+    Hooks on parameters see Jᵀw once, as torch's backward shows it; G does not know of them.
+
+    The Gramian is float64. The products of float64 gradients are float64 throughout; those of narrower ones err by
+    at most γ‖gᵢ‖‖gⱼ‖ in the γ of float32 and of the layer's places plus 1024, whatever the norms: a power of
     two is taken out of each row where squares would leave the range of float32.
 
     Attributes:
@@ -65,7 +85,7 @@ class Engine:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        """Hook the modules of a model.
+        """Set the model; nothing is hooked onto it, and graphs made before will do.
 
         Args:
             model: Any module.
@@ -90,16 +110,16 @@ class Engine:
         """Return G = JJᵀ ([JD] eq. 12 over the layers). The graph of the losses is kept.
 
         Args:
-            losses: Shape ``[B]``, ``[B, T]`` or, if not separable, ``[T]``.
+            losses: Shape ``[B]``, ``[B, T]`` or, if not separable, ``[T]``; or a sequence of them.
             separable: Whether each loss depends on one instance alone.
-            check: Whether to test that.
+            check: When to compare with an ordinary backward pass.
 
         Returns:
             Shape ``[m, m]`` with m the number of losses, float64.
 
         Raises:
-            InputError: The losses have no graph or another shape, a module mixes instances or does not count
-                them first, a parameter is used other than by the modules that own it, or the check fails.
+            InputError: The losses have no graph or another shape, a module mixes instances, torch cannot go
+                through the graph, or the check fails.
         """
         losses = _stacked(losses)
         _check_losses(losses, separable)
@@ -111,9 +131,9 @@ class Engine:
         """Return J itself, for as little as `gramian` costs. The graph of the losses is kept.
 
         Args:
-            losses: Shape ``[B]``, ``[B, T]`` or, if not separable, ``[T]``.
+            losses: Shape ``[B]``, ``[B, T]`` or, if not separable, ``[T]``; or a sequence of them.
             separable: Whether each loss depends on one instance alone.
-            check: Whether to test that.
+            check: When to compare with an ordinary backward pass.
 
         Returns:
             Shape ``[m, n]``, of the losses' dtype: gradients in rows, with respect to the trained parameters in

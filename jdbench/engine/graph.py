@@ -153,7 +153,7 @@ def walk(losses: Tensor, model: nn.Module, trained: dict[Parameter, str], judge:
         outputs = metadata(node)
         shapes = [tuple(m.shape) for m in outputs]
         along = tuple([(len(s), tuple([a for a, size in enumerate(s) if size == instances])) for s in shapes])
-        facts.add((operation, along, _axes(node)))
+        facts.add((operation, frozenset(along), _axes(node)))  # a set: steps that are unbound are many
         if not inputs:
             kinds[node] = DATA
             if crossed:
