@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from test_engine_architectures import Drawn, gradient, jacobian
+from engine_agreement import Drawn, gradient, jacobian
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 from torch.nn import functional

@@ -169,7 +169,9 @@ def test_instances_that_are_sorted_or_chosen() -> None:
         lambda inner, x: inner(x)[order],
         lambda inner, x: torch.cat([inner(x[:1]), inner(x[1:])]),
         lambda inner, x: torch.cat([inner(x[1:]), inner(x[:1])]).roll(1, 0),
-        lambda inner, x: inner(x) * inner(x).flip(0),  # each loss depends on two instances, each call on one loss
+        lambda inner, x: (
+            inner(x) * inner(x).flip(0)
+        ),  # each loss depends on two instances, each call on one loss
     ):
         assert_model_agrees(Function(nn.Linear(3, 3).double(), f), lambda m: squares(m(x)))
 

@@ -13,7 +13,19 @@ def test_batches_of_other_sizes() -> None:
     layer = nn.TransformerEncoderLayer(4, 2, 6, dropout=0.0, batch_first=True)
     model = nn.Sequential(layer, nn.Linear(4, 2)).double()
     engine = Engine(model)
-    for instances, length in [(4, 3), (3, 4), (4, 4), (2, 4), (4, 2), (1, 4), (8, 4), (5, 5), (3, 3), (2, 1), (4, 3)]:
+    for instances, length in [
+        (4, 3),
+        (3, 4),
+        (4, 4),
+        (2, 4),
+        (4, 2),
+        (1, 4),
+        (8, 4),
+        (5, 5),
+        (3, 3),
+        (2, 1),
+        (4, 3),
+    ]:
         assert_agrees(engine, squares(model(normal(instances, length, 4))))
         assert_agrees(engine, squares(model(normal(instances, length, 4))), check=False)
 
@@ -76,7 +88,9 @@ def test_structures_in_turn() -> None:
 
 def test_training_and_evaluation_in_turn() -> None:
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Conv2d(1, 2, 2), nn.BatchNorm2d(2), nn.Dropout(0.3), nn.Flatten(), nn.Linear(8, 2)).double()
+    model = nn.Sequential(
+        nn.Conv2d(1, 2, 2), nn.BatchNorm2d(2), nn.Dropout(0.3), nn.Flatten(), nn.Linear(8, 2)
+    ).double()
     engine, x = Engine(model), normal(4, 1, 3, 3)
     for training in (False, True, False, False, True, False):
         model.train(training)
@@ -86,7 +100,10 @@ def test_training_and_evaluation_in_turn() -> None:
 
 def test_what_is_trained_changes_between_steps() -> None:
     torch.manual_seed(0)
-    model, x = nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4), nn.Linear(4, 4), nn.Linear(4, 2)).double(), normal(4, 4)
+    model, x = (
+        nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4), nn.Linear(4, 4), nn.Linear(4, 2)).double(),
+        normal(4, 4),
+    )
     engine = Engine(model)
     for frozen in ((), (0,), (0, 1), (1, 3), (2,), (), (0, 1, 2)):
         for number, layer in enumerate(model):

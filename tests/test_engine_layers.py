@@ -192,7 +192,9 @@ def test_a_convolution_of_one_image_of_an_instance_each() -> None:
     x = normal(B, 3, 2, 5, 5)
     model = nn.Conv2d(2, 3, 2).double()
     assert_model_agrees(model, lambda m: squares(m(x.flatten(0, 1)).unflatten(0, (B, 3))))
-    assert_model_agrees(model, lambda m: squares(m(x.transpose(0, 1).flatten(0, 1)).unflatten(0, (3, B)).transpose(0, 1)))
+    assert_model_agrees(
+        model, lambda m: squares(m(x.transpose(0, 1).flatten(0, 1)).unflatten(0, (3, B)).transpose(0, 1))
+    )
     assert_model_agrees(model, lambda m: torch.stack([m(image[0]).square().sum() for image in x]))
     one = nn.Conv1d(1, 2, 2).double()
     assert_model_agrees(one, lambda m: squares(m(normal(B, 6).unsqueeze(1))))
@@ -254,7 +256,10 @@ def test_a_function_mapped_over_instances() -> None:
 def test_a_derivative_within_the_loss() -> None:
     """Gradient penalties differentiate twice."""
     torch.manual_seed(0)
-    model, x = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 1)).double(), normal(B, 4).requires_grad_()
+    model, x = (
+        nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 1)).double(),
+        normal(B, 4).requires_grad_(),
+    )
 
     def losses_of(model: nn.Module) -> Tensor:
         (slope,) = torch.autograd.grad(model(x).sum(), x, create_graph=True)

@@ -358,7 +358,9 @@ def test_the_twin_of_a_model_learns_nothing() -> None:
 def test_parts_that_are_frozen() -> None:
     torch.manual_seed(0)
     x = normal(4, 1, 4, 4)
-    model = nn.Sequential(nn.Conv2d(1, 2, 2), nn.GroupNorm(1, 2), nn.Conv2d(2, 3, 2), nn.Flatten(), nn.Linear(12, 2))
+    model = nn.Sequential(
+        nn.Conv2d(1, 2, 2), nn.GroupNorm(1, 2), nn.Conv2d(2, 3, 2), nn.Flatten(), nn.Linear(12, 2)
+    )
     model.double()
     names = [name for name, _ in model.named_parameters()]
     for left in names:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from test_engine import DOUBLE, batch, losses_of, network
-from test_engine_architectures import gradient
+from engine_agreement import gradient
 from torch import Tensor, nn
 
 from jdbench.aggregators import Mean, UPGrad

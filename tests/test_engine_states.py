@@ -295,6 +295,16 @@ def test_a_hook_that_is_not_linear_gives_each_row_its_own() -> None:
         assert "module='0'" in str(error)
 
 
+def test_a_hook_that_is_not_linear_is_refused() -> None:
+    """With gradients squared or cut off, Jᵀw is not the gradient of wᵀf."""
+    torch.manual_seed(0)
+    model, x = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2)).double(), normal(4, 4)
+    y = model[0](x)
+    y.register_hook(lambda g: g.square())
+    with pytest.raises(InputError, match=r"module='0'.*separable=False"):
+        Engine(model).gramian(squares(model[1](y)))
+
+
 def test_a_hook_on_a_parameter_sees_the_gradient_once() -> None:
     torch.manual_seed(0)
     model, x, seen = nn.Linear(4, 2).double(), normal(4, 4), []
