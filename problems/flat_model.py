@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from jdbench.gramian import Engine
+from jdbench.engine import Engine
 from jdbench.problem import Evaluation
 from jdbench.shapes import Objectives, Vector
 
@@ -15,7 +15,7 @@ from jdbench.shapes import Objectives, Vector
 class FlatModel:
     """A model whose parameters come from vectors.
 
-    Rows of a Jacobian of instance losses come from `jdbench.gramian.Engine`, by `evaluation`: one forward and
+    Rows of a Jacobian of instance losses come from `jdbench.engine.Engine`, by `evaluation`: one forward and
     one backward pass of the whole batch a task. For a batch of 32 and the networks of [JD] Tables 2 to 5, on
     one thread, that takes 1.1 to 1.4 times what the gradient of the mean takes. A few losses of whole batches
     are cheaper by `rowwise`.

@@ -33,6 +33,7 @@ def losses_of(model: nn.Module, x: Tensor) -> Tensor:
 
 
 def test_one_forward_and_one_backward() -> None:
+    """From the third step on; the first one tells where the instances lie, and checks."""
     model, x = network(), batch()
     calls = dict.fromkeys(model, 0)
     went: dict[Node, int] = {}
@@ -43,6 +44,10 @@ def test_one_forward_and_one_backward() -> None:
     for module in model:
         module.register_forward_hook(count)
     with Engine(model) as engine:
+        for _ in range(2):
+            engine.gramian(losses_of(model, x))
+        for module in model:
+            calls[module] = 0
         losses = losses_of(model, x)
         pending, nodes = [losses.grad_fn], set()
         while pending:
@@ -53,13 +58,15 @@ def test_one_forward_and_one_backward() -> None:
         for node in nodes:
             went[node] = 0
             node.register_prehook(lambda *_, node=node: went.__setitem__(node, went[node] + 1))
+        model.zero_grad()
         engine.backward(losses, UPGrad())
     assert set(calls.values()) == {1}
     accumulators = {n: k for n, k in went.items() if n.name() == "torch::autograd::AccumulateGrad"}
     assert len(accumulators) == len(list(model.parameters()))
     assert set(accumulators.values()) == {1}, "torch adds each gradient once"
     passes = {k for n, k in went.items() if n not in accumulators}
-    assert passes == {0, 1}, "no node is gone through twice; those above the first module never"
+    assert 1 in passes
+    assert passes <= {0, 1}, "no node is gone through twice; those below the first module never"
 
 
 def test_no_weight_gradient_is_computed_in_the_pass() -> None:
@@ -74,26 +81,31 @@ def test_no_weight_gradient_is_computed_in_the_pass() -> None:
             return func(*args, **(kwargs or {}))
 
     with Engine(model) as engine:
+        for _ in range(2):
+            engine.gramian(losses_of(model, x))
         losses = losses_of(model, x)
         with Masks():
             engine.backward(losses, Mean())
     assert masks == [[True, False, False]], "the second convolution; in float64 rows come from products"
 
 
-def test_removing_the_engine_leaves_no_hook() -> None:
-    model = nn.Sequential(network(), nn.LSTM(3, 2), nn.MultiheadAttention(4, 2))
+def test_the_engine_hooks_nothing() -> None:
+    model, x = network(), batch()
 
     def hooks() -> int:
-        return sum(
+        modules = sum(
             len(getattr(module, name))
             for module in model.modules()
             for name in vars(module)
             if name.endswith("_hooks") or "hooks_with" in name
         )
+        return modules + sum(len(p._backward_hooks or ()) for p in model.parameters())
 
-    with Engine(model):
-        assert hooks() > 0
-    assert hooks() == 0
+    forwards = [type(module).forward for module in model]
+    with Engine(model) as engine:
+        engine.gramian(losses_of(model, x))
+        assert hooks() == 0
+        assert [vars(module).get("forward", type(module).forward) for module in model] == forwards
 
 
 def test_the_gradient_adds_to_what_is_there_and_hooks_on_parameters_run() -> None:
@@ -230,10 +242,13 @@ def test_forward_passes_that_are_not_differentiated_leave_nothing() -> None:
     assert ((G - J @ J.mT).abs() <= gamma(10_000) * J.norm(dim=1).outer(J.norm(dim=1))).all()
 
 
-def test_an_aggregator_without_weights_is_refused() -> None:
+def test_an_aggregator_without_weights_gets_the_jacobian() -> None:
     model, x = network(), batch()
-    with Engine(model) as engine, pytest.raises(InputError, match="form the Jacobian row by row"):
-        engine.backward(losses_of(model, x), GradDrop())  # pyright: ignore[reportArgumentType]
+    engine = Engine(model)
+    J = engine.jacobian(losses_of(model, x))
+    generator = torch.Generator().manual_seed(3)
+    assert engine.backward(losses_of(model, x), GradDrop(), generator=generator) is None
+    assert torch.equal(gradient(model), GradDrop()(J, generator=torch.Generator().manual_seed(3)))
 
 
 def test_what_comes_before_and_after_the_model_is_left_alone() -> None:

@@ -42,28 +42,6 @@ def test_frequencies_over_the_batch() -> None:
     refused(nn.Embedding(4, 2, scale_grad_by_freq=True), torch.tensor([0, 1]), "scale_grad_by_freq=False")
 
 
-def test_a_module_that_does_not_see_instances_first() -> None:
-    model = Function(nn.Linear(3, 2), lambda inner, x: inner(x.flatten(0, 1)).view(len(x), -1))
-    refused(model, torch.randn(4, 5, 3), "module='inner'.*keep instances first")
-
-
-def test_a_module_that_does_not_see_instances_at_all() -> None:
-    model = Function(nn.Embedding(5, 3), lambda inner, x: x + inner(torch.arange(5)))
-    refused(model, torch.randn(4, 5, 3), "module='inner'.*keep instances first")
-
-
-def test_a_parameter_used_past_its_module() -> None:
-    model = Function(nn.Linear(3, 3), lambda inner, x: inner(x) @ inner.weight)
-    refused(model, torch.randn(4, 3), "parameter='inner.weight'.*call a module that holds it")
-
-
-def test_an_engine_built_after_the_forward_pass() -> None:
-    model, x = network(), batch()
-    losses = losses_of(model, x)
-    with Engine(model) as engine, pytest.raises(InputError, match="before the engine was built"):
-        engine.gramian(losses)
-
-
 def test_an_input_changed_in_place() -> None:
     """Autograd does not mind where the weight is frozen."""
 
@@ -83,16 +61,15 @@ def test_an_input_changed_in_place() -> None:
 @pytest.mark.parametrize("mix", [
     lambda inner, x: inner(x) - inner(x).mean(0),
     lambda inner, x: inner(x).softmax(0),
-    lambda inner, x: inner(x) * inner(x).flip(0),
-], ids=["mean", "softmax", "neighbour"])  # fmt: skip
-def test_a_check_finds_instances_that_mix(mix) -> None:
-    refused(Function(nn.Linear(3, 2), mix), torch.randn(4, 3), "depend on one instance", check=True)
-
-
-def test_a_check_finds_rows_of_a_matrix_that_are_no_instances() -> None:
-    """Five positions, five instances: the shapes agree, the values do not."""
-    model = Function(nn.Embedding(5, 3), lambda inner, x: (x * inner(torch.arange(5))).square())
-    refused(model, torch.randn(5, 5, 3), "depend on one instance", check=True)
+    lambda inner, x: inner(x).square() / inner(x).square().sum(0),
+    lambda inner, x: inner(x) + inner(x).roll(1, 0).exp() * inner(x),
+    lambda inner, x: inner(x @ inner(x).mT[:3]),
+    lambda inner, x: inner(x).cumsum(0),
+], ids=["mean", "softmax", "share", "neighbour", "attention", "cumsum"])  # fmt: skip
+def test_instances_that_mix(mix) -> None:
+    model = Function(nn.Linear(3, 2), mix)
+    for check in (False, True):
+        refused(model, torch.randn(4, 3), "losses that depend on one instance.*separable=False", check=check)
 
 
 def test_a_check_lets_separable_losses_pass() -> None:
@@ -112,7 +89,8 @@ def test_losses_of_another_shape(shape: str) -> None:
 
 
 def test_losses_per_task_passed_as_separable() -> None:
-    model, x = network(), batch()
+    """Six instances, three tasks: two instances a loss, but the losses are not apart along any axis."""
+    model, x = network(), batch(6)
     with Engine(model) as engine:
         losses = model(x).mean(0)
         with pytest.raises(InputError, match="separable=False"):

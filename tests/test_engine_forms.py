@@ -6,14 +6,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from jdbench.gramian.call import Call, record
+from jdbench.engine.arrival import Arrival
+from jdbench.engine.graph import walk
+from jdbench.engine.layout import Regular
+from jdbench.engine.memory import Memory
 from jdbench.engine.merge import merged
 from jdbench.engine.outer_products import OuterProducts
+from jdbench.engine.part import Part
 from jdbench.engine.products import factors, inner_products, weighted_sum
 from jdbench.engine.rows import Rows
-from jdbench.engine.rules.convolution import _by_products, _grouped, _padded, _unfolded, convolution_part
-from jdbench.engine.rules.embedding import Lookups, embedding_part
-from jdbench.engine.rules.linear import linear_part
+from jdbench.engine.rules import rule_of
+from jdbench.engine.rules.convolution import Geometry, _by_products, _grouped, _padded, _reached, _unfolded
+from jdbench.engine.rules.embedding import Lookups
 from jdbench.engine.scale import LARGEST, exponents, grow, shrink, weigh
 from jdbench.verification.tolerances import gamma
 
@@ -24,8 +28,21 @@ def integers(*shape: int, seed: int, dtype: torch.dtype = DOUBLE) -> Tensor:
     return torch.randint(-2, 3, shape, generator=torch.Generator().manual_seed(seed)).to(dtype)
 
 
-def call_of(module: nn.Module, x: Tensor) -> Call:
-    return record(module, "module", (x,), {}, [])
+def part_of(module: nn.Module, x: Tensor, delta: Tensor) -> Part:
+    """What the closed form of a module's operation makes of the gradient of its output, instances first."""
+    trained = {p: name for name, p in module.named_parameters() if p.requires_grad}
+    (junction,) = walk(module(x), trained, Memory(module).judge(len(x))).junctions
+    (shape,), m = junction.shapes, len(x)
+    layout = Regular(0, m, 1, shape[0] // m)
+    junction.layouts[0] = layout
+    rule = rule_of(junction)
+    assert rule is not None
+    (part,) = rule.parts(Arrival(junction, {0: layout.arranged(delta.reshape(shape))}, 1))
+    return part
+
+
+def geometry_of(module: nn.Conv1d | nn.Conv2d | nn.Conv3d) -> Geometry:
+    return Geometry(module.weight.shape, module.stride, module.dilation, module.groups)
 
 
 CONVOLUTIONS = [
@@ -48,11 +65,13 @@ def test_the_three_forms_of_a_convolution(axes: int, groups: int, stride: int, d
                             retain_graph=True)[0]
         for i in range(3)
     ])  # fmt: skip
-    padded = _padded(module, x)
-    assert torch.equal(_by_products(module, padded, delta), expected)
-    assert torch.equal(_grouped(module, padded, delta), expected)
+    padded = _padded(x, [0 if padding == "valid" else padding] * axes)
+    geometry = geometry_of(module)
+    padded = _reached(geometry, padded, delta)
+    assert torch.equal(_by_products(geometry, padded, delta), expected)
+    assert torch.equal(_grouped(geometry, padded, delta), expected)
     if groups == 1:
-        part = OuterProducts(_unfolded(module, padded), delta.flatten(2).mT, module.weight, module.bias)
+        part = OuterProducts(_unfolded(geometry, padded), delta.flatten(2).mT, module.weight, module.bias)
         assert torch.equal(part.rows()[0], expected)
 
 
@@ -63,11 +82,11 @@ def test_the_two_forms_of_outer_products(positions: int, channels: int, trained:
     x, delta = integers(4, positions, channels, seed=0), integers(4, positions, 5, seed=1)
     module.weight.requires_grad_(trained != "bias")
     module.bias.requires_grad_(trained != "weight")
-    part = linear_part(call_of(module, x), x, delta)
-    assert isinstance(part, OuterProducts)
+    part = part_of(module, x, delta)
     J = torch.cat([r.flatten(1) for r in part.rows()], 1)
     assert torch.equal(part.gramian(), J @ J.mT)
     if trained != "bias":
+        assert isinstance(part, OuterProducts)
         bias = inner_products(part._delta.sum(1)) * (trained == "both")
         assert torch.equal(part._by_positions(), part._by_rows() + bias)
     w = integers(4, seed=3)
@@ -80,7 +99,7 @@ def test_the_two_forms_of_lookups(monkeypatch: pytest.MonkeyPatch, chunk: int, p
     monkeypatch.setattr("jdbench.engine.rules.embedding.CHUNK", chunk)
     module = nn.Embedding(7, 3, padding_idx=padding).double()
     x = torch.randint(0, 7, (4, 5), generator=torch.Generator().manual_seed(0))
-    part = embedding_part(call_of(module, x), x, integers(4, 5, 3, seed=1))
+    part = part_of(module, x, integers(4, 5, 3, seed=1))
     assert isinstance(part, Lookups)
     J = part.rows()[0].flatten(1)
     assert float(J.abs().sum()) > 0
@@ -93,7 +112,7 @@ def test_the_two_forms_of_lookups(monkeypatch: pytest.MonkeyPatch, chunk: int, p
 def test_outer_products_of_one_weight_join() -> None:
     module = nn.Linear(3, 4).double()
     parts = [
-        linear_part(call_of(module, x), x, integers(5, T, 4, seed=T))
+        part_of(module, x, integers(5, T, 4, seed=T))
         for T, x in ((T, integers(5, T, 3, seed=9 + T)) for T in (1, 2))
     ]
     J = sum(torch.cat([r.flatten(1) for r in part.rows()], 1) for part in parts)
@@ -106,7 +125,7 @@ def test_parts_that_share_one_of_two_parameters_add_their_rows() -> None:
     first, second, third = nn.Linear(3, 4).double(), nn.Linear(3, 4).double(), nn.Linear(3, 4).double()
     second.weight, third.bias = first.weight, second.bias
     parts = [
-        linear_part(call_of(module, x), x, integers(5, 2, 4, seed=k))
+        part_of(module, x, integers(5, 2, 4, seed=k))
         for k, module in enumerate((first, second, third))
         for x in [integers(5, 2, 3, seed=7 + k)]
     ]  # fmt: skip
@@ -146,7 +165,7 @@ def test_a_convolution_with_few_positions_keeps_no_rows() -> None:
     """Rows would take 36864 numbers an instance, the factors 2560."""
     module = nn.Conv2d(64, 64, 3)
     x, delta = torch.randn(8, 64, 4, 4), torch.randn(8, 64, 2, 2)
-    part = convolution_part(call_of(module, x), x, delta)
+    part = part_of(module, x, delta)
     assert isinstance(part, OuterProducts)
     J = torch.cat([r.flatten(1) for r in part.rows()], 1).double()
     norms = J.norm(dim=1)
@@ -181,6 +200,6 @@ def test_a_grouped_gradient_in_several_calls(monkeypatch: pytest.MonkeyPatch) ->
         integers(5, 2, 6, 6, seed=0, dtype=torch.float32),
         integers(5, 4, 4, 4, seed=1, dtype=torch.float32),
     )
-    expected = _grouped(module, x, delta)
+    expected = _grouped(geometry_of(module), x, delta)
     monkeypatch.setattr("jdbench.engine.rules.convolution.AT_ONCE", 2 * module.weight.numel())
-    assert torch.equal(_grouped(module, x, delta), expected)
+    assert torch.equal(_grouped(geometry_of(module), x, delta), expected)

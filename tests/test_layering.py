@@ -16,6 +16,7 @@ LAYERS = [
     {"dual_cone"},
     {"aggregator"},
     {"aggregators", "copies"},
+    {"engine"},
     {"verification"},
     {"problem", "optimizer", "directions"},
     {"momentum"},
@@ -43,7 +44,8 @@ LAYERS = [
 ]
 DEPTH = {name: depth for depth, layer in enumerate(LAYERS) for name in layer}
 ALONE = {"verification": {"errors", "shapes", "aggregator", "gramian", "dual_cone"}}
-ZOO = {"data", "errors", "gramian", "shapes", "spec", "problem", "verification"}
+OLD_ADDRESSES = {("gramian", "engine")}  # jdbench.gramian.Engine: looked up where it is asked for
+ZOO = {"data", "engine", "errors", "gramian", "shapes", "spec", "problem", "verification"}
 
 
 def imports(file: Path) -> Iterator[str]:
@@ -76,7 +78,7 @@ def test_every_unit_of_the_library_has_a_layer() -> None:
 @pytest.mark.parametrize("file", LIBRARY, ids=lambda f: str(f.relative_to(ROOT)))
 def test_library_imports_point_down(file: Path) -> None:
     for name in imports(file):
-        if name == unit(file):
+        if name == unit(file) or (unit(file), name) in OLD_ADDRESSES:
             continue
         assert DEPTH[name] < DEPTH[unit(file)], f"{file}: {unit(file)} imports {name}"
         if unit(file) in ALONE:

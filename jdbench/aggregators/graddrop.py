@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 
 from jdbench.aggregator import Aggregator, short_repr
-from jdbench.errors import NonFiniteError
-from jdbench.gramian import check_jacobian
+from jdbench.gramian import check_jacobian, non_finite
 from jdbench.shapes import Jacobian, Vector
 
 
@@ -51,7 +50,7 @@ class GradDrop(Aggregator):
         negative = entries.clamp(max=0).sum(-2)
         total = positive - negative  # the column sums of |J|: finite if and only if the column is
         if not bool(torch.isfinite(total).all()):
-            raise NonFiniteError("J, required finite entries, got NaN or infinity, look at the gradients")
+            raise non_finite(J)
         chance = torch.where(total > 0, positive / torch.where(total > 0, total, 1.0), 0.5)
         if draws is None:
             draws = self.draw(J.shape, device=J.device, generator=generator)

@@ -1,11 +1,14 @@
-"""What the engine needs of an aggregator: weights that depend on the Gramian alone ([JD] Section 6)."""
+"""What the engine takes for an aggregator: whatever gives weights for G, or a direction or weights for J."""
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import torch
+from torch import Tensor
 
+from jdbench.aggregator import AnyAggregator, aggregate, global_generators, resolve
 from jdbench.errors import InputError
-from jdbench.shapes import Gramian, Weights
+from jdbench.shapes import Gramian, Jacobian, Vector, Weights
 
 
 class Weighting(Protocol):
@@ -24,41 +27,73 @@ class Weighting(Protocol):
         ...
 
 
-def weights(aggregator: Weighting, G: Gramian, generator: torch.Generator | None) -> Weights:
-    """Return the weights that an aggregator gives to the rows.
+Choice = Weighting | AnyAggregator | str
+"""An aggregator by its weights, any callable of J, TorchJD's aggregators and weightings, or a spec of one."""
+
+Weigh = Callable[[Gramian, torch.Generator | None], Weights]
+
+
+def named(choice: Choice) -> Any:
+    """Return the aggregator that was chosen, resolved if it was named by a spec.
 
     Args:
-        aggregator: Whose weights.
-        G: Gramian, shape ``[m, m]``, float64.
-        generator: Source of all randomness; the global one if None.
+        choice: What arrived.
+
+    Raises:
+        InputError: It is no aggregator at all.
+    """
+    aggregator = resolve(choice).aggregator if isinstance(choice, str) else choice
+    if not callable(aggregator) and not callable(getattr(aggregator, "weights", None)):
+        raise InputError(
+            f"aggregator={choice!r}, required an aggregator, a callable of the Jacobian or a spec, got "
+            f"{type(choice).__name__}, see `jdbench list aggregators`"
+        )
+    return aggregator
+
+
+def weigh(aggregator: Any) -> Weigh | None:
+    """Return the function of G that gives an aggregator's weights; None if it needs J.
+
+    Args:
+        aggregator: Any.
+    """
+    if callable(getattr(aggregator, "weights", None)):
+        return lambda G, generator: _checked(aggregator, aggregator.weights(G, generator=generator), len(G))
+    # TorchJD: an aggregator holds its weighting, and a weighting says by its class what it is a function of.
+    peer = getattr(aggregator, "gramian_weighting", aggregator)
+    if any(kind.__name__ == "_GramianWeighting" for kind in type(peer).__mro__):
+
+        def theirs(G: Gramian, generator: torch.Generator | None) -> Weights:
+            with global_generators(generator):
+                return _checked(aggregator, peer(G), len(G))
+
+        return theirs
+    return None
+
+
+def direct(
+    aggregator: Any, J: Jacobian, generator: torch.Generator | None
+) -> tuple[Vector | None, Weights | None]:
+    """Return A(J), or the weights if that is what the callable gives: one number a row.
+
+    Args:
+        aggregator: Any callable.
+        J: Jacobian, shape ``[m, n]``.
+        generator: Source of all randomness.
 
     Returns:
-        Shape ``[m]``, float64, on the device of G.
-
-    Raises:
-        InputError: The weights have another shape.
+        The direction or the weights, the other one None.
     """
-    w = aggregator.weights(G, generator=generator)
-    if w.shape != G.shape[:1]:
+    if any(kind.__name__ == "_MatrixWeighting" for kind in type(aggregator).__mro__):
+        with global_generators(generator):
+            return None, _checked(aggregator, aggregator(J), len(J))
+    return aggregate(aggregator, J, generator=generator), None
+
+
+def _checked(aggregator: Any, w: object, m: int) -> Weights:
+    if not isinstance(w, Tensor) or w.shape != (m,):
+        got = tuple(w.shape) if isinstance(w, Tensor) else type(w).__name__
         raise InputError(
-            f"aggregator={aggregator!r}, required weights of shape ({len(G)},), got {tuple(w.shape)}, "
-            "return one a row"
+            f"aggregator={aggregator!r}, required weights of shape ({m},), got {got}, return one a row"
         )
     return w.detach().to(torch.float64)
-
-
-def check_weighting(aggregator: object) -> None:
-    """Raise unless the aggregator depends on the Gramian alone.
-
-    Args:
-        aggregator: What arrived.
-
-    Raises:
-        InputError: It has no ``weights``.
-    """
-    # Not isinstance, which takes longer than all else of a small step.
-    if not callable(getattr(aggregator, "weights", None)):
-        raise InputError(
-            f"aggregator={aggregator!r}, required weights that depend on the Gramian alone, got one without "
-            "`weights(G)`, form the Jacobian row by row with torch.autograd.grad and call aggregator(J)"
-        )

@@ -7,15 +7,20 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from jdbench.engine.part import Part
-from jdbench.shapes import Weights
+from jdbench.shapes import Gramian, Weights
 
 
-class Mismatch(Exception):
+class MismatchError(Exception):
     """A gradient that differs; the message says which and by how much."""
 
 
 def compare(
-    parts: list[Part], expected: Sequence[Tensor | None], w: Weights, names: dict[Parameter, str], eps: float
+    parts: list[Part],
+    G: Gramian,
+    expected: Sequence[Tensor | None],
+    w: Weights,
+    names: dict[Parameter, str],
+    eps: float,
 ) -> None:
     """Raise unless Jᵀw and wᵀGw from the parts are ∇(wᵀf) and ‖∇(wᵀf)‖² from an ordinary backward pass.
 
@@ -24,20 +29,18 @@ def compare(
 
     Args:
         parts: What stands for the Jacobian.
+        G: Their Gramian.
         expected: ∇(wᵀf), one tensor a parameter.
         w: Drawn at random, shape ``[m]``, float64.
         names: The trained parameters of the model.
         eps: Of the narrowest dtype that was computed in.
 
     Raises:
-        Mismatch: They differ.
+        MismatchError: They differ.
     """
-    m = len(w)
     ours: dict[Parameter, Tensor] = {}
     sizes: dict[Parameter, float] = {}
-    G = torch.zeros(m, m, dtype=torch.float64, device=w.device)
     for part in parts:
-        G += part.gramian()
         for p, g, bound in zip(part.parameters, part.gradient(w), part.bounds(), strict=True):
             assert isinstance(p, Parameter)
             ours[p], sizes[p] = g, float(w.abs() @ bound.to(w))
@@ -53,11 +56,11 @@ def compare(
         difference = float((mine - g).norm())
         room = eps**0.5 * sizes.get(p, 0.0) + 64 * eps * whole
         if not difference <= room:
-            raise Mismatch(
+            raise MismatchError(
                 f"parameter={name!r}, required the gradient of an ordinary backward pass, of norm "
                 f"{float(g.norm()):.3g}, got one that differs by {difference:.3g}"
             )
     if not abs(float(w @ G @ w) - square) <= eps**0.5 * whole**2:
-        raise Mismatch(
+        raise MismatchError(
             f"G, required wᵀGw = ‖∇(wᵀf)‖² = {square:.6g} for a random w, got {float(w @ G @ w):.6g}"
         )

@@ -9,27 +9,30 @@ comes from the same x and δ scaled by w.
 import contextlib
 from collections.abc import Hashable, Sequence
 from types import TracebackType
-from typing import Literal, Self, final
+from typing import Literal, Self, cast, final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
 from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
 
-from jdbench.engine.aggregation import Weighting, check_weighting, weights
-from jdbench.engine.check import Mismatch, compare
+from jdbench.engine.aggregation import Choice, direct, named, weigh
+from jdbench.engine.check import MismatchError, compare
 from jdbench.engine.graph import Graph, vjp, walk
 from jdbench.engine.heap import keep_freed_memory
-from jdbench.engine.instance_rows import Untold, instance_parts
+from jdbench.engine.instance_rows import UntoldError, instance_parts
 from jdbench.engine.memory import Memory
-from jdbench.engine.part import Part
+from jdbench.engine.part import Part, Target
 from jdbench.engine.separation import separate, weights_apart
 from jdbench.engine.task_rows import Head, checked_heads, headed_rows, task_rows
 from jdbench.errors import InputError
 from jdbench.shapes import Gramian, Jacobian, Weights
 
+Losses = Tensor | Sequence[Tensor]
+"""Losses, or a sequence of them."""
+
 Check = Literal["first"] | bool
-"""When to compare with an ordinary backward pass: at uses 1, 2, 4, 8, … of every structure, always, or never."""
+"""When to compare with an ordinary backward pass: at uses 1, 2, 4, 8, … of a structure, always, or never."""
 
 
 @final
@@ -83,7 +86,7 @@ class Engine:
     ) -> None:
         self.remove()
 
-    def gramian(self, losses: Tensor, *, separable: bool = True, check: Check = "first") -> Gramian:
+    def gramian(self, losses: Losses, *, separable: bool = True, check: Check = "first") -> Gramian:
         """Return G = JJᵀ ([JD] eq. 12 over the layers). The graph of the losses is kept.
 
         Args:
@@ -98,11 +101,13 @@ class Engine:
             InputError: The losses have no graph or another shape, a module mixes instances or does not count
                 them first, a parameter is used other than by the modules that own it, or the check fails.
         """
+        losses = _stacked(losses)
         _check_losses(losses, separable)
         with _full_precision(losses), torch.no_grad():
-            return _gramian(self._parts(losses, separable, check, retain_graph=True), losses)
+            parts, G = self._parts(losses, separable, check, retain_graph=True)
+            return _gramian(parts, losses) if G is None else G
 
-    def jacobian(self, losses: Tensor, *, separable: bool = True, check: Check = "first") -> Jacobian:
+    def jacobian(self, losses: Losses, *, separable: bool = True, check: Check = "first") -> Jacobian:
         """Return J itself, for as little as `gramian` costs. The graph of the losses is kept.
 
         Args:
@@ -117,109 +122,126 @@ class Engine:
         Raises:
             InputError: As `gramian`.
         """
+        losses = _stacked(losses)
         _check_losses(losses, separable)
         with _full_precision(losses), torch.no_grad():
-            rows: dict[Parameter, Tensor] = {}
-            for part in self._parts(losses, separable, check, retain_graph=True):
-                rows.update(zip(part.parameters, part.rows(), strict=True))
-            m, columns = losses.numel(), 0
-            J = losses.new_empty(m, sum(p.numel() for p in self._trained()))
-            for p in self._trained():
-                J[:, columns : columns + p.numel()] = rows[p].reshape(m, -1) if p in rows else 0
-                columns += p.numel()
-            return J
+            parts, _ = self._parts(losses, separable, check, retain_graph=True)
+            return _jacobian(parts, losses, list(self._trained()))
 
     def backward(
         self,
-        losses: Tensor,
-        aggregator: Weighting,
+        losses: Losses,
+        aggregator: Choice,
         *,
         generator: torch.Generator | None = None,
         separable: bool = True,
         heads: Sequence[Head] | None = None,
         check: Check = "first",
-    ) -> Weights:
-        """Add Jᵀw with w = W(JJᵀ) to ``.grad``, as `torch.Tensor.backward` would ([JD] eq. 10).
+    ) -> Weights | None:
+        """Add A(J) = Jᵀw to ``.grad``, as `torch.Tensor.backward` would ([JD] eq. 10).
 
         Args:
-            losses: Shape ``[B]``, ``[B, T]`` or, if not separable or with heads, ``[T]``.
-            aggregator: With ``weights(G, generator=…)``, such as any `GramianAggregator`.
+            losses: Shape ``[B]``, ``[B, T]`` or, if not separable or with heads, ``[T]``; or a sequence of
+                them.
+            aggregator: One with ``weights(G, generator=…)``, such as any `GramianAggregator`, or TorchJD's: J
+                is
+                not formed. Any other callable of J, which is. Or the spec of one, such as ``"UPGrad"``.
             generator: Source of the aggregator's randomness; the global one if None.
             separable: Whether each loss depends on one instance alone.
             heads: Parameters of each of T tasks, as modules or iterables: J covers the others, which are
                 shared, and head t gets the gradient of loss t alone. T passes.
-            check: Whether to test that losses are separable.
+            check: When to compare with an ordinary backward pass.
 
         Returns:
-            The weights w, float64, of the shape of the losses.
+            The weights w, float64, of the shape of the losses; None if a callable gave a direction instead.
 
         Raises:
-            InputError: As `gramian`; and where the aggregator has no weights or the heads do not fit.
+            InputError: As `gramian`; and where the aggregator gives something else or the heads do not fit.
         """
-        check_weighting(aggregator)
+        chosen = named(aggregator)
+        losses = _stacked(losses)
         separable = separable and heads is None
         _check_losses(losses, separable)
         with _full_precision(losses), torch.no_grad():
             if heads is None:
-                parts, own = self._parts(losses, separable, check, retain_graph=False), {}
+                (parts, G), own = self._parts(losses, separable, check, retain_graph=False), {}
             else:
-                parts, own = self._headed(losses, heads)
-            w = weights(aggregator, _gramian(parts, losses), generator)
-            gradients: dict[Parameter, Tensor] = dict(own)
-            while parts:  # popped one by one, so that each can be let go
+                (parts, own), G = self._headed(losses, heads), None
+            gradients: dict[Target, Tensor] = {**own}
+            weighted, w = weigh(chosen), None
+            if weighted is None:
+                parameters = [p for p in self._trained() if p not in own]
+                J = _jacobian(parts, losses, parameters)
+                direction, w = direct(chosen, J, generator)
+                if direction is not None:
+                    sizes = [p.numel() for p in parameters]
+                    shares = zip(parameters, direction.split(sizes), strict=True)
+                    gradients.update((p, d.view(p.shape)) for p, d in shares)
+            else:
+                w = weighted(_gramian(parts, losses) if G is None else G, generator)
+            while w is not None and parts:  # popped one by one, so that each can be let go
                 part = parts.pop()
                 gradients.update(zip(part.parameters, part.gradient(w), strict=True))
-        found = [g.to(p.dtype) for p, g in gradients.items()]
+        parameters = cast("list[Parameter]", list(gradients))
+        found = [g.to(p.dtype) for p, g in zip(parameters, gradients.values(), strict=True)]
         # Torch itself adds them, with all that is hooked onto the accumulation.
-        torch.autograd.backward(list(gradients), found)
-        return w.view_as(losses)
+        torch.autograd.backward(parameters, found)
+        return None if w is None else w.view_as(losses)
 
     def _trained(self) -> dict[Parameter, str]:
-        return {p: name for name, p in self.model.named_parameters() if p.requires_grad}
+        trained = {p: name for name, p in self.model.named_parameters() if p.requires_grad}
+        if found := next((name for p, name in trained.items() if p.is_complex()), None):
+            raise InputError(
+                f"parameter={found!r}, required real parameters, got complex ones, whose gradients make no real "
+                "Jacobian, keep their torch.view_as_real as the parameter"
+            )
+        return trained
 
-    def _parts(self, losses: Tensor, separable: bool, check: Check, *, retain_graph: bool) -> list[Part]:
+    def _parts(
+        self, losses: Tensor, separable: bool, check: Check, *, retain_graph: bool
+    ) -> tuple[list[Part], Gramian | None]:
+        """Return the parts of the Jacobian, and G if a check has needed it."""
         trained = self._trained()
         if not separable:
-            return task_rows(losses, list(trained))
+            return task_rows(losses, list(trained)), None
         _check_instances_apart(self.model)
         if len(losses) == 1:  # no instances to tell apart: an ordinary pass a row
-            return _row_by_row(losses, list(trained))
+            return _row_by_row(losses, list(trained)), None
         graph = walk(losses, trained, self._memory.judge(len(losses)))
-        structure = self._structure(graph, losses)
-        self._memory.uses[structure] += 1
-        uses = self._memory.uses[structure]
-        checked = check is True or (check == "first" and uses & (uses - 1) == 0)
+        checked = check is True or (check == "first" and self._memory.due(self._structure(graph, losses)))
         if self._memory.recall(graph, len(losses)):
             try:
                 return self._checked(losses, graph, trained, checked, retain_graph=retain_graph)
-            except (Untold, Mismatch):  # what was learnt does not hold here
+            except (UntoldError, MismatchError):  # what was learnt does not hold here
                 pass
         graph = separate(losses, trained, self._memory)
         try:
             return self._checked(losses, graph, trained, checked, retain_graph=retain_graph)
-        except Untold:  # what is zero but for rounding errors
-            return _row_by_row(losses, list(trained))
-        except Mismatch as error:
+        except UntoldError:  # what is zero but for rounding errors
+            return _row_by_row(losses, list(trained)), None
+        except MismatchError as error:
             raise InputError(
                 f"{error}, find what mixes instances or changes from pass to pass, or pass separable=False"
             ) from error
 
     def _checked(
         self, losses: Tensor, graph: Graph, trained: dict[Parameter, str], checked: bool, *, retain_graph: bool
-    ) -> list[Part]:
+    ) -> tuple[list[Part], Gramian | None]:
         parts = instance_parts(losses, graph, trained, retain_graph=retain_graph or checked)
-        if checked:
-            generator = torch.Generator().manual_seed(sum(self._memory.uses.values()))
-            w = weights_apart(losses.shape, generator)
-            expected = vjp(losses, list(trained), w.to(losses), retain_graph=True)
-            w, eps = w.to(losses.device).flatten(), _narrowest(graph, losses, trained)
-            try:
-                compare(parts, expected, w, trained, eps)
-            except Mismatch:
-                # Gradients that cancel leave rounding errors, which differ from pass to pass but not in each row.
-                rows = {p: g for part in _row_by_row(losses, list(trained)) for p, g in zip(part.parameters, part.gradient(w), strict=True)}
-                compare(parts, [rows.get(p) for p in trained], w, trained, eps)
-        return parts
+        if not checked:
+            return parts, None
+        w = weights_apart(losses.shape, self._memory.generator)
+        expected = vjp(losses, list(trained), w.to(losses), retain_graph=True)
+        w, eps, G = w.to(losses.device).flatten(), _narrowest(graph, losses, trained), _gramian(parts, losses)
+        try:
+            compare(parts, G, expected, w, trained, eps)
+        except MismatchError:
+            # Gradients that cancel leave rounding errors, which differ from pass to pass but not in each row.
+            rows: dict[Target, Tensor] = {}
+            for part in _row_by_row(losses, list(trained)):
+                rows.update(zip(part.parameters, part.gradient(w), strict=True))
+            compare(parts, G, [rows.get(p) for p in trained], w, trained, eps)
+        return parts, G
 
     def _structure(self, graph: Graph, losses: Tensor) -> Hashable:
         training = tuple(module.training for module in self.model.modules())
@@ -269,6 +291,28 @@ def _gramian(parts: list[Part], losses: Tensor) -> Gramian:
     for part in parts:
         G += part.gramian()
     return G
+
+
+def _jacobian(parts: list[Part], losses: Tensor, parameters: list[Parameter]) -> Jacobian:
+    rows = {p: r for part in parts for p, r in zip(part.parameters, part.rows(), strict=True)}
+    m, columns = losses.numel(), 0
+    J = losses.new_zeros(m, sum(p.numel() for p in parameters))
+    for p in parameters:
+        if p in rows:
+            J[:, columns : columns + p.numel()] = rows[p].reshape(m, -1)
+        columns += p.numel()
+    return J
+
+
+def _stacked(losses: Losses) -> Tensor:
+    """Return losses as one tensor: numbers one after the other, tensors ``[B]`` as columns."""
+    if isinstance(losses, Tensor):
+        return losses
+    shapes = {loss.shape for loss in losses}
+    if len(shapes) != 1:
+        got = " and ".join(str(tuple(shape)) for shape in sorted(shapes)) or "none"
+        raise InputError(f"losses, required tensors of one shape, got {got}, pass [B] or [B, T]")
+    return torch.stack(list(losses), -1)
 
 
 def _check_losses(losses: Tensor, separable: bool) -> None:

@@ -1,13 +1,13 @@
 """Where the parameters of a model enter the graph of its losses.
 
-The autograd graph holds what was computed, whatever modules, hooks, containers and states were at work: so it is
-read, and no module is called again. Some of its nodes follow from parameters alone: a transposed weight, a
+The autograd graph holds what was computed, whatever modules, hooks, containers and states were at work: so it
+is read, and no module is called again. Some of its nodes follow from parameters alone: a transposed weight, a
 normalised one, a logit scale's exponential. A *junction* is a node where such a thing meets the data. The
-gradient of a junction's output comes apart into instances, that of the parameter below it does not; all
-per-instance gradients follow from there.
+gradient of a junction's output comes apart into instances, that of the parameter below it does not; all per-
+instance gradients follow from there.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast, final
 
@@ -17,6 +17,7 @@ from torch.autograd.graph import GradientEdge, Node
 from torch.nn import Parameter
 
 from jdbench.engine.layout import Layout
+from jdbench.errors import InputError
 
 Shape = tuple[int, ...]
 
@@ -100,7 +101,9 @@ def nodes(losses: Tensor) -> Iterator[Node]:
             entered.add(node)
             path.append(node)
             pending.append(None)
-            pending.extend(below for below, _ in node.next_functions if below is not None and below not in entered)
+            pending.extend(
+                below for below, _ in node.next_functions if below is not None and below not in entered
+            )
 
 
 def walk(losses: Tensor, trained: dict[Parameter, str], judge: Judge) -> Graph:
@@ -150,7 +153,7 @@ def walk(losses: Tensor, trained: dict[Parameter, str], judge: Judge) -> Graph:
             if crossed:
                 above_junction.add(node)
             continue
-        outputs = _outputs(node)
+        outputs = metadata(node)
         shapes = [tuple(m.shape) for m in outputs]
         signature: Signature = (
             operation,
@@ -183,9 +186,9 @@ def names_below(signature: Signature) -> list[str]:
 
 
 def vjp(
-    outputs: Tensor | list[GradientEdge],
-    inputs: list[Tensor] | list[GradientEdge],
-    seeds: Tensor | list[Tensor],
+    outputs: Tensor | Sequence[GradientEdge],
+    inputs: Sequence[Tensor] | Sequence[GradientEdge],
+    seeds: Tensor | Sequence[Tensor],
     *,
     retain_graph: bool,
     batched: bool = False,
@@ -238,6 +241,13 @@ def sweep(graph: Graph, losses: Tensor, seed: Tensor, receive: Receiver, *, reta
     edges = [GradientEdge(end.node, number) for end in graph.ends for number in sorted(end.used)]
     try:
         arrived = iter(vjp(losses, edges, seed, retain_graph=retain_graph) if edges else ())
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:
+        raise InputError(
+            "losses, required a graph that torch.autograd.grad can go through, got one where it fails: "
+            f"{str(error).splitlines()[0]}"
+        ) from error
     finally:
         for handle in handles:
             handle.remove()
@@ -259,5 +269,11 @@ def _node(losses: Tensor) -> Node:
     return torch.autograd.graph.get_gradient_edge(losses).node
 
 
-def _outputs(node: Node) -> list[Any]:
-    return cast("list[Any]", node._input_metadata)  # pyright: ignore[reportAttributeAccessIssue]
+def metadata(node: Node) -> list[Any]:
+    """Return shape, dtype and device of every output, as attributes."""
+    return node._input_metadata  # pyright: ignore[reportPrivateUsage]
+
+
+def saved(node: Node, name: str) -> Any:
+    """Return what an operation kept for its derivative, such as ``"input"``."""
+    return getattr(node, f"_saved_{name}")

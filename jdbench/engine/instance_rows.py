@@ -15,7 +15,7 @@ from jdbench.engine.rules import Rule, rule_of
 from jdbench.engine.rules.anything import any_parts
 
 
-class Untold(Exception):
+class UntoldError(Exception):
     """A gradient has arrived whose instances no earlier gradient has told apart."""
 
 
@@ -34,7 +34,7 @@ def instance_parts(
         Parts with B or B·T rows.
 
     Raises:
-        Untold: A layout is missing; the graph can be used again.
+        UntoldError: A layout is missing; the graph can be used again.
     """
     collected = _Collected(losses, graph)
     for task in range(collected.tasks):
@@ -66,7 +66,7 @@ class _Collected:
             layout = junction.layouts.get(number)
             if layout is None:
                 if bool(delta.any()):
-                    raise Untold
+                    raise UntoldError
             else:
                 arranged[number] = layout.arranged(delta)
         if not arranged:

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 
-from jdbench.engine.graph import Graph, Input, Judge, Junction, Shape, Signature
-from jdbench.engine.layout import Layout
+from jdbench.engine.graph import Graph, Input, Judge, Junction, Shape, Signature, metadata
+from jdbench.engine.layout import Regular
 
 
 @final
@@ -25,14 +25,23 @@ class Memory:
         model: Whose graphs these are.
         constant: Whether nodes of a signature follow from parameters alone.
         layouts: The layouts of the outputs of a junction, by their numbers, if all gradients told them.
-        uses: How often a structure was used.
+        irregular: Junctions whose layouts the gradients have to tell in every step.
+        generator: Of the weights that instances are told apart by.
     """
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
         self.constant: dict[Signature, bool] = {}
-        self.layouts: dict[Signature, dict[int, Layout | None]] = {}
-        self.uses: Counter[Hashable] = Counter()
+        self.layouts: dict[Signature, dict[int, Regular | None]] = {}
+        self.irregular: set[Signature] = set()
+        self.generator = torch.Generator().manual_seed(0)
+        self._uses: Counter[Hashable] = Counter()
+
+    def due(self, structure: Hashable) -> bool:
+        """Count one more use of a structure and return whether their number is a power of two."""
+        self._uses[structure] += 1
+        uses = self._uses[structure]
+        return uses & (uses - 1) == 0
 
     def judge(self, instances: int) -> Judge:
         """Return who says whether a node follows from parameters alone: as learnt, or else as it looks.
@@ -64,6 +73,8 @@ class Memory:
         """
         for junction in graph.junctions:
             known = self.layouts.get(junction.signature, {})
+            if junction.signature in self.irregular:
+                return False
             for number in junction.used:
                 if number not in known:
                     return False
@@ -75,14 +86,41 @@ class Memory:
                 junction.layouts[number] = layout
         return True
 
-    def learn(self, junction: Junction, number: int, layout: Layout | None) -> None:
-        """Keep the layout of an output of a junction; None if the gradients have not told it yet."""
-        known = self.layouts.setdefault(junction.signature, {})
-        if layout is not None or number not in known:
-            known[number] = layout
+    def learn(self, told: dict[tuple[Junction, int], Regular | None], irregular: list[Junction]) -> None:
+        """Keep what gradients have told.
+
+        What one signature stands for several times has to agree; if it does not, or if places of instances
+        follow no rule, gradients have to tell it in every step.
+
+        Args:
+            told: Layouts of outputs of junctions; None where the gradients leave several possible.
+            irregular: Junctions without a regular layout.
+        """
+        self.irregular |= {junction.signature for junction in irregular}
+        found: dict[tuple[Signature, int], list[tuple[int, Regular | None]]] = {}
+        for (junction, number), layout in told.items():
+            shape = junction.shapes[number]
+            size = shape[layout.axis] if layout else 0
+            found.setdefault((junction.signature, number), []).append((size, layout))
+        for (signature, number), each in found.items():
+            known = self.layouts.setdefault(signature, {})
+            if all(layout is not None for _, layout in each):
+                first = known.get(number) or each[0][1]
+                known[number] = first
+                for size, layout in each:
+                    if first and layout and first.resized(size, layout.instances) != layout:
+                        self.irregular.add(signature)
+            else:
+                known.setdefault(number, None)
 
 
-LOOKUPS = {"EmbeddingBackward0", "EmbeddingBagBackward0", "IndexBackward0", "IndexSelectBackward0", "GatherBackward0"}
+LOOKUPS = {
+    "EmbeddingBackward0",
+    "EmbeddingBagBackward0",
+    "IndexBackward0",
+    "IndexSelectBackward0",
+    "GatherBackward0",
+}
 """Operations with integer arguments, which have no place in the graph."""
 
 
@@ -112,7 +150,7 @@ def _looks_like_data(
 ) -> bool:
     if not any(size % instances == 0 and size for shape in shapes for size in shape):
         return False
-    sizes = [math.prod(i.below._input_metadata[i.output_nr].shape) for i in inputs]  # pyright: ignore
+    sizes = [math.prod(metadata(i.below)[i.output_nr].shape) for i in inputs]
     if max(math.prod(shape) for shape in shapes) > max(sizes):
         return True
     undifferentiated = len(inputs) < len(node.next_functions) or node.name() in LOOKUPS

@@ -33,7 +33,7 @@ def merged(parts: list[Part]) -> list[Part]:
 
 
 def _factors_joined(parts: list[Part]) -> list[Part]:
-    alike: defaultdict[tuple[Target, ...], list[OuterProducts]] = defaultdict(list)
+    alike: defaultdict[tuple[Target | None, Target | None], list[OuterProducts]] = defaultdict(list)
     others: list[Part] = []
     for part in parts:
         if isinstance(part, OuterProducts):

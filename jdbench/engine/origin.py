@@ -1,5 +1,6 @@
 """From what enters at a junction back to the parameters it follows from."""
 
+from collections.abc import Sequence
 from typing import final
 
 import torch
@@ -7,7 +8,7 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge, Node
 from torch.nn import Parameter
 
-from jdbench.engine.graph import Input, vjp
+from jdbench.engine.graph import Input, metadata, saved, vjp
 from jdbench.engine.part import Part, Target
 from jdbench.engine.rows import Rows
 
@@ -25,7 +26,7 @@ class Derived:
 
     def __init__(self, node: Node, output_nr: int) -> None:
         self.edge = GradientEdge(node, output_nr)
-        self.shape = torch.Size(node._input_metadata[output_nr].shape)  # pyright: ignore
+        self.shape = torch.Size(metadata(node)[output_nr].shape)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Derived) and self.edge[:2] == other.edge[:2]
@@ -42,7 +43,7 @@ def origin(entering: Input) -> Target:
     """Return what enters: a parameter, perhaps in another dtype, or what is derived from some."""
     node = entering.below
     while node.name() == "ToCopyBackward0":
-        node = node.next_functions[0][0]
+        node = _only(node)
     leaf = getattr(node, "variable", None)
     return leaf if isinstance(leaf, Parameter) else Derived(entering.below, entering.output_nr)
 
@@ -52,13 +53,19 @@ def matrix_origin(entering: Input) -> tuple[Target, bool]:
     node, transposed = entering.below, False
     while True:
         name = node.name()
-        if name in TRANSPOSING and len(node._input_metadata[0].shape) == 2 and _swaps(node):
+        if name in TRANSPOSING and len(metadata(node)[0].shape) == 2 and _swaps(node):
             transposed = not transposed
         elif name != "ToCopyBackward0":
             break
-        node = node.next_functions[0][0]
+        node = _only(node)
     leaf = getattr(node, "variable", None)
     return (leaf, transposed) if isinstance(leaf, Parameter) else (origin(entering), False)
+
+
+def _only(node: Node) -> Node:
+    (below, _), *_ = node.next_functions
+    assert below is not None
+    return below
 
 
 def _swaps(node: Node) -> bool:
@@ -66,13 +73,13 @@ def _swaps(node: Node) -> bool:
         case "TBackward0":
             return True
         case "TransposeBackward0":
-            return node._saved_dim0 != node._saved_dim1
+            return saved(node, "dim0") != saved(node, "dim1")
         case _:
-            return [d % 2 for d in node._saved_dims] == [1, 0]
+            return [d % 2 for d in saved(node, "dims")] == [1, 0]
 
 
 def pulled_back(parts: list[Part], trained: dict[Parameter, str]) -> list[Part]:
-    """Return parts of parameters alone: per-instance gradients of what is derived, taken through what derived it.
+    """Return parts of parameters alone: gradients of what is derived are taken through what derived it.
 
     Args:
         parts: No two of the same target.
@@ -103,16 +110,25 @@ def pulled_back(parts: list[Part], trained: dict[Parameter, str]) -> list[Part]:
 def _through(rows: dict[Derived, Tensor], trained: dict[Parameter, str]) -> dict[Target, Tensor]:
     leaves = _leaves([d.edge.node for d in rows], trained)
     edges = [d.edge for d in rows]
-    seeds = [r.to(d.edge.node._input_metadata[d.edge.output_nr].dtype) for d, r in rows.items()]
+    seeds = [r.to(metadata(d.edge.node)[d.edge.output_nr].dtype) for d, r in rows.items()]
+    found: Sequence[Tensor | None]
     try:
         found = vjp(edges, leaves, seeds, retain_graph=True, batched=True)
     except RuntimeError:  # an operation that cannot be batched
-        each = [vjp(edges, leaves, [s[i] for s in seeds], retain_graph=True) for i in range(len(seeds[0]))]
-        found = [
-            torch.stack([torch.zeros_like(leaf) if row[k] is None else row[k] for row in each])
-            for k, leaf in enumerate(leaves)
-        ]
+        found = stacked([
+            vjp(edges, leaves, [s[i] for s in seeds], retain_graph=True) for i in range(len(seeds[0]))
+        ])
     return {leaf: g for leaf, g in zip(leaves, found, strict=True) if g is not None}
+
+
+def stacked(rows: Sequence[Sequence[Tensor | None]]) -> list[Tensor | None]:
+    """Return columns of rows as tensors, zero where an entry is missing, None where all are."""
+    found: list[Tensor | None] = []
+    for column in zip(*rows, strict=True):
+        some = next((g for g in column if g is not None), None)
+        filled = [torch.zeros_like(some) if g is None else g for g in column] if some is not None else []
+        found.append(torch.stack(filled) if filled else None)
+    return found
 
 
 def _leaves(below: list[Node], trained: dict[Parameter, str]) -> list[Parameter]:

@@ -6,9 +6,12 @@ import torch
 from torch import Tensor
 
 from jdbench.engine.part import Part, Target
-from jdbench.engine.products import inner_products
+from jdbench.engine.products import inner_products, weighted_sum
 from jdbench.engine.scale import working
 from jdbench.shapes import Gramian, Weights
+
+KEPT = 4
+"""Per-instance gradients are kept from G to Jᵀw if they take at most so many times the memory of x and δ."""
 
 
 @final
@@ -31,6 +34,7 @@ class OuterProducts(Part):
         """
         self.weight, self.bias = weight, bias
         self._x, self._delta = working(x), working(delta)
+        self._rows: Tensor | None = None
 
     @property
     def parameters(self) -> tuple[Target, ...]:
@@ -52,12 +56,21 @@ class OuterProducts(Part):
 
     def rows(self) -> list[Tensor]:
         """Return gᵢ, one tensor ``[m, *shape]`` a parameter."""
+        if self._rows is not None:
+            return self._apart(self._rows)
         found: list[Tensor] = []
         if self.weight is not None:
-            found.append((self._delta.mT @ self._x).view(-1, *self.weight.shape))
+            found.append((self._delta.mT @ self._x).view(len(self._x), *self.weight.shape))
         if self.bias is not None:
             found.append(self._delta.sum(1))
         return found
+
+    def _apart(self, rows: Tensor) -> list[Tensor]:
+        """Take rows ``[…, o, i + 1]``, or their sum, apart; ``[…, o, i]`` without a bias."""
+        assert self.weight is not None
+        if self.bias is None:
+            return [rows.reshape(*rows.shape[:-2], *self.weight.shape)]
+        return [rows[..., :-1].reshape(*rows.shape[:-2], *self.weight.shape), rows[..., -1]]
 
     def gramian(self) -> Gramian:
         """Return Σ_ts (x_itᵀx_js + [bias]) (δ_itᵀδ_js), shape ``[m, m]``, float64, the cheaper of two ways."""
@@ -65,10 +78,7 @@ class OuterProducts(Part):
         o = self._delta.shape[2]
         if self.weight is None:
             return inner_products(self._delta.sum(1))
-        if m * T * T * (i + o) <= (T + m) * i * o:
-            return self._by_positions()
-        G = self._by_rows()
-        return G if self.bias is None else G + inner_products(self._delta.sum(1))
+        return self._by_positions() if m * T * T * (i + o) <= (T + m) * i * o else self._by_rows()
 
     def _by_positions(self) -> Tensor:
         """m²T²(i + o) multiplications: the inner products of all pairs of positions."""
@@ -80,13 +90,20 @@ class OuterProducts(Part):
         return products if T == 1 else products.view(m, T, m, T).sum((1, 3))
 
     def _by_rows(self) -> Tensor:
-        """MTio + m²io multiplications: gᵢ, no more of it at once than the factors hold themselves."""
-        m, _, i = self._x.shape
-        o = self._delta.shape[2]
-        width = max(1, min(o, (self._x.numel() + self._delta.numel()) // max(1, m * i)))
-        G = torch.zeros(m, m, dtype=torch.float64, device=self._x.device)
-        for d in self._delta.split(width, 2):
-            G += inner_products((d.mT @ self._x).flatten(1))
+        """MTio + m²io multiplications: gᵢ, kept if small, else as much of it at once as the factors hold."""
+        x, delta = self._x, self._delta
+        if self.bias is not None:  # the weight of an input that is always one
+            x = torch.cat([x, x.new_ones(*x.shape[:2], 1)], 2)
+        m, _, i = x.shape
+        o, factors = delta.shape[2], x.numel() + delta.numel()
+        if m * i * o <= KEPT * factors:
+            self._rows = delta.mT @ x
+            self._x, self._delta = x[:0], delta[:0]  # they are not needed any more
+            return inner_products(self._rows.flatten(1))
+        width = max(1, min(o, factors // max(1, m * i)))
+        G = torch.zeros(m, m, dtype=torch.float64, device=x.device)
+        for d in delta.split(width, 2):
+            G += inner_products((d.mT @ x).flatten(1))
         return G
 
     def gradient(self, w: Weights) -> list[Tensor]:
@@ -98,9 +115,11 @@ class OuterProducts(Part):
         Returns:
             One tensor a parameter, of its shape.
         """
+        if self._rows is not None:
+            return self._apart(weighted_sum(w, self._rows.flatten(1)).view(self._rows.shape[1:]))
         # In float64, so that nothing leaves the range but what leaves it altogether.
         delta = (self._delta * w.view(-1, 1, 1)).to(self._delta.dtype).flatten(0, 1)
-        found: list[Tensor] = []
+        found = []
         if self.weight is not None:
             found.append((delta.mT @ self._x.flatten(0, 1)).view(self.weight.shape))
         if self.bias is not None:
@@ -108,6 +127,8 @@ class OuterProducts(Part):
         return found
 
     def bounds(self) -> list[Tensor]:
-        """Return Σ_t ‖x_it‖‖δ_it‖ for the weight and Σ_t ‖δ_it‖ for the bias."""
+        """Return Σ_t ‖x_it‖‖δ_it‖ for the weight and Σ_t ‖δ_it‖ for the bias, or ‖gᵢ‖ itself."""
+        if self._rows is not None:
+            return [torch.linalg.vector_norm(r.flatten(1), dim=1) for r in self._apart(self._rows)]
         x, delta = torch.linalg.vector_norm(self._x, dim=2), torch.linalg.vector_norm(self._delta, dim=2)
         return [t.sum(1) for p, t in ((self.weight, x * delta), (self.bias, delta)) if p is not None]

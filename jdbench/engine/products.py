@@ -12,7 +12,7 @@ from torch import Tensor
 
 from jdbench.engine.scale import exponents, grow, shrink
 
-ACCURATE = 2**17
+ACCURATE = 2**15
 """Entries up to which a matrix is simply multiplied in float64; beyond, in float32 block by block."""
 
 BLOCK = 1024
@@ -47,14 +47,17 @@ def inner_products(rows: Tensor) -> Tensor:
 
 
 def _by_blocks(rows: Tensor) -> Tensor:
-    n = rows.shape[1]
-    whole = n - n % BLOCK
+    """Sum blocks of columns; of G, which is symmetric, three quarters are computed."""
+    m, n = rows.shape
+    whole, half = n - n % BLOCK, m // 2
     blocks = rows[:, :whole].unflatten(1, (-1, BLOCK)).transpose(0, 1)
-    G = torch.bmm(blocks, blocks.mT).sum(0, dtype=torch.float64)
+    upper = torch.bmm(blocks[:, :half], blocks.mT).sum(0, dtype=torch.float64)
+    lower = torch.bmm(blocks[:, half:], blocks[:, half:].mT).sum(0, dtype=torch.float64)
     if whole < n:
         rest = rows[:, whole:]
-        G += rest @ rest.mT
-    return G
+        upper += rest[:half] @ rest.mT
+        lower += rest[half:] @ rest[half:].mT
+    return torch.cat([upper, torch.cat([upper[:, half:].mT, lower], 1)])
 
 
 def _within_range(G: Tensor, n: int) -> bool:

@@ -73,5 +73,7 @@ class Rows(Part):
             else:
                 found[p,] = r.reshape(len(r), -1)
         for parameters in small.values():
-            found[tuple(parameters)] = torch.cat([self._rows[p].reshape(len(self._rows[p]), -1) for p in parameters], 1)
+            found[tuple(parameters)] = torch.cat(
+                [self._rows[p].reshape(len(self._rows[p]), -1) for p in parameters], 1
+            )
         return found

@@ -14,9 +14,9 @@ def working(t: Tensor) -> Tensor:
         t: Any floating tensor.
 
     Returns:
-        The same values, float32 or float64.
+        The same values, float32 or float64; complex ones as they are.
     """
-    return t if t.dtype == torch.float64 else t.to(torch.float32)
+    return t if t.dtype == torch.float64 or t.is_complex() else t.to(torch.float32)
 
 
 def exponents(rows: Tensor) -> Tensor:

@@ -1,12 +1,15 @@
 """Where instances lie, read off the gradients themselves.
 
-Two backward passes, with seeds c and w∘c for a w that differs from instance to instance: an entry of a gradient
-that loss i alone depends on is multiplied by wᵢ. The w are powers of two with signs, so that every operation that
-treats instances apart rounds both passes alike. Per axis of every junction's output, both gradients are projected
-onto random vectors along the other axes; the layout under which one projection is w times the other is that of
-the output. If there is none, the operation follows from parameters alone, or else instances mix.
+Backward passes with seeds c and w∘c, for a w that differs from instance to instance: an entry of a gradient
+that loss i alone depends on is multiplied by wᵢ. The w are powers of two with signs, so that every operation
+that treats instances apart rounds both passes alike. Per axis of every junction's output, gradients are
+projected onto a random vector along the other axes; the layout under which one projection is w times the other
+is that of the output. If there is none, more passes spell the numbers of the instances in digits, and so tell
+every place its instance. If there is none either, the operation follows from parameters alone, or else
+instances mix.
 """
 
+import math
 from dataclasses import dataclass
 from typing import final
 
@@ -15,13 +18,16 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from jdbench.engine.graph import Graph, Junction, names_below, sweep, walk
-from jdbench.engine.layout import Layout, layouts
+from jdbench.engine.layout import Gathered, Layout, Regular, regular_layouts
 from jdbench.engine.memory import Memory, foreign
 from jdbench.engine.scale import working
 from jdbench.errors import InputError
 
 ROOM = 32
-"""Roundings of the gradient's dtype by which the two projections may differ, in their standard deviations."""
+"""Roundings of the gradient's dtype by which two projections may differ, in their standard deviations."""
+
+DIGITS = [sign * 2.0**e for e in range(-3, 4) for sign in (1, -1)]
+"""What instances are told apart by: powers of two with signs, which no operation rounds."""
 
 PRODUCTS = {"AddmmBackward0", "MmBackward0", "BmmBackward0", "BaddbmmBackward0", "ConvolutionBackward0"}
 """Operations that, once they take data, are no function of parameters alone, whatever their gradients say."""
@@ -43,10 +49,9 @@ def separate(losses: Tensor, trained: dict[Parameter, str], memory: Memory) -> G
     Raises:
         InputError: The instances mix, or do not lie along an axis, where a parameter enters.
     """
-    generator = torch.Generator().manual_seed(sum(memory.uses.values()))
     while True:
         graph = walk(losses, trained, memory.judge(len(losses)))
-        refuted = _without_layout(graph, losses, memory, generator)
+        refuted = _without_layout(graph, losses, memory)
         if not refuted:
             return graph
         turned = [j for j in refuted if j.candidate and not _takes_data(j, len(losses), memory)]
@@ -58,9 +63,8 @@ def separate(losses: Tensor, trained: dict[Parameter, str], memory: Memory) -> G
 
 def weights_apart(shape: torch.Size, generator: torch.Generator) -> Tensor:
     """Return random powers of two from 1/8 to 8 with random signs, float64, on the CPU."""
-    exponents = torch.randint(-3, 4, shape, generator=generator)
-    signs = 2 * torch.randint(0, 2, shape, generator=generator) - 1
-    return torch.ldexp(signs.double(), exponents)
+    digits = torch.tensor(DIGITS, dtype=torch.float64)
+    return digits[torch.randint(len(DIGITS), shape, generator=generator)]
 
 
 @final
@@ -68,71 +72,119 @@ def weights_apart(shape: torch.Size, generator: torch.Generator) -> Tensor:
 class _Projection:
     """A gradient, projected onto a random vector along all axes but one, and the size of such a projection."""
 
-    along: dict[int, Tensor]
-    size: dict[int, Tensor]
+    along: list[Tensor]
+    size: list[Tensor]
     eps: float
 
+    def zero(self) -> bool:
+        return not any(bool(size.any()) for size in self.size)
 
-def _projection(delta: Tensor, instances: int) -> _Projection:
+    def fits(self, other: "_Projection", axis: int, factor: Tensor) -> Tensor:
+        """Return where along an axis the other projection is this one times a factor, which is broadcast."""
+        difference = (other.along[axis].unsqueeze(-1) - factor * self.along[axis].unsqueeze(-1)).abs()
+        room = ROOM * self.eps * factor.abs() * self.size[axis].unsqueeze(-1)
+        # What is no number tells nothing.
+        return (difference <= room) | ~difference.isfinite()
+
+
+_Projections = dict[Junction, dict[int, _Projection]]
+
+
+def _projection(delta: Tensor) -> _Projection:
     eps = torch.finfo(delta.dtype).eps
     delta = working(delta)
-    found = _Projection({}, {}, eps)
-    for axis, size in enumerate(delta.shape):
-        if size % instances == 0 and size:
-            flat = delta.movedim(axis, 0).reshape(size, -1)
-            drawn = torch.randn(flat.shape[1], generator=torch.Generator().manual_seed(axis), dtype=torch.float64)
-            found.along[axis] = flat @ drawn.to(flat)
-            found.size[axis] = torch.linalg.vector_norm(flat, dim=1)
+    found = _Projection([], [], eps)
+    for axis in range(max(1, delta.ndim)):  # a number stands for an axis of one place
+        flat = delta.movedim(axis, 0).flatten(1) if delta.ndim > 1 else delta.reshape(-1, 1)
+        drawn = torch.randn(flat.shape[1], generator=torch.Generator().manual_seed(axis), dtype=torch.float64)
+        found.along.append(flat @ drawn.to(flat))
+        found.size.append(torch.linalg.vector_norm(flat, dim=1))
     return found
 
 
-def _projections(graph: Graph, losses: Tensor, seed: Tensor) -> dict[Junction, dict[int, _Projection]]:
-    found: dict[Junction, dict[int, _Projection]] = {}
+def _projections(graph: Graph, losses: Tensor, c: Tensor, w: Tensor) -> _Projections:
+    """Return the projections of all junctions' gradients in a pass with the seed w∘c."""
+    found: _Projections = {}
 
     def receive(junction: Junction, deltas: dict[int, Tensor]) -> None:
-        found[junction] = {number: _projection(delta, len(losses)) for number, delta in deltas.items()}
+        found[junction] = {number: _projection(delta) for number, delta in deltas.items()}
 
-    sweep(graph, losses, seed, receive, retain_graph=True)
+    seed = c * w.to(losses).view(-1, *[1] * (losses.ndim - 1))
+    sweep(graph, losses, seed.contiguous(), receive, retain_graph=True)
     return found
 
 
-def _without_layout(graph: Graph, losses: Tensor, memory: Memory, generator: torch.Generator) -> list[Junction]:
+def _without_layout(graph: Graph, losses: Tensor, memory: Memory) -> list[Junction]:
     """Set the layouts of all junctions and return those that have none."""
-    instances = len(losses)
+    generator = memory.generator
     one_task = losses[:1].numel() == 1  # then the first pass is what the rows come from
     c = torch.ones_like(losses[:1]) if one_task else weights_apart(losses[:1].shape, generator).to(losses)
     w = weights_apart(losses.shape[:1], generator)
-    seed = c.expand_as(losses).contiguous()
-    before = _projections(graph, losses, seed)
-    after = _projections(graph, losses, seed * w.to(losses).view(-1, *[1] * (losses.ndim - 1)))
-    refuted: list[Junction] = []
+    before = _projections(graph, losses, c, torch.ones_like(w))
+    after = _projections(graph, losses, c, w)
+    irregular: list[Junction] = []
+    told: dict[tuple[Junction, int], Regular | None] = {}
     for junction in graph.junctions:
         for number in junction.used:
-            one = before.get(junction, {}).get(number)
-            other = after.get(junction, {}).get(number)
-            if one is None or other is None:
-                told, chosen = None, None
-            else:
+            one, other = before.get(junction, {}).get(number), after.get(junction, {}).get(number)
+            fitting: list[Regular] = []
+            # Gradients that cancel in one pass tell what mixes in the other.
+            if one is not None and other is not None and not (one.zero() and other.zero()):
                 fitting = [
-                    layout for layout in layouts(junction.shapes[number], instances) if _fits(one, other, layout, w)
+                    layout
+                    for layout in regular_layouts(junction.shapes[number], len(losses))
+                    if _is_laid_out(one, other, layout, w)
                 ]
                 if not fitting:
+                    irregular.append(junction)
+            junction.layouts[number] = fitting[0] if fitting else None
+            told[junction, number] = fitting[0] if len(fitting) == 1 else None
+    memory.learn(told, irregular)
+    return _gathered(graph, losses, irregular, before, c, generator) if irregular else []
+
+
+def _is_laid_out(one: _Projection, other: _Projection, layout: Layout, w: Tensor) -> bool:
+    along = one.along[layout.axis]
+    factor = w.to(along)[layout.labels(along.device)].unsqueeze(-1)
+    return bool(one.fits(other, layout.axis, factor).all())
+
+
+def _gathered(
+    graph: Graph, losses: Tensor, irregular: list[Junction], before: _Projections, c: Tensor,
+    generator: torch.Generator,
+) -> list[Junction]:  # fmt: skip
+    """Set the layouts of irregular junctions, place by place, and return those that have none."""
+    instances = len(losses)
+    base = len(DIGITS)
+    shuffled = torch.randperm(instances, generator=generator)
+    codes: list[Tensor] = []
+    for digit in range(max(1, math.ceil(math.log(instances, base)))):
+        order = torch.randperm(base, generator=generator)
+        codes.append(torch.tensor(DIGITS, dtype=torch.float64)[order[shuffled // base**digit % base]])
+    passes = [_projections(graph, losses, c, code) for code in codes]
+    refuted: list[Junction] = []
+    for junction in irregular:
+        for number in junction.used:
+            if junction.layouts[number] is None and number in before.get(junction, {}):
+                one = before[junction][number]
+                others = [found[junction][number] for found in passes]
+                junction.layouts[number] = _by_place(one, others, codes)
+                zero = one.zero() and all(other.zero() for other in others)
+                if junction.layouts[number] is None and not zero:
                     refuted.append(junction)
                     break
-                chosen = fitting[0] if any(bool(s.any()) for s in one.size.values()) else None
-                told = chosen if len(fitting) == 1 else None
-            junction.layouts[number] = chosen
-            memory.learn(junction, number, told)
     return refuted
 
 
-def _fits(one: _Projection, other: _Projection, layout: Layout, w: Tensor) -> bool:
-    before, after, size = one.along[layout.axis], other.along[layout.axis], one.size[layout.axis]
-    factor = w.to(before)[layout.labels(before.device)]
-    room = ROOM * one.eps * factor.abs() * size
-    difference = (after - factor * before).abs()
-    # What is no number tells nothing.
-    return bool(((difference <= room) | ~difference.isfinite()).all())
+def _by_place(one: _Projection, others: list[_Projection], codes: list[Tensor]) -> Gathered | None:
+    for axis, along in enumerate(one.along):
+        possible = torch.stack([
+            one.fits(o, axis, code.to(along)) for o, code in zip(others, codes, strict=True)
+        ])
+        possible = possible.all(0)
+        if bool(possible.any(1).all()):
+            return Gathered(axis, len(codes[0]), possible.to(torch.uint8).argmax(1))
+    return None
 
 
 def _takes_data(junction: Junction, instances: int, memory: Memory) -> bool:
@@ -144,8 +196,8 @@ def _mixed(junction: Junction, instances: int) -> str:
     name = names_below(junction.signature)[0]
     got = " and ".join(str(shape) for shape in junction.shapes)
     return (
-        f"module={name.rpartition('.')[0]!r}, required instances that stay apart, each in places of its own along "
-        f"one axis, got a gradient of shape {got} that does not come apart into those of {instances} instances "
-        f"where {name!r} is used ({junction.node.name()}), find what mixes them (a batch normalization that trains? "
-        "call its eval()), or pass separable=False"
+        f"module={name.rpartition('.')[0]!r}, required losses that depend on one instance each, got a gradient "
+        f"of shape {got} that does not come apart into those of {instances} instances where {name!r} is used "
+        f"({junction.node.name()}), find what mixes them (a batch normalization that trains? call its eval()), "
+        "or pass separable=False"
     )

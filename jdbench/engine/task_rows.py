@@ -6,10 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
 
-from jdbench.errors import InputError
-from jdbench.engine.part import Part
-from jdbench.engine.rows import Rows
 from jdbench.engine.graph import vjp
+from jdbench.engine.origin import stacked
+from jdbench.engine.part import Part, Target
+from jdbench.engine.rows import Rows
+from jdbench.errors import InputError
 
 Head = nn.Module | Iterable[Parameter]
 """The parameters of one task."""
@@ -28,13 +29,12 @@ def task_rows(losses: Tensor, parameters: list[Parameter]) -> list[Part]:
         One part, or none if the losses depend on none of the parameters.
     """
     eye = torch.eye(len(losses), dtype=losses.dtype, device=losses.device)
+    found: Sequence[Tensor | None]
     try:
         found = vjp(losses, parameters, eye, retain_graph=True, batched=True)
-        rows = {p: g for p, g in zip(parameters, found, strict=True) if g is not None}
     except RuntimeError:  # an operation in the graph that cannot be batched
-        each = [vjp(losses, parameters, seed, retain_graph=True) for seed in eye]
-        rows = _stacked(each, parameters)
-    return [Rows(rows)] if rows else []
+        found = stacked([vjp(losses, parameters, seed, retain_graph=True) for seed in eye])
+    return _rows(found, parameters)
 
 
 def headed_rows(
@@ -58,16 +58,12 @@ def headed_rows(
         found = vjp(losses, [*shared, *head], seed, retain_graph=keep)
         rows.append(found[: len(shared)])
         own.extend(found[len(shared) :])
-    stacked = _stacked(rows, shared)
-    return ([Rows(stacked)] if stacked else []), own
+    return _rows(stacked(rows), shared), own
 
 
-def _stacked(rows: Sequence[tuple[Tensor | None, ...]], parameters: list[Parameter]) -> dict[Parameter, Tensor]:
-    return {
-        p: torch.stack([torch.zeros_like(p) if row[k] is None else row[k] for row in rows])  # pyright: ignore[reportArgumentType]
-        for k, p in enumerate(parameters)
-        if any(row[k] is not None for row in rows)
-    }
+def _rows(found: Sequence[Tensor | None], parameters: list[Parameter]) -> list[Part]:
+    rows: dict[Target, Tensor] = {p: g for p, g in zip(parameters, found, strict=True) if g is not None}
+    return [Rows(rows)] if rows else []
 
 
 def checked_heads(heads: Sequence[Head], tasks: int, trained: list[Parameter]) -> list[list[Parameter]]:

@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from jdbench.gramian.algorithm3 import chain_rule, reverse_accumulation, sum_rule
-from jdbench.gramian.explicit import check_jacobian, combine, gramian
+from jdbench.gramian.explicit import check_jacobian, combine, gramian, non_finite
 from jdbench.gramian.full_rank import full_rank
 from jdbench.gramian.rank import Eigen, eigen, rank_cutoff
 from jdbench.gramian.unit_rows import (
@@ -34,6 +34,7 @@ __all__ = [
     "gramian",
     "half_precision",
     "is_sound",
+    "non_finite",
     "rank_cutoff",
     "reverse_accumulation",
     "soundness",

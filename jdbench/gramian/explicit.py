@@ -34,7 +34,7 @@ def gramian(J: Jacobian) -> Gramian:
     J = J.detach().to(torch.float64)
     G = _inner_products(J)
     if not bool(torch.isfinite(G.diagonal(dim1=-2, dim2=-1)).all()):
-        raise _non_finite(J)
+        raise non_finite(J)
     return G
 
 
@@ -87,7 +87,12 @@ def check_jacobian(J: Tensor) -> None:
         )
 
 
-def _non_finite(J: Tensor) -> NonFiniteError:
+def non_finite(J: Tensor) -> NonFiniteError:
+    """Return the error that says where J holds NaN or infinity, or that its squares leave the range of float64.
+
+    Args:
+        J: Jacobian, shape ``[..., m, n]``.
+    """
     for name, bad in (("NaN", torch.isnan(J)), ("infinity", torch.isinf(J))):
         if bool(bad.any()):
             where = tuple(int(i) for i in bad.nonzero()[0])

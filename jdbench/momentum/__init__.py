@@ -1,8 +1,8 @@
 """Optimisers whose gradient and momentum are combined by an aggregator instead of a sum ([JD] Section 3)."""
 
 from jdbench.momentum.adaptive import Adam, AdamW, NAdam
-from jdbench.momentum.combination import Momentum
 from jdbench.momentum.heavy_ball import HeavyBall, Nesterov
+from jdbench.momentum.method import Momentum
 from jdbench.momentum.torch_optimizer import CombinedOptimizer
 
 METHODS = {"HeavyBall": HeavyBall, "Nesterov": Nesterov, "Adam": Adam, "AdamW": AdamW, "NAdam": NAdam}

@@ -8,103 +8,79 @@ no objective: the other one stands alone, as in the first step, where there is n
 Where second moments scale the step by D⁻¹, D = diag(√v̂ + ε), it is the step D⁻¹(a ⊕ b) that must not
 conflict, so the rows are aggregated in the coordinates D^½x, in which Adam's step is a plain one:
 a ⊕ b = D^½ 2A([a; b]D^-½). Then aᵀD⁻¹(a ⊕ b) ≥ 0 and bᵀD⁻¹(a ⊕ b) ≥ 0.
+
+Where parameters have different learning rates η, these scale the step too, and D/η takes the place of D: what
+moves faster counts for more. Only the ratios of rates matter, so that one rate for all changes nothing. A
+parameter of rate 0 does not move and conflicts with nothing: its terms are added, and have no part in the rows.
 """
 
-import hashlib
-from abc import abstractmethod
-from typing import ClassVar
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from jdbench.aggregator import aggregate, resolve
-from jdbench.copies import Copies
-from jdbench.optimizer import Optimizer
 from jdbench.shapes import Vector
 
 LARGEST = 1e150
 """Entries beyond it have diverged: they are added, not aggregated."""
 
 
-class Momentum(Optimizer):
-    """An optimiser whose sums of gradient and momentum are an aggregator's.
+@dataclass(frozen=True)
+class Combination:
+    """The sums of one step of k members, whose n entries are those of P parameters one after the other.
 
     Attributes:
-        state: Step counts ``t``, shape ``[b]``, and the method's buffers, shape ``[b, n]``.
-        rates: Learning rates η, shape ``[b]``.
-        weight_decay: λ; x shrinks by 1 - ηλ before each step.
+        aggregate: Returns A of rows ``[j, 2, n]``, shape ``[j, n]``, given the places ``[j]`` of their members.
+        rates: Learning rates η, shape ``[k, P]``.
+        sizes: Number of entries of each parameter, int64, shape ``[P]``.
     """
 
-    buffers: ClassVar[tuple[str, ...]]
-    weight_decay: float = 0.0
+    aggregate: Callable[[Tensor, Tensor], Vector]
+    rates: Tensor
+    sizes: Tensor
 
-    def __init__(self, x: Vector, rates: Tensor, aggregator: str) -> None:
-        """Begin without momentum.
-
-        Args:
-            x: Starts, shape ``[b, n]``.
-            rates: Learning rates, shape ``[b]``.
-            aggregator: Spec of A.
-        """
-        self.rates = rates
-        self.aggregators = Copies(resolve(aggregator).aggregator)
-        self.state = {"t": torch.zeros(len(x), dtype=torch.float64, device=x.device)}
-        self.state |= {name: torch.zeros_like(x) for name in self.buffers}
-        shared = self.aggregators.shared
-        self.batched = None if shared is None or shared.random else shared
-        self.generators = [] if self.batched else [_generator(*pair) for pair in zip(x, rates, strict=True)]
-
-    @abstractmethod
-    def displacement(self, g: Vector, state: dict[str, Tensor], members: Tensor) -> Vector:
-        """Return what the step takes η times off x, and bring the buffers up to date.
+    def spread(self, c: Tensor, like: Vector) -> Tensor:
+        """Return coefficients of parameters on their entries.
 
         Args:
-            g: Gradients, shape ``[k, n]``.
-            state: Counts and buffers of these members, entries to be replaced; the count is that of this step.
-            members: Their places in the whole batch, shape ``[k]``.
+            c: Shape ``[..., P]``, float64.
+            like: Shape ``[k, n]``.
 
         Returns:
-            Shape ``[k, n]``.
+            Shape ``[..., n]``, or ``[..., 1]`` where they are all the same; dtype and device of ``like``.
         """
+        if bool((c == c[..., :1]).all()):
+            return c[..., :1].to(like)
+        return c.to(like).repeat_interleave(self.sizes.to(like.device), -1, output_size=like.shape[-1])
 
-    def step(self, x: Vector, direction: Vector, members: Tensor) -> Vector:
-        """Return (1 - ηλ)x - η times the `displacement`."""
-        own = {name: whole[members] for name, whole in self.state.items()}
-        own["t"] = own["t"] + 1
-        rate = self.rates[members].to(x).unsqueeze(-1)
-        x = x * (1 - rate * self.weight_decay) - rate * self.displacement(direction.detach(), own, members)
-        for name, whole in self.state.items():
-            whole[members] = own[name]
-        return x
-
-    def combine(self, a: Vector, b: Vector, members: Tensor, D: Vector | None = None) -> Vector:
-        """Return a ⊕ b = D^½ 2A([a; b]D^-½), or the other where one is zero.
+    def combine(self, a: Vector, b: Vector, D: Vector | None = None) -> Vector:
+        """Return a ⊕ b = R 2A([a; b]R⁻¹) with R² = D/η, or the other where one is zero.
 
         Args:
             a: Gradient terms, shape ``[k, n]``.
             b: Momentum terms, shape ``[k, n]``.
-            members: Their places in the whole batch, shape ``[k]``.
-            D: Diagonal of the metric, positive, shape ``[k, n]``; ones if None.
+            D: Diagonal of the metric but for the rates, positive, shape ``[k, n]``; ones if None.
 
         Returns:
             Shape ``[k, n]``.
         """
-        root = torch.ones_like(a) if D is None else D.sqrt()
-        rows = torch.stack([a, b], -2) / root.unsqueeze(-2)
+        root = self._root(a, D)
+        rows = torch.stack([a, b], -2)
+        if root is not None:
+            rows = rows / root.unsqueeze(-2)
         combined = rows.sum(-2)
         both = (rows != 0).any(-1).all(-1) & (rows.abs() <= LARGEST).all(-1).all(-1)
-        if self.batched:
-            if bool(both.any()):
-                combined[both] = 2 * self.batched(rows[both])
-        else:
-            for i in both.nonzero().flatten().tolist():
-                member = int(members[i])
-                own, generator = self.aggregators.of(member), self.generators[member]
-                combined[i] = 2 * aggregate(own, rows[i], generator=generator)
-        return combined * root
+        if bool(both.any()):
+            combined[both] = 2 * self.aggregate(rows[both], both.nonzero().flatten())
+        return combined if root is None else torch.where(root.isinf(), a + b, combined * root)
 
-
-def _generator(x: Tensor, rate: Tensor) -> torch.Generator:
-    """Return a generator seeded by a member's start and rate, so that it draws the same in any batch."""
-    text = repr((x.tolist(), float(rate)))
-    return torch.Generator().manual_seed(int(hashlib.sha256(text.encode()).hexdigest()[:14], 16))
+    def _root(self, like: Vector, D: Vector | None) -> Vector | None:
+        """Return the root of D/η, the largest η counted as 1, infinite where η = 0; None where all is 1."""
+        root = None if D is None else D.sqrt()
+        if bool((self.rates == self.rates[..., :1]).all()):
+            return root
+        # A schedule may end a rounding below 0, which is as good as 0 but has no root.
+        speed = self.rates.abs()
+        speed = self.spread((speed / speed.amax(-1, keepdim=True)).sqrt(), like)
+        return 1 / speed if root is None else root / speed

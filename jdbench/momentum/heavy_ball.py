@@ -4,38 +4,46 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from jdbench.momentum.combination import Momentum
-from jdbench.momentum.numbers import below_one
+from jdbench.momentum.combination import Combination
+from jdbench.momentum.method import Momentum
+from jdbench.momentum.numbers import MOMENTUM, SOME_MOMENTUM, Option, weight_decay
 from jdbench.shapes import Vector
 
 
 class HeavyBall(Momentum):
-    """b ← g ⊕ μb, x ← x - ηb (Polyak, 1964): b, the last step without its rate, is the momentum."""
+    """b ← g ⊕ μb, x ← x - ηb (Polyak, 1964): b, the last step without its rate, is the momentum.
 
-    buffers: ClassVar[tuple[str, ...]] = ("b",)
+    Options: ``momentum``, 0 ≤ μ < 1, 0.9 by default; ``weight_decay``, λ ≥ 0, whose λx is added to g. With Mean
+    it is torch's ``SGD(momentum=μ)``.
+    """
 
-    def __init__(self, x: Vector, rates: Tensor, aggregator: str = "UPGrad", momentum: float = 0.9) -> None:
-        """Set μ, 0 ≤ μ < 1."""
-        super().__init__(x, rates, aggregator)
-        self.momentum = below_one("momentum", momentum)
+    options: ClassVar[dict[str, Option]] = {"momentum": MOMENTUM, "weight_decay": weight_decay(0.0)}
+    buffers: ClassVar[dict[str, str]] = {"b": "momentum_buffer"}
 
-    def displacement(self, g: Vector, state: dict[str, Tensor], members: Tensor) -> Vector:
+    @staticmethod
+    def displacement(
+        g: Vector, state: dict[str, Tensor], options: dict[str, Tensor], sums: Combination
+    ) -> Vector:
         """Return b, which conflicts neither with g nor with the last b."""
-        state["b"] = self.combine(g, self.momentum * state["b"], members)
+        state["b"] = sums.combine(g, sums.spread(options["momentum"], g) * state["b"])
         return state["b"]
 
 
 class Nesterov(Momentum):
-    """b ← g ⊕ μb, x ← x - η(g ⊕ μb): both sums of Nesterov's method (1983) in torch's form."""
+    """b ← g ⊕ μb, x ← x - η(g ⊕ μb): both sums of Nesterov's method (1983) in torch's form.
 
-    buffers: ClassVar[tuple[str, ...]] = ("b",)
+    Options: those of `HeavyBall`, but 0 < μ, as torch has it. With Mean it is torch's
+    ``SGD(momentum=μ, nesterov=True)``.
+    """
 
-    def __init__(self, x: Vector, rates: Tensor, aggregator: str = "UPGrad", momentum: float = 0.9) -> None:
-        """Set μ, 0 ≤ μ < 1."""
-        super().__init__(x, rates, aggregator)
-        self.momentum = below_one("momentum", momentum)
+    options: ClassVar[dict[str, Option]] = {"momentum": SOME_MOMENTUM, "weight_decay": weight_decay(0.0)}
+    buffers: ClassVar[dict[str, str]] = {"b": "momentum_buffer"}
 
-    def displacement(self, g: Vector, state: dict[str, Tensor], members: Tensor) -> Vector:
+    @staticmethod
+    def displacement(
+        g: Vector, state: dict[str, Tensor], options: dict[str, Tensor], sums: Combination
+    ) -> Vector:
         """Return g ⊕ μb with the new b, which conflicts neither with g nor with that b."""
-        state["b"] = self.combine(g, self.momentum * state["b"], members)
-        return self.combine(g, self.momentum * state["b"], members)
+        momentum = sums.spread(options["momentum"], g)
+        state["b"] = sums.combine(g, momentum * state["b"])
+        return sums.combine(g, momentum * state["b"])

@@ -1,12 +1,12 @@
-"""Closed forms: per-instance gradients of what enters an operation, from its arguments and its output's gradient."""
+"""Closed forms: per-instance gradients of what enters an operation, from its arguments and output gradient."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 from jdbench.engine.arrival import Arrival
-from jdbench.engine.graph import Junction
+from jdbench.engine.graph import Junction, metadata
 from jdbench.engine.part import Part
-from jdbench.engine.rules import convolution, elementwise, embedding, linear, normalization
+from jdbench.engine.rules import bilinear, convolution, elementwise, embedding, linear, normalization, recurrent
 
 
 class Rule(NamedTuple):
@@ -27,6 +27,9 @@ RULES: dict[str, Rule] = {
     "BmmBackward0": Rule(linear.batched_counts, linear.batched_product_parts),
     "ConvolutionBackward0": Rule(convolution.counts_images, convolution.convolution_parts),
     "EmbeddingBackward0": Rule(embedding.counts_lookups, embedding.embedding_parts),
+    "EmbeddingBagBackward0": Rule(embedding.sums_bags, embedding.bag_parts),
+    "TrilinearBackward0": Rule(bilinear.is_bilinear, bilinear.bilinear_parts),
+    "MkldnnRnnLayerBackward0": Rule(recurrent.is_lstm, recurrent.lstm_parts),
     "NativeLayerNormBackward0": Rule(normalization.normalizes_last, normalization.layer_parts),
     "NativeGroupNormBackward0": Rule(normalization.counts_first, normalization.group_parts),
     "NativeBatchNormBackward0": Rule(normalization.uses_running_statistics, normalization.batch_parts),
@@ -43,5 +46,7 @@ RULES: dict[str, Rule] = {
 
 def rule_of(junction: Junction) -> Rule | None:
     """Return the closed form of a junction, if it has one."""
+    if any(out.dtype.is_complex for out in metadata(junction.node)):
+        return None  # the closed forms conjugate nothing
     rule = RULES.get(junction.node.name())
     return rule if rule is not None and rule.applies(junction) else None

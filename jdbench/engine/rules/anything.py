@@ -1,12 +1,15 @@
-"""Any operation: its own derivative, applied to the gradient of one instance at a time, all others set to zero."""
+"""Any operation: its own derivative, of one instance's gradient at a time, those of the others set to zero."""
+
+from collections.abc import Callable
+from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import GradientEdge
+from torch._vmap_internals import _vmap  # pyright: ignore[reportPrivateUsage]
 
 from jdbench.engine.arrival import Arrival
-from jdbench.engine.graph import vjp
-from jdbench.engine.origin import Derived, origin
+from jdbench.engine.graph import Junction, metadata
+from jdbench.engine.origin import Derived, origin, stacked
 from jdbench.engine.part import Part, Target
 from jdbench.engine.rows import Rows
 
@@ -25,32 +28,25 @@ def any_parts(arrival: Arrival) -> list[Part]:
     """
     junction = arrival.junction
     m = len(next(iter(arrival.deltas.values())))
-    edges = [GradientEdge(junction.node, number) for number in arrival.deltas]
-    below = [GradientEdge(i.below, i.output_nr) for i in junction.inputs]
     width = sum(d[0].numel() for d in arrival.deltas.values()) * m // arrival.times
     step = max(1, AT_ONCE // max(1, width))
-    chunks = [
-        _chunk(arrival, edges, below, torch.arange(low, min(low + step, m))) for low in range(0, m, step)
-    ]
+    chunks = [_chunk(arrival, torch.arange(low, min(low + step, m))) for low in range(0, m, step)]
     rows: dict[Target, Tensor] = {}
     for number, entering in enumerate(junction.inputs):
         found = [chunk[number] for chunk in chunks]
         if any(g is not None for g in found):
             target = origin(entering)
-            if not isinstance(target, Derived) and below[number].node.name() == "ToCopyBackward0":
+            if not isinstance(target, Derived) and entering.below.name() == "ToCopyBackward0":
                 target = Derived(entering.below, entering.output_nr)
-            whole = torch.cat([
-                g if g is not None else torch.zeros(len(c), *target.shape) for g, c in zip(found, found, strict=True)
-            ])  # fmt: skip
+            whole = torch.cat([g for g in found if g is not None])  # of a node's, all are there or none
             rows[target] = rows[target] + whole if target in rows else whole
     return [Rows(rows)] if rows else []
 
 
-def _chunk(
-    arrival: Arrival, edges: list[GradientEdge], below: list[GradientEdge], chosen: Tensor
-) -> list[Tensor | None]:
+def _chunk(arrival: Arrival, chosen: Tensor) -> list[Tensor | None]:
+    derivative = _derivative(arrival.junction, sorted(arrival.deltas))
     seeds: list[Tensor] = []
-    for number, delta in arrival.deltas.items():
+    for number, delta in sorted(arrival.deltas.items()):
         layout = arrival.junction.layouts[number]
         assert layout is not None
         chosen = chosen.to(delta.device)
@@ -58,15 +54,33 @@ def _chunk(
         alone[torch.arange(len(chosen), device=delta.device), chosen // arrival.times] = delta[chosen]
         seeds.append(layout.put_back(alone))
     try:
-        return list(vjp(edges, below, seeds, retain_graph=True, batched=True))
+        # As torch.autograd.grad does it.
+        return list(_vmap(derivative, 0, 0, allow_none_pass_through=True)(*seeds))
     except RuntimeError:  # an operation that cannot be batched
-        each = [vjp(edges, below, [s[k] for s in seeds], retain_graph=True) for k in range(len(chosen))]
-        found: list[Tensor | None] = []
-        for column in zip(*each, strict=True):
-            some = next((g for g in column if g is not None), None)
-            found.append(
-                None
-                if some is None
-                else torch.stack([torch.zeros_like(some) if g is None else g for g in column])
-            )
-        return found
+        return stacked([derivative(*(s[k] for s in seeds)) for k in range(len(chosen))])
+
+
+def _derivative(junction: Junction, numbers: list[int]) -> Callable[..., tuple[Tensor | None, ...]]:
+    """Return the node's own derivative, from gradients of some outputs to those of what enters.
+
+    Not that of the graph below it, which may hold the same parameters again.
+    """
+    node, outputs = junction.node, metadata(junction.node)
+    of_torch = callable(node)  # else a `torch.autograd.Function`, which gets no None
+    apply = cast("Callable[..., Any]", node if of_torch else node.apply)  # pyright: ignore
+    entering = [(i.number, metadata(i.below)[i.output_nr]) for i in junction.inputs]
+
+    def derivative(*seeds: Tensor) -> tuple[Tensor | None, ...]:
+        given = dict(zip(numbers, seeds, strict=True))
+        for number, out in enumerate(outputs):
+            if number not in given and not of_torch:
+                given[number] = torch.zeros(out.shape, dtype=out.dtype, device=out.device)
+        found = apply(*(given.get(number) for number in range(len(outputs))))
+        grads = found if isinstance(found, tuple) else (found,)
+        # A node leaves what was broadcast to autograd.
+        return tuple(
+            None if grads[n] is None else grads[n].sum_to_size(below.shape).to(below.dtype)
+            for n, below in entering
+        )
+
+    return derivative

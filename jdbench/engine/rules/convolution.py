@@ -1,10 +1,10 @@
-"""Convolutions of any dimension: gᵢ[o, c, k] = Σ_t δ_i[o, t] x̃_i[c, t·stride + k·dilation], with x̃ the padded input.
+"""Convolutions of any dimension: gᵢ[o, c, k] = Σ_t δ_i[o, t] x̃_i[c, t·stride + k·dilation], x̃ the padded input.
 
-A transposed convolution is the same with x and δ exchanged. Three ways. *Grouped*: one weight gradient with the
-batch laid out as groups, the fastest for one group and for depthwise convolutions. *Products*: matrix products of
-δ with x̃ unfolded along its last axis only, the others being offsets into it; four times as fast where groups are
-small, and in float64. *Outer products* of δ with the unfolded x̃, where there are so few places that their inner
-products are cheaper than gᵢ.
+A transposed convolution is the same with x and δ exchanged. Three ways. *Grouped*: one weight gradient with
+the batch laid out as groups, the fastest for one group and for depthwise convolutions. *Products*: matrix
+products of δ with x̃ unfolded along its last axis only, the others being offsets into it; four times as fast
+where groups are small, and in float64. *Outer products* of δ with the unfolded x̃, where there are so few
+places that their inner products are cheaper than gᵢ.
 """
 
 import math
@@ -168,7 +168,11 @@ def _by_products(geometry: Geometry, x: Tensor, delta: Tensor) -> Tensor:
     rows = x.new_empty(len(x), groups, o // groups, i, *taps, last)
     for low in range(0, len(x), step):
         chunk = slice(low, low + step)
-        reach, stride, dilation = (out[-1] - 1) * geometry.stride[-1] + 1, geometry.stride[-1], geometry.dilation[-1]
+        reach, stride, dilation = (
+            (out[-1] - 1) * geometry.stride[-1] + 1,
+            geometry.stride[-1],
+            geometry.dilation[-1],
+        )
         taps_of_last = [x[chunk][..., k * dilation : k * dilation + reach : stride] for k in range(last)]
         u = torch.stack(taps_of_last, 2)
         u = u.view(-1, i * last, *u.shape[3:])
@@ -176,7 +180,9 @@ def _by_products(geometry: Geometry, x: Tensor, delta: Tensor) -> Tensor:
         for offsets in product(*map(range, taps)):
             window = tuple(
                 slice(k * dilation, k * dilation + (size - 1) * stride + 1, stride)
-                for k, dilation, size, stride in zip(offsets, geometry.dilation, out, geometry.stride, strict=False)
+                for k, dilation, size, stride in zip(
+                    offsets, geometry.dilation, out, geometry.stride, strict=False
+                )
             )
             at = u[(slice(None), slice(None), *window)].reshape(len(u), i * last, -1)
             found = torch.bmm(d, at.mT).view(-1, groups, o // groups, i, last)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from jdbench.engine.arrival import Arrival
 from jdbench.engine.graph import Junction
+from jdbench.engine.layout import Regular
 from jdbench.engine.origin import origin
 from jdbench.engine.part import Part, Target
 from jdbench.engine.rows import Rows
@@ -20,6 +21,8 @@ def broadcasts(junction: Junction) -> bool:
     layout = junction.layouts[0]
     if layout is None or set(junction.used) != {0}:
         return False
+    if not junction.shapes[0]:
+        return True
     behind = len(junction.shapes[0]) - layout.axis
     return all(len(s) < behind or s[-behind] == 1 for s in (tuple(origin(i).shape) for i in junction.inputs))
 
@@ -73,9 +76,9 @@ def summed(arrival: Arrival, number: int, delta: Tensor) -> Part:
 
 
 def repeats_whole(junction: Junction) -> bool:
-    """Return whether what is repeated has one place on the axis of instances, or is repeated along it as a whole."""
+    """Return whether what is repeated lies as a whole, once or more, among the places of every instance."""
     layout = junction.layouts[0]
-    if layout is None:
+    if not isinstance(layout, Regular):
         return False
     shape = tuple(origin(junction.inputs[0]).shape)
     behind = len(junction.shapes[0]) - layout.axis

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from jdbench.engine.arrival import Arrival
-from jdbench.engine.graph import Junction
+from jdbench.engine.graph import Junction, saved
+from jdbench.engine.layout import Gathered
 from jdbench.engine.origin import origin
 from jdbench.engine.part import Part, Target
 from jdbench.engine.products import inner_products
@@ -31,6 +32,39 @@ def embedding_parts(arrival: Arrival) -> list[Part]:
     if (padding := arrival.saved("padding_idx")) >= 0:
         delta = delta.masked_fill((identifiers == padding).unsqueeze(-1), 0.0)
     return [Lookups(identifiers, delta, origin(arrival.inputs[0]))]
+
+
+MAX = 2
+"""What nn.EmbeddingBag calls the mode that takes the largest entries."""
+
+
+def sums_bags(junction: Junction) -> bool:
+    """Return whether bags are sums or means of the table's rows, and their weights are no parameters."""
+    node, layout = junction.node, junction.layouts[0]
+    mode = saved(node, "mode")
+    entering = [i.number for i in junction.inputs]
+    return layout is not None and layout.axis == 0 and mode != MAX and entering == [0] and junction.used == {0}
+
+
+def bag_parts(arrival: Arrival) -> list[Part]:
+    """Return the gradient of the table of an nn.EmbeddingBag, δ of shape ``[m, bags, d]``."""
+    indices, offsets = arrival.saved("indices"), arrival.saved("offsets")
+    bags = arrival.junction.shapes[0][0]
+    numbers = torch.arange(len(indices), device=indices.device)
+    bag = torch.searchsorted(offsets, numbers, right=True) - 1
+    weight = arrival.saved("per_sample_weights")
+    dtype = working(arrival.delta).dtype
+    weight = (
+        torch.ones(len(indices), dtype=dtype, device=indices.device) if weight is None else weight.to(dtype)
+    )
+    if (padding := arrival.saved("padding_idx")) >= 0:
+        weight = weight.masked_fill(indices == padding, 0.0)
+    if arrival.saved("mode") == 1:
+        weight = weight / arrival.saved("result2")[bag]
+    inside = Gathered(0, bags, bag)
+    identifiers, weights = (arrival.arranged(inside.arranged(t)) for t in (indices, weight))
+    delta = (arrival.delta.unsqueeze(2) * weights.unsqueeze(-1)).flatten(1, 2)
+    return [Lookups(identifiers.flatten(1), delta, origin(arrival.inputs[0]))]
 
 
 @final
@@ -78,7 +112,9 @@ class Lookups(Part):
         step = max(1, CHUNK // (m * d))
         G = torch.zeros(m, m, dtype=torch.float64, device=self._delta.device)
         for low in range(0, self._weight.shape[0], step):
-            G += inner_products(self._table(self._delta, low, min(step, self._weight.shape[0] - low)).flatten(1))
+            G += inner_products(
+                self._table(self._delta, low, min(step, self._weight.shape[0] - low)).flatten(1)
+            )
         return G
 
     def _table(self, delta: Tensor, low: int, size: int) -> Tensor:

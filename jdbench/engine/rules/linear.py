@@ -1,7 +1,7 @@
 """Matrix products, y = x W + b with places t of every instance: gᵢ = Σ_t x_it ⊗ δ_it, for the bias Σ_t δ_it.
 
-Hence gᵢᵀgⱼ = Σ_ts (x_itᵀx_js + [bias]) (δ_itᵀδ_js), which is (XXᵀ + 1) ∘ ΔΔᵀ without places: all of `nn.Linear`, of the
-projections of attention and of unrolled recurrent layers.
+Hence gᵢᵀgⱼ = Σ_ts (x_itᵀx_js + [bias]) (δ_itᵀδ_js), which is (XXᵀ + 1) ∘ ΔΔᵀ without places: all of
+`nn.Linear`, of the projections of attention and of unrolled recurrent layers.
 """
 
 import torch
@@ -68,7 +68,7 @@ def _bias(bias: Input, delta: Tensor) -> Part:
 
 
 def batched_counts(junction: Junction) -> bool:
-    """Return whether the rows of every matrix of a batched product are instances' and a parameter enters right."""
+    """Return whether the rows of every matrix of a product are instances' and a parameter enters right."""
     layout = junction.layouts[0]
     return layout is not None and layout.axis == 1 and [i.number for i in junction.inputs] == [1]
 

@@ -1,7 +1,7 @@
 """Affine normalizations, y = γ x̂ + β: gᵢ = Σ_t δ_it ∘ x̂_it for γ and Σ_t δ_it for β, over the places t.
 
-x̂ does not depend on γ and β and is computed again from the statistics that were kept. A batch normalization is one
-of them while it uses running statistics; otherwise instances mix.
+x̂ does not depend on γ and β and is computed again from the statistics that were kept. A batch normalization
+is one of them while it uses running statistics; otherwise instances mix.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from jdbench.engine.arrival import Arrival
-from jdbench.engine.graph import Junction
+from jdbench.engine.graph import Junction, saved
 from jdbench.engine.origin import origin
 from jdbench.engine.part import Part, Target
 from jdbench.engine.rows import Rows
@@ -19,7 +19,7 @@ from jdbench.engine.scale import working
 def normalizes_last(junction: Junction) -> bool:
     """Return whether the axis of instances lies before those that a layer normalization takes together."""
     layout = junction.layouts[0]
-    last = len(junction.node._saved_normalized_shape)  # pyright: ignore[reportAttributeAccessIssue]
+    last = len(saved(junction.node, "normalized_shape"))
     return layout is not None and layout.axis < len(junction.shapes[0]) - last
 
 
@@ -31,7 +31,7 @@ def counts_first(junction: Junction) -> bool:
 
 def uses_running_statistics(junction: Junction) -> bool:
     """Return whether a batch normalization treats instances apart."""
-    training = junction.node._saved_training  # pyright: ignore[reportAttributeAccessIssue]
+    training = saved(junction.node, "training")
     return not training and counts_first(junction)
 
 
@@ -43,7 +43,9 @@ def layer_parts(arrival: Arrival) -> list[Part]:
     """Return the gradients of layer_norm's γ and β."""
     x, mean, rstd = (working(arrival.saved(name)) for name in ("input", "result1", "result2"))
     last = len(arrival.saved("normalized_shape"))
-    return _affine(arrival, (x - mean) * rstd, lambda t: t.reshape(len(t), -1, *t.shape[t.ndim - last :]).sum(1))
+    return _affine(
+        arrival, (x - mean) * rstd, lambda t: t.reshape(len(t), -1, *t.shape[t.ndim - last :]).sum(1)
+    )
 
 
 def group_parts(arrival: Arrival) -> list[Part]:
@@ -68,7 +70,8 @@ def _affine(arrival: Arrival, normalized: Tensor, summed: Callable[[Tensor], Ten
     if (weight := arrival.inputs.get(1)) is not None:
         rows[origin(weight)] = summed(delta * arrival.arranged(normalized))
     if (bias := arrival.inputs.get(2)) is not None:
-        rows[origin(bias)] = summed(delta)
+        target, g = origin(bias), summed(delta)
+        rows[target] = rows[target] + g if target in rows else g  # γ and β may be one
     return [Rows(rows)]
 
 
