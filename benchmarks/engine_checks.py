@@ -3,9 +3,9 @@
     OMP_NUM_THREADS=1 python -m benchmarks.engine_checks
     OMP_NUM_THREADS=1 python -m benchmarks.engine_checks --clock process    # on a machine that others use too
 
-An engine that checks at uses 1, 2, 4, 8, … and one that never does start anew and take turns, step by step, on the
-same data; each step's time is the median of the rounds. Lengths of sequences are one, or drawn from 5 to 50 at
-every step. A peak is that of three steps that are all checked or all not, in a process of its own.
+An engine that checks at uses 1, 2, 4, 8, … and one that never does start anew and take turns, step by step, on
+the same data; each step's time is the median of the rounds. Lengths of sequences are one, or drawn from 5 to 50
+at every step. A peak is that of three steps that are all checked or all not, in a process of its own.
 """
 
 import argparse
@@ -143,7 +143,8 @@ def report(models: list[str], steps: int, rounds: int, clock: Callable[[], float
         rounds: How often.
         clock: Whose seconds.
     """
-    yield f'{"model":12} {"lengths":8} {"unchecked":>12} {"check=first":>12} {"cost":>7}   bar     peak: unchecked, checked'
+    columns = f"{'model':12} {'lengths':8} {'unchecked':>12} {'check=first':>12} {'cost':>7}"
+    yield f"{columns}   bar     peak: unchecked, checked"
     for model in models:
         plain, checked = (peak_of_checks(model, check) / 2**20 for check in (False, True))
         for kind in ["fixed"] if model in NETWORKS else LENGTHS:
@@ -152,14 +153,17 @@ def report(models: list[str], steps: int, rounds: int, clock: Callable[[], float
             cost = first / without - 1
             yield (
                 f"{model:12} {kind:8} {without:10.3f} s {first:10.3f} s {100 * cost:5.1f} %   "
-                f"{'met' if cost <= BAR else 'MISSED':6}  {plain:7.1f} MiB {checked:7.1f} MiB x{checked / plain:.2f}"
+                f"{'met' if cost <= BAR else 'MISSED':6}  "
+                f"{plain:7.1f} MiB {checked:7.1f} MiB x{checked / plain:.2f}"
             )
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.engine_checks", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        prog="python -m benchmarks.engine_checks",
+        description=__doc__,
+        formatter_class=argparse.RawTextHelpFormatter,
     )
     parser.add_argument("--models", nargs="+", choices=MODELS, default=[*SEQUENCES, "CIFAR-10"])
     parser.add_argument("--steps", type=int, default=100)

@@ -43,6 +43,7 @@ class Pooled(nn.Module):
         self.layer, self.head = layer, nn.Linear(width, CLASSES)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return scores ``[B, 10]``."""
         attends = isinstance(self.layer, nn.MultiheadAttention)
         out = self.layer(x, x, x, need_weights=False) if attends else self.layer(x)
         return self.head((out[0] if isinstance(out, tuple) else out).mean(1))
@@ -61,6 +62,7 @@ class ViT(nn.Module):
         self.head = nn.Linear(WIDTH, CLASSES)
 
     def forward(self, patches: Tensor) -> Tensor:
+        """Return scores ``[B, 10]``."""
         x = torch.cat([self.token.expand(len(patches), -1, -1), self.embed(patches)], 1) + self.positions
         return self.head(self.blocks(x)[:, 0])
 
@@ -75,6 +77,7 @@ class OwnMatrix(nn.Module):
         self.scale = nn.Parameter(torch.ones(i))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return ``[B, o]``."""
         return (x * self.scale) @ self.weight + self.bias
 
 
@@ -87,6 +90,7 @@ class TwoInputs(nn.Module):
         self.left, self.right = (nn.Parameter(torch.randn(i, o) / i**0.5) for _ in range(2))
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Return ``[B, o]``."""
         return x @ self.left + y @ self.right
 
 
@@ -100,6 +104,7 @@ class Joined(nn.Module):
         self.rest = nn.Sequential(nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, CLASSES))
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        """Return scores ``[B, 10]``."""
         return self.rest(self.layer(x, y))
 
 
@@ -115,6 +120,7 @@ class Upsampling(nn.Module):
         self.head = nn.Linear(8, CLASSES)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return scores ``[B, 10]``."""
         return self.head(relu(self.again(relu(self.up(relu(self.down(x)))))).mean((2, 3)))
 
 
@@ -154,9 +160,7 @@ def _bag() -> nn.Module:
 
 
 def _own_matrices() -> nn.Module:
-    return nn.Sequential(
-        OwnMatrix(64, 128), nn.ReLU(), OwnMatrix(128, 128), nn.ReLU(), nn.Linear(128, CLASSES)
-    )
+    return nn.Sequential(OwnMatrix(64, 128), nn.ReLU(), OwnMatrix(128, 128), nn.ReLU(), nn.Linear(128, CLASSES))
 
 
 def _recurrent(kind: type[nn.RNNBase]) -> nn.Module:
