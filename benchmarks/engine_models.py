@@ -3,8 +3,8 @@
     OMP_NUM_THREADS=1 python -m benchmarks.engine_models
     OMP_NUM_THREADS=1 python -m benchmarks.engine_models --clock process --kinds RNN LSTM    # a shared machine
 
-Everything takes turns; times are medians. "forward" zeroes gradients and makes the losses; it counts for each by
-itself, since autogram's hooks work there. "backward" is all that follows: the Gramian, weights, Jᵀw, and for
+Everything takes turns; times are medians. "forward" zeroes gradients and makes the losses; each has its own,
+since autogram's hooks work there. "backward" is all that follows: the Gramian, weights, Jᵀw, and for
 autogram one more backward pass. Both get the same weights there, those of Mean, which cost nothing: engines are
 compared and no solvers.
 """
@@ -212,7 +212,7 @@ def _against_peer(kinds: list[str], turns: int, clock: Callable[[], float]) -> N
         said = remark("engine", kind)
         try:
             said += remark("autogram", kind)
-        except Exception as error:  # noqa: BLE001  (whatever another library refuses with)
+        except Exception as error:  # whatever another library refuses with
             print(f"{kind:20} not supported by autogram: {type(error).__name__}: {error}{said}", flush=True)
             continue
         found = halved(kind, ["engine", "autogram"], turns, clock, Mean(), "backward")
