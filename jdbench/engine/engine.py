@@ -7,7 +7,7 @@ comes from the same x and δ scaled by w.
 """
 
 import contextlib
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Literal, Self, cast, final
 
@@ -207,8 +207,8 @@ class Engine:
         _check_instances_apart(self.model)
         if len(losses) == 1:  # no instances to tell apart: an ordinary pass a row
             return _row_by_row(losses, list(trained)), None
-        graph = walk(losses, trained, self._memory.judge(len(losses)))
-        checked = check is True or (check == "first" and self._memory.due(self._structure(graph, losses)))
+        graph = walk(losses, self.model, trained, self._memory.judge(len(losses)))
+        checked = check is True or (check == "first" and self._memory.due(graph))
         if self._memory.recall(graph, len(losses)):
             try:
                 return self._checked(losses, graph, trained, checked, retain_graph=retain_graph)
@@ -243,11 +243,6 @@ class Engine:
             compare(parts, G, [rows.get(p) for p in trained], w, trained, eps)
         return parts, G
 
-    def _structure(self, graph: Graph, losses: Tensor) -> Hashable:
-        training = tuple(module.training for module in self.model.modules())
-        junctions = frozenset(junction.signature for junction in graph.junctions)
-        return junctions, graph.operations, training, losses.ndim, losses.dtype
-
     def _headed(self, losses: Tensor, heads: Sequence[Head]) -> tuple[list[Part], dict[Parameter, Tensor]]:
         trained = list(self._trained())
         own = checked_heads(heads, len(losses), trained)
@@ -265,7 +260,7 @@ def _row_by_row(losses: Tensor, parameters: list[Parameter]) -> list[Part]:
 
 def _narrowest(graph: Graph, losses: Tensor, trained: dict[Parameter, str]) -> float:
     """Return the largest roundoff of the dtypes that were computed in."""
-    within = {dtype for junction in graph.junctions for _, _, dtype in junction.signature[2]}
+    within = {dtype for junction in graph.junctions for dtype in junction.signature[3]}
     dtypes = {losses.dtype, *(p.dtype for p in trained), *within}
     return max(torch.finfo(dtype).eps for dtype in dtypes if dtype.is_floating_point)
 

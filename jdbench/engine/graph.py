@@ -7,16 +7,17 @@ gradient of a junction's output comes apart into instances, that of the paramete
 instance gradients follow from there.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast, final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, Node
 from torch.nn import Parameter
 
 from jdbench.engine.layout import Layout
+from jdbench.errors import InputError
 from jdbench.errors import InputError
 
 Shape = tuple[int, ...]
@@ -69,49 +70,50 @@ class Graph:
     Attributes:
         junctions: Where parameters enter, those nearer to the parameters first.
         ends: Junctions with no other one below them, where a backward pass has to arrive.
-        operations: The names of all nodes.
+        structure: What tells one kind of graph from another, whatever the sizes: junctions, and of every node
+            the operation, which axes count instances, and along which it works; training flags of the model.
     """
 
     junctions: list[Junction]
     ends: list[Junction]
-    operations: frozenset[str]
+    structure: Hashable
 
 
 Judge = Callable[[Node, list[Input], Signature, list[Shape]], bool]
 """Says whether a node that takes nothing differentiable but what follows from parameters alone does so too."""
 
 
-def nodes(losses: Tensor) -> Iterator[Node]:
+def nodes(losses: Tensor) -> Iterator[tuple[Node, tuple[tuple[Node | None, int], ...]]]:
     """Yield the nodes of the graph of some losses, each after all that it is computed from.
 
     Args:
         losses: Any tensor with a graph.
 
     Yields:
-        Nodes.
+        Nodes, and what each is computed from.
     """
     entered: set[Node] = set()
     pending: list[Node | None] = [_node(losses)]
-    path: list[Node] = []
+    path: list[tuple[Node, tuple[tuple[Node | None, int], ...]]] = []
     while pending:
         node = pending.pop()
         if node is None:  # all below it has been yielded
             yield path.pop()
         elif node not in entered:
             entered.add(node)
-            path.append(node)
+            below = node.next_functions
+            path.append((node, below))
             pending.append(None)
-            pending.extend(
-                below for below, _ in node.next_functions if below is not None and below not in entered
-            )
+            pending.extend([child for child, _ in below if child is not None and child not in entered])
 
 
-def walk(losses: Tensor, trained: dict[Parameter, str], judge: Judge) -> Graph:
+def walk(losses: Tensor, model: nn.Module, trained: dict[Parameter, str], judge: Judge) -> Graph:
     """Return the junctions that losses depend on.
 
     Args:
         losses: Shape ``[B]`` or ``[B, T]``, with a graph.
-        trained: The trained parameters of the model, with their names.
+        model: The model.
+        trained: Its trained parameters, with their names.
         judge: Who says what follows from parameters alone.
 
     Returns:
@@ -123,9 +125,8 @@ def walk(losses: Tensor, trained: dict[Parameter, str], judge: Judge) -> Graph:
     above_junction: set[Node] = set()
     junctions: dict[Node, Junction] = {}
     ends: list[Junction] = []
-    operations: set[str] = set()
-    for node in nodes(losses):
-        below = node.next_functions
+    facts: set[Hashable] = set()
+    for node, below in nodes(losses):
         if not below:
             leaf = getattr(node, "variable", None)
             name = trained.get(leaf) if isinstance(leaf, Parameter) else None
@@ -133,8 +134,6 @@ def walk(losses: Tensor, trained: dict[Parameter, str], judge: Judge) -> Graph:
             if name is not None:
                 signatures[node] = (name,)
             continue
-        operation = node.name()
-        operations.add(operation)
         data = crossed = False
         inputs: list[Input] = []
         for number, (child, output_nr) in enumerate(below):
@@ -148,21 +147,21 @@ def walk(losses: Tensor, trained: dict[Parameter, str], judge: Judge) -> Graph:
                 crossed = crossed or child in above_junction
                 if child in junctions:
                     junctions[child].used.add(output_nr)
+        if not data and not inputs:
+            kinds[node] = IRRELEVANT
+            continue
+        operation = node.name()
+        outputs = metadata(node)
+        shapes = [tuple(m.shape) for m in outputs]
+        along = tuple([(len(s), tuple([a for a, size in enumerate(s) if size == instances])) for s in shapes])
+        facts.add((operation, along, _axes(node)))
         if not inputs:
-            kinds[node] = DATA if data else IRRELEVANT
+            kinds[node] = DATA
             if crossed:
                 above_junction.add(node)
             continue
-        outputs = metadata(node)
-        shapes = [tuple(m.shape) for m in outputs]
-        signature: Signature = (
-            operation,
-            tuple((i.number, i.output_nr, signatures[i.below]) for i in inputs),
-            tuple(
-                (len(s), tuple(a for a, size in enumerate(s) if size == instances), m.dtype)
-                for s, m in zip(shapes, outputs, strict=True)
-            ),
-        )
+        entering = tuple([(i.number, i.output_nr, signatures[i.below]) for i in inputs])
+        signature: Signature = (operation, entering, along, tuple([m.dtype for m in outputs]))
         if not data and node is not top and judge(node, inputs, signature, shapes):
             kinds[node], signatures[node] = CONSTANT, signature
             continue
@@ -175,7 +174,37 @@ def walk(losses: Tensor, trained: dict[Parameter, str], judge: Judge) -> Graph:
     edge = torch.autograd.graph.get_gradient_edge(losses)
     if edge.node in junctions:
         junctions[edge.node].used.add(edge.output_nr)
-    return Graph(list(junctions.values()), ends, frozenset(operations))
+    training = tuple([module.training for module in model.modules()])
+    signed = frozenset([junction.signature for junction in junctions.values()])
+    structure = _Structure((signed, frozenset(facts), training, losses.ndim))
+    return Graph(list(junctions.values()), ends, structure)
+
+
+class _Structure:
+    """A tuple whose hash is computed once."""
+
+    def __init__(self, parts: tuple[Hashable, ...]) -> None:
+        self._parts, self._hash = parts, hash(parts)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, _Structure) and self._parts == other._parts)
+
+
+AXES = ("_saved_dim", "_saved_dims", "_saved_dim0", "_saved_dim1", "_saved_sumdim")
+"""Where operations keep the axes that they work along."""
+
+_kept: dict[type[Node], list[str]] = {}
+
+
+def _axes(node: Node) -> tuple[Hashable, ...]:
+    kind = type(node)
+    names = _kept.get(kind)
+    if names is None:
+        names = _kept[kind] = [name for name in AXES if hasattr(kind, name)]
+    return tuple([getattr(node, name) for name in names]) if names else ()
 
 
 def names_below(signature: Signature) -> list[str]:
@@ -204,15 +233,26 @@ def vjp(
 
     Returns:
         One an input, None where no output depends on it.
+
+    Raises:
+        InputError: Parts of the graph are computed again (`torch.utils.checkpoint`) and cannot be here.
     """
-    found = torch.autograd.grad(  # pyright: ignore[reportCallIssue]
-        outputs,  # pyright: ignore[reportArgumentType]
-        inputs,  # pyright: ignore[reportArgumentType]
-        seeds,
-        retain_graph=retain_graph,
-        allow_unused=True,
-        is_grads_batched=batched,
-    )
+    try:
+        found = torch.autograd.grad(  # pyright: ignore[reportCallIssue]
+            outputs,  # pyright: ignore[reportArgumentType]
+            inputs,  # pyright: ignore[reportArgumentType]
+            seeds,
+            retain_graph=retain_graph,
+            allow_unused=True,
+            is_grads_batched=batched,
+        )
+    except RuntimeError as error:
+        if "torch.utils.checkpoint" not in str(error):
+            raise
+        raise InputError(
+            f"losses, required a graph that keeps what its derivatives need, got parts that are computed again: "
+            f"{str(error).splitlines()[0]} Leave torch.utils.checkpoint out, or pass separable=False with use_reentrant=False"
+        ) from error
     return cast("tuple[Tensor | None, ...]", found)
 
 

@@ -24,23 +24,24 @@ class Memory:
     Attributes:
         model: Whose graphs these are.
         constant: Whether nodes of a signature follow from parameters alone.
-        layouts: The layouts of the outputs of a junction, by their numbers, if all gradients told them.
-        irregular: Junctions whose layouts the gradients have to tell in every step.
+        layouts: The layouts of the outputs of a junction, by their numbers, within a structure; None where the
+            gradients have not told them yet.
+        irregular: Junctions whose layouts the gradients have to tell in every step, with their structures.
         generator: Of the weights that instances are told apart by.
     """
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
         self.constant: dict[Signature, bool] = {}
-        self.layouts: dict[Signature, dict[int, Regular | None]] = {}
-        self.irregular: set[Signature] = set()
+        self.layouts: dict[tuple[Hashable, Signature], dict[int, Regular | None]] = {}
+        self.irregular: set[tuple[Hashable, Signature]] = set()
         self.generator = torch.Generator().manual_seed(0)
         self._uses: Counter[Hashable] = Counter()
 
-    def due(self, structure: Hashable) -> bool:
+    def due(self, graph: Graph) -> bool:
         """Count one more use of a structure and return whether their number is a power of two."""
-        self._uses[structure] += 1
-        uses = self._uses[structure]
+        self._uses[graph.structure] += 1
+        uses = self._uses[graph.structure]
         return uses & (uses - 1) == 0
 
     def judge(self, instances: int) -> Judge:
@@ -69,11 +70,12 @@ class Memory:
             instances: B.
 
         Returns:
-            Whether every junction, with the outputs that are used, was met before.
+            Whether every junction, with the outputs that are used, was met before in such a structure.
         """
         for junction in graph.junctions:
-            known = self.layouts.get(junction.signature, {})
-            if junction.signature in self.irregular:
+            key = graph.structure, junction.signature
+            known = self.layouts.get(key, {})
+            if key in self.irregular:
                 return False
             for number in junction.used:
                 if number not in known:
@@ -86,30 +88,33 @@ class Memory:
                 junction.layouts[number] = layout
         return True
 
-    def learn(self, told: dict[tuple[Junction, int], Regular | None], irregular: list[Junction]) -> None:
+    def learn(
+        self, graph: Graph, told: dict[tuple[Junction, int], Regular | None], irregular: list[Junction]
+    ) -> None:
         """Keep what gradients have told.
 
         What one signature stands for several times has to agree; if it does not, or if places of instances
         follow no rule, gradients have to tell it in every step.
 
         Args:
+            graph: Of which.
             told: Layouts of outputs of junctions; None where the gradients leave several possible.
             irregular: Junctions without a regular layout.
         """
-        self.irregular |= {junction.signature for junction in irregular}
+        self.irregular |= {(graph.structure, junction.signature) for junction in irregular}
         found: dict[tuple[Signature, int], list[tuple[int, Regular | None]]] = {}
         for (junction, number), layout in told.items():
             shape = junction.shapes[number]
             size = shape[layout.axis] if layout else 0
             found.setdefault((junction.signature, number), []).append((size, layout))
         for (signature, number), each in found.items():
-            known = self.layouts.setdefault(signature, {})
+            known = self.layouts.setdefault((graph.structure, signature), {})
             if all(layout is not None for _, layout in each):
                 first = known.get(number) or each[0][1]
                 known[number] = first
                 for size, layout in each:
                     if first and layout and first.resized(size, layout.instances) != layout:
-                        self.irregular.add(signature)
+                        self.irregular.add((graph.structure, signature))
             else:
                 known.setdefault(number, None)
 

@@ -14,6 +14,10 @@ KEPT = 4
 """Per-instance gradients are kept from G to Jᵀw if they take at most so many times the memory of x and δ."""
 
 
+AT_ONCE = 2**18
+"""Entries of per-instance gradients in memory at once, if the factors themselves are smaller."""
+
+
 @final
 class OuterProducts(Part):
     """Per-instance gradients gᵢ = Σ_t δ_it ⊗ x_it of a weight, and Σ_t δ_it of a bias.
@@ -74,6 +78,8 @@ class OuterProducts(Part):
 
     def gramian(self) -> Gramian:
         """Return Σ_ts (x_itᵀx_js + [bias]) (δ_itᵀδ_js), shape ``[m, m]``, float64, the cheaper of two ways."""
+        if self._rows is not None:
+            return inner_products(self._rows.flatten(1))
         m, T, i = self._x.shape
         o = self._delta.shape[2]
         if self.weight is None:
@@ -100,7 +106,7 @@ class OuterProducts(Part):
             self._rows = delta.mT @ x
             self._x, self._delta = x[:0], delta[:0]  # they are not needed any more
             return inner_products(self._rows.flatten(1))
-        width = max(1, min(o, factors // max(1, m * i)))
+        width = max(1, min(o, max(factors, AT_ONCE) // max(1, m * i)))
         G = torch.zeros(m, m, dtype=torch.float64, device=x.device)
         for d in delta.split(width, 2):
             G += inner_products((d.mT @ x).flatten(1))

@@ -50,7 +50,7 @@ def separate(losses: Tensor, trained: dict[Parameter, str], memory: Memory) -> G
         InputError: The instances mix, or do not lie along an axis, where a parameter enters.
     """
     while True:
-        graph = walk(losses, trained, memory.judge(len(losses)))
+        graph = walk(losses, memory.model, trained, memory.judge(len(losses)))
         refuted = _without_layout(graph, losses, memory)
         if not refuted:
             return graph
@@ -62,9 +62,11 @@ def separate(losses: Tensor, trained: dict[Parameter, str], memory: Memory) -> G
 
 
 def weights_apart(shape: torch.Size, generator: torch.Generator) -> Tensor:
-    """Return random powers of two from 1/8 to 8 with random signs, float64, on the CPU."""
+    """Return random powers of two from 1/8 to 8 with signs, each about as often, float64, on the CPU."""
     digits = torch.tensor(DIGITS, dtype=torch.float64)
-    return digits[torch.randint(len(DIGITS), shape, generator=generator)]
+    count = shape.numel()
+    order = torch.randperm(len(DIGITS), generator=generator).repeat(-(-count // len(DIGITS)))[:count]
+    return digits[order[torch.randperm(count, generator=generator)]].view(shape)
 
 
 @final
@@ -78,6 +80,9 @@ class _Projection:
 
     def zero(self) -> bool:
         return not any(bool(size.any()) for size in self.size)
+
+    def finite(self) -> bool:
+        return all(bool(size.isfinite().all()) for size in self.size)
 
     def fits(self, other: "_Projection", axis: int, factor: Tensor) -> Tensor:
         """Return where along an axis the other projection is this one times a factor, which is broadcast."""
@@ -123,24 +128,30 @@ def _without_layout(graph: Graph, losses: Tensor, memory: Memory) -> list[Juncti
     before = _projections(graph, losses, c, torch.ones_like(w))
     after = _projections(graph, losses, c, w)
     irregular: list[Junction] = []
+    untold: list[tuple[Junction, int]] = []
     told: dict[tuple[Junction, int], Regular | None] = {}
     for junction in graph.junctions:
         for number in junction.used:
             one, other = before.get(junction, {}).get(number), after.get(junction, {}).get(number)
-            fitting: list[Regular] = []
+            junction.layouts[number] = told[junction, number] = None
             # Gradients that cancel in one pass tell what mixes in the other.
-            if one is not None and other is not None and not (one.zero() and other.zero()):
-                fitting = [
-                    layout
-                    for layout in regular_layouts(junction.shapes[number], len(losses))
-                    if _is_laid_out(one, other, layout, w)
-                ]
-                if not fitting:
-                    irregular.append(junction)
-            junction.layouts[number] = fitting[0] if fitting else None
-            told[junction, number] = fitting[0] if len(fitting) == 1 else None
-    memory.learn(told, irregular)
-    return _gathered(graph, losses, irregular, before, c, generator) if irregular else []
+            if one is None or other is None or (one.zero() and other.zero()):
+                continue
+            fitting = [
+                layout
+                for layout in regular_layouts(junction.shapes[number], len(losses))
+                if _is_laid_out(one, other, layout, w)
+            ]
+            if len(fitting) == 1:
+                told[junction, number] = fitting[0]
+            if not fitting:
+                irregular.append(junction)
+            if len(fitting) == 1 or not one.finite():
+                junction.layouts[number] = fitting[0]
+            else:
+                untold.append((junction, number))
+    memory.learn(graph, told, irregular)
+    return _gathered(graph, losses, untold, before, c, generator) if untold else []
 
 
 def _is_laid_out(one: _Projection, other: _Projection, layout: Layout, w: Tensor) -> bool:
@@ -150,29 +161,24 @@ def _is_laid_out(one: _Projection, other: _Projection, layout: Layout, w: Tensor
 
 
 def _gathered(
-    graph: Graph, losses: Tensor, irregular: list[Junction], before: _Projections, c: Tensor,
+    graph: Graph, losses: Tensor, untold: list[tuple[Junction, int]], before: _Projections, c: Tensor,
     generator: torch.Generator,
 ) -> list[Junction]:  # fmt: skip
-    """Set the layouts of irregular junctions, place by place, and return those that have none."""
-    instances = len(losses)
-    base = len(DIGITS)
+    """Set layouts that do not follow from two passes, place by place, and return the junctions that have none."""
+    instances, base = len(losses), len(DIGITS)
     shuffled = torch.randperm(instances, generator=generator)
     codes: list[Tensor] = []
-    for digit in range(max(1, math.ceil(math.log(instances, base)))):
+    # One digit more than needed: what mixes two instances would pass for a third one otherwise.
+    for digit in range(1 + math.ceil(math.log(instances, base))):
         order = torch.randperm(base, generator=generator)
         codes.append(torch.tensor(DIGITS, dtype=torch.float64)[order[shuffled // base**digit % base]])
     passes = [_projections(graph, losses, c, code) for code in codes]
     refuted: list[Junction] = []
-    for junction in irregular:
-        for number in junction.used:
-            if junction.layouts[number] is None and number in before.get(junction, {}):
-                one = before[junction][number]
-                others = [found[junction][number] for found in passes]
-                junction.layouts[number] = _by_place(one, others, codes)
-                zero = one.zero() and all(other.zero() for other in others)
-                if junction.layouts[number] is None and not zero:
-                    refuted.append(junction)
-                    break
+    for junction, number in untold:
+        one, others = before[junction][number], [found[junction][number] for found in passes]
+        junction.layouts[number] = _by_place(one, others, codes)
+        if junction.layouts[number] is None:
+            refuted.append(junction)
     return refuted
 
 
@@ -182,7 +188,8 @@ def _by_place(one: _Projection, others: list[_Projection], codes: list[Tensor]) 
             one.fits(o, axis, code.to(along)) for o, code in zip(others, codes, strict=True)
         ])
         possible = possible.all(0)
-        if bool(possible.any(1).all()):
+        empty = torch.stack([p.size[axis] == 0 for p in (one, *others)]).all(0)
+        if bool(((possible.sum(1) == 1) | empty).all()):
             return Gathered(axis, len(codes[0]), possible.to(torch.uint8).argmax(1))
     return None
 

@@ -46,7 +46,9 @@ def lstm_parts(arrival: Arrival) -> list[Part]:
     if back:
         x, h, above = x.flip(1), h.flip(1), above.flip(1)
     before = torch.cat([h0, h[:, :-1]], 1)
-    W, U, b, c = (working(arrival.saved(f"weight{k}")) for k in range(4))
+    W, U, *biases = (working(arrival.saved(f"weight{k}")) for k in range(4))
+    # A layer without biases is passed zeros, of the shapes of the weights.
+    b, c = (t if t.ndim == 1 else t.new_zeros(()) for t in biases)
     gates = _gates(x @ W.mT + b + before @ U.mT + c, c0.squeeze(1), above, U, deltas.get(1), deltas.get(2))
     found: list[Part] = []
     for weight, bias, inputs in ((1, 3, x), (2, 4, before)):
