@@ -1,16 +1,14 @@
 """How the kernels scale: the projection by m, the training step and its memory by batch."""
 
 import math
-import multiprocessing
 from collections.abc import Callable, Iterator
 from functools import partial
-from multiprocessing.connection import Connection
 from statistics import median
 from typing import NamedTuple
 
 from benchmarks.alternating import alternate
 from benchmarks.gramians import CAPTURED, CAPTURED_ROWS, RANKS, gramian
-from benchmarks.memory import peak
+from benchmarks.memory import fresh_peak
 from benchmarks.methods import METHODS, gramian_step, step
 from benchmarks.projection import SIZES
 from benchmarks.solvers import SOLVERS, residual, sensible, upgrad_weights
@@ -124,21 +122,11 @@ def peak_of_step(method: str, network: str, batch: int) -> float:
     Returns:
         Bytes above what was resident before.
     """
-    # Forked from a server that has imported torch and run nothing: what threads hold does not survive a fork.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["benchmarks.training"])
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_send_peak, args=(sender, method, network, batch))
-    process.start()
-    sender.close()
-    try:
-        return receiver.recv()
-    finally:
-        process.join()
+    return fresh_peak(partial(_steps_of_peak, method, network, batch), "benchmarks.training")
 
 
-def _send_peak(sender: Connection, method: str, network: str, batch: int) -> None:
+def _steps_of_peak(method: str, network: str, batch: int) -> Callable[[], object]:
     set_threads()
     step(method, network, 4)()  # what a first step loads is not the batch's
     take = step(method, network, batch)
-    sender.send(peak(lambda: [take() for _ in range(STEPS_OF_PEAK)]))
+    return lambda: [take() for _ in range(STEPS_OF_PEAK)]

@@ -31,7 +31,7 @@ def integers(*shape: int, seed: int, dtype: torch.dtype = DOUBLE) -> Tensor:
 def part_of(module: nn.Module, x: Tensor, delta: Tensor) -> Part:
     """What the closed form of a module's operation makes of the gradient of its output, instances first."""
     trained = {p: name for name, p in module.named_parameters() if p.requires_grad}
-    (junction,) = walk(module(x), trained, Memory(module).judge(len(x))).junctions
+    (junction,) = walk(module(x), module, trained, Memory(module).judge(len(x))).junctions
     (shape,), m = junction.shapes, len(x)
     layout = Regular(0, m, 1, shape[0] // m)
     junction.layouts[0] = layout
@@ -77,20 +77,30 @@ def test_the_three_forms_of_a_convolution(axes: int, groups: int, stride: int, d
 
 @pytest.mark.parametrize("positions, channels", [(2, 6), (6, 2), (40, 3)])  # noqa: PT006
 @pytest.mark.parametrize("trained", ["both", "weight", "bias"])
-def test_the_two_forms_of_outer_products(positions: int, channels: int, trained: str) -> None:
+@pytest.mark.parametrize("kept", [0, 10**6])
+def test_the_two_forms_of_outer_products(
+    monkeypatch: pytest.MonkeyPatch, positions: int, channels: int, trained: str, kept: int
+) -> None:
+    """By pairs of positions and by rows, which are kept for the gradient or computed block by block."""
+    monkeypatch.setattr("jdbench.engine.outer_products.KEPT", kept)
+    monkeypatch.setattr("jdbench.engine.outer_products.AT_ONCE", 1)
     module = nn.Linear(channels, 5).double()
     x, delta = integers(4, positions, channels, seed=0), integers(4, positions, 5, seed=1)
     module.weight.requires_grad_(trained != "bias")
     module.bias.requires_grad_(trained != "weight")
-    part = part_of(module, x, delta)
+    part, w = part_of(module, x, delta), integers(4, seed=3)
     J = torch.cat([r.flatten(1) for r in part.rows()], 1)
-    assert torch.equal(part.gramian(), J @ J.mT)
+    for _ in range(2):  # also once the rows are kept instead of the factors
+        assert torch.equal(part.gramian(), J @ J.mT)
+        assert torch.equal(torch.cat([r.flatten(1) for r in part.rows()], 1), J)
+        assert torch.equal(torch.cat([g.flatten() for g in part.gradient(w)]), J.mT @ w)
     if trained != "bias":
-        assert isinstance(part, OuterProducts)
-        bias = inner_products(part._delta.sum(1)) * (trained == "both")
-        assert torch.equal(part._by_positions(), part._by_rows() + bias)
-    w = integers(4, seed=3)
-    assert torch.equal(torch.cat([g.flatten() for g in part.gradient(w)]), J.mT @ w)
+        for form in (OuterProducts._by_positions, OuterProducts._by_rows):
+            again = part_of(module, x, delta)
+            assert isinstance(again, OuterProducts)
+            assert torch.equal(form(again), J @ J.mT)
+    for norms, bound in zip(part.rows(), part.bounds(), strict=True):
+        assert (norms.flatten(1).norm(dim=1) <= bound * (1 + gamma(100))).all()
 
 
 @pytest.mark.parametrize("padding", [None, 1])

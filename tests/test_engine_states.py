@@ -280,6 +280,21 @@ def test_hooks_on_what_flows_back() -> None:
     assert_model_agrees(model, losses_of)
 
 
+def test_a_hook_that_is_not_linear_gives_each_row_its_own() -> None:
+    """With gradients cut off, Jᵀw is not the gradient of wᵀf; the rows are those of one pass each."""
+    torch.manual_seed(0)
+    model, x = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2)).double(), normal(4, 4)
+    y = model[0](x)
+    y.register_hook(lambda g: g.clamp(-1, 1))
+    losses = squares(model[1](y))
+    rows = [torch.autograd.grad(loss, list(model.parameters()), retain_graph=True) for loss in losses]
+    J = torch.stack([torch.cat([g.flatten() for g in row]) for row in rows])
+    try:
+        assert (Engine(model).jacobian(losses) - J).norm() <= 1e-12 * J.norm()
+    except InputError as error:
+        assert "module='0'" in str(error)
+
+
 def test_a_hook_that_is_not_linear_is_refused() -> None:
     """With gradients squared or cut off, Jᵀw is not the gradient of wᵀf."""
     torch.manual_seed(0)

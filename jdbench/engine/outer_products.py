@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from jdbench.engine.part import Part, Target
-from jdbench.engine.products import inner_products, weighted_sum
+from jdbench.engine.products import factors, inner_products, weighted_sum
 from jdbench.engine.scale import working
 from jdbench.shapes import Gramian, Weights
 
@@ -123,8 +123,8 @@ class OuterProducts(Part):
         """
         if self._rows is not None:
             return self._apart(weighted_sum(w, self._rows.flatten(1)).view(self._rows.shape[1:]))
-        # In float64, so that nothing leaves the range but what leaves it altogether.
-        delta = (self._delta * w.view(-1, 1, 1)).to(self._delta.dtype).flatten(0, 1)
+        # With weights that leave the range of the factors, in float64.
+        delta = (self._delta * factors(w, self._delta.dtype).view(-1, 1, 1)).to(self._delta.dtype).flatten(0, 1)
         found = []
         if self.weight is not None:
             found.append((delta.mT @ self._x.flatten(0, 1)).view(self.weight.shape))

@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from jdbench.engine.graph import Graph, Junction, names_below, sweep, walk
+from jdbench.engine.graph import Graph, Junction, names_below, walk
 from jdbench.engine.layout import Gathered, Layout, Regular, regular_layouts
 from jdbench.engine.memory import Memory, foreign
+from jdbench.engine.passes import sweep
 from jdbench.engine.scale import working
 from jdbench.errors import InputError
 
@@ -164,7 +165,7 @@ def _gathered(
     graph: Graph, losses: Tensor, untold: list[tuple[Junction, int]], before: _Projections, c: Tensor,
     generator: torch.Generator,
 ) -> list[Junction]:  # fmt: skip
-    """Set layouts that do not follow from two passes, place by place, and return the junctions that have none."""
+    """Set the layouts that two passes have not told, place by place; return junctions that have none."""
     instances, base = len(losses), len(DIGITS)
     shuffled = torch.randperm(instances, generator=generator)
     codes: list[Tensor] = []
