@@ -50,7 +50,7 @@ def compare(
         for (p, name), g in zip(names.items(), expected, strict=True):
             finite = p not in ours or math.isfinite(float(_norm(ours[p][0])))
             if not finite and (g is None or math.isfinite(float(_norm(g.to_dense())))):
-                raise MismatchError(f"parameter={name!r}, required a gradient as finite as autograd's, got another one")
+                raise MismatchError(f"parameter={name!r}, required a finite gradient as autograd gives, got another")
         return
     square = 0.0
     hooked = False
