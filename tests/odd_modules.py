@@ -52,7 +52,11 @@ class Scaled(nn.Module):
 
     def __init__(self, inner: nn.Module) -> None:
         super().__init__()
-        self.scale, self.shift, self.inner = nn.Parameter(torch.rand(WIDTH)), nn.Parameter(torch.randn(1)), inner
+        self.scale, self.shift, self.inner = (
+            nn.Parameter(torch.rand(WIDTH)),
+            nn.Parameter(torch.randn(1)),
+            inner,
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return self.inner(x * self.scale.exp() + self.shift) / (1 + self.scale.square())
@@ -217,7 +221,9 @@ class Carried(nn.Module):
         self.set = self.inner(x)
         carried = WRAPS[self.wrap](x)
         while not isinstance(carried, Tensor):
-            carried = carried.x if isinstance(carried, Batch) else carried[0 if isinstance(carried, list) else "x"]
+            carried = (
+                carried.x if isinstance(carried, Batch) else carried[0 if isinstance(carried, list) else "x"]
+            )
         y, self.set = carried * self.weight + self.set, None
         return y
 

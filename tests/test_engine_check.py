@@ -8,8 +8,7 @@ from engine_agreement import DOUBLE, Drawn, assert_agrees, gradient, normal, squ
 from torch import Tensor, nn
 from torch.nn import Parameter
 
-from jdbench.engine import Engine
-from jdbench.engine import separable
+from jdbench.engine import Engine, separable
 from jdbench.engine.part import Part, Target
 from jdbench.engine.rows import Rows
 from jdbench.engine.separation import weights_apart
@@ -109,7 +108,9 @@ def test_faults_are_found_and_named(monkeypatch: pytest.MonkeyPatch, fault: Faul
 def test_the_parameter_that_differs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     model, x = case()
     plant(monkeypatch, the_small_one_lost)
-    with pytest.raises(InputError, match="parameter='small', required the gradient of an ordinary backward pass"):
+    with pytest.raises(
+        InputError, match="parameter='small', required the gradient of an ordinary backward pass"
+    ):
         Engine(model).gramian(squares(model(x)))
 
 
@@ -236,7 +237,10 @@ def test_gradients_that_cancel_pass(dtype: torch.dtype) -> None:
     """What is zero but for rounding differs from pass to pass: a bias before a normalization, a key's bias."""
     torch.manual_seed(0)
     layer = nn.TransformerEncoderLayer(4, 2, 6, 0.0, batch_first=True)
-    model, x = nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4), layer, nn.LayerNorm(4), nn.Linear(4, 2)).to(dtype), None
+    model, x = (
+        nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4), layer, nn.LayerNorm(4), nn.Linear(4, 2)).to(dtype),
+        None,
+    )
     x = normal(4, 5, 4, dtype=dtype)
     engine = Engine(model)
     for _ in range(3):
