@@ -1,4 +1,4 @@
-"""Instances along any axis, in any order: first, second, flattened, in turns, sorted, one by one; B = 1, 2, T."""
+"""Instances along any axis, in any order: first, flattened, in turns, sorted, one by one; B = 1, 2, T."""
 
 from collections.abc import Callable
 
@@ -124,8 +124,8 @@ FLATTENED: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor, int], T
         lambda y, n: y.view(-1, n, 2, 2).transpose(0, 1),
     ),
     "backwards": (lambda x: x.flatten(0, 1).flip(0), lambda y, n: y.flip(0).view(n, -1)),
-    "last": (lambda x: x.permute(1, 0, 2), lambda y, n: y.permute(1, 0, 2)),
-    "one by one": (lambda x: torch.stack(list(x.flip(0))), lambda y, n: torch.stack(list(y.flip(0)))),
+    "last": (lambda x: x.permute(1, 0, 2), lambda y, _: y.permute(1, 0, 2)),
+    "one by one": (lambda x: torch.stack(list(x.flip(0))), lambda y, _: torch.stack(list(y.flip(0)))),
 }
 
 
@@ -141,9 +141,9 @@ def test_a_layer_called_instance_by_instance() -> None:
     torch.manual_seed(0)
     for size in (3, B):
         model, x = nn.Linear(size, size).double(), normal(B, size)
-        assert_model_agrees(model, lambda m: squares(torch.stack([m(row) for row in x])))
-        assert_model_agrees(model, lambda m: torch.stack([m(row).square().sum() for row in x]))
-        assert_model_agrees(model, lambda m: squares(torch.cat([m(row[None]) for row in x])))
+        assert_model_agrees(model, lambda m, x=x: squares(torch.stack([m(row) for row in x])))
+        assert_model_agrees(model, lambda m, x=x: torch.stack([m(row).square().sum() for row in x]))
+        assert_model_agrees(model, lambda m, x=x: squares(torch.cat([m(row[None]) for row in x])))
 
 
 @pytest.mark.parametrize("experts", [2, 3])
@@ -188,12 +188,11 @@ def test_few_instances_and_tasks(instances: int, tasks: int) -> None:
 def test_instances_without_a_gradient() -> None:
     """Losses that are clipped, masked or zero."""
     torch.manual_seed(0)
-    x = normal(6, 3)
+    x, series = normal(6, 3), normal(5, 6, 3)
     for kept in ([0], [5], [0, 1], [1, 4], [0, 1, 2, 3, 4]):
         mask = torch.zeros(6, dtype=DOUBLE)
         mask[kept] = 1
         model = nn.Sequential(nn.Linear(3, 6), nn.Tanh(), nn.Linear(6, 2)).double()
         assert_model_agrees(model, lambda m, mask=mask: squares(m(x)) * mask)
         model = TimeFirst().double()
-        series = normal(5, 6, 3)
         assert_model_agrees(model, lambda m, mask=mask: m(series).square().sum((0, 2)) * mask)

@@ -124,7 +124,7 @@ class Stashing(nn.Module):
         super().__init__()
         self.body, self.head = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4)), nn.Linear(8, 2)
         self.seen: list[Tensor] = []
-        self.body[1].register_forward_hook(lambda module, args, output: self.seen.append(output))
+        self.body[1].register_forward_hook(lambda _, __, output: self.seen.append(output))
 
     def forward(self, x: Tensor) -> Tensor:
         self.seen.clear()
@@ -138,8 +138,8 @@ class Replaced(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 4)
-        self.first.register_forward_hook(lambda module, args, output: output * args[0])
-        self.second.register_forward_pre_hook(lambda module, args: (args[0] + 1,))
+        self.first.register_forward_hook(lambda _, args, output: output * args[0])
+        self.second.register_forward_pre_hook(lambda _, args: (args[0] + 1,))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.second(self.first(x))

@@ -1,4 +1,4 @@
-"""One engine, used with other batches, lengths, modes and structures in turn: nothing learnt holds where it must not."""
+"""One engine, used with other batches, lengths, modes and structures in turn."""
 
 import pytest
 import torch

@@ -175,7 +175,8 @@ def test_an_output_that_is_written_slice_by_slice() -> None:
 
 
 @pytest.mark.parametrize("split", [
-    lambda y: y.chunk(2, 1), lambda y: y.split([1, 3], 1), lambda y: y.unbind(1), lambda y: y.tensor_split(3, 1),
+    lambda y: y.chunk(2, 1), lambda y: y.split([1, 3], 1),
+    lambda y: y.unbind(1), lambda y: y.tensor_split(3, 1),
 ], ids=["chunk", "split", "unbind", "tensor_split"])  # fmt: skip
 def test_outputs_that_are_views_of_one(split: Callable[[Tensor], tuple[Tensor, ...]]) -> None:
     torch.manual_seed(0)
