@@ -11,7 +11,8 @@ ROOT = Path(__file__).parent.parent
 
 LAYERS = [
     {"errors", "shapes", "compiled"},
-    {"spec", "data"},
+    {"exits"},
+    {"spec", "data", "workers"},
     {"gramian"},
     {"dual_cone"},
     {"aggregator"},
@@ -38,11 +39,11 @@ LAYERS = [
     {"verdict_files"},
     {"benchmark", "listing", "examination", "subject"},
     {"parametrization"},
-    {"pytest_plugin", "data_cli"},
+    {"pytest_plugin", "pytest_options", "data_cli"},
     {"cli"},
 ]
 DEPTH = {name: depth for depth, layer in enumerate(LAYERS) for name in layer}
-ALONE = {"verification": {"errors", "shapes", "aggregator", "gramian", "dual_cone"}}
+ALONE = {"verification": {"errors", "exits", "shapes", "aggregator", "gramian", "dual_cone"}}
 ZOO = {"data", "errors", "gramian", "shapes", "spec", "problem", "verification"}
 
 

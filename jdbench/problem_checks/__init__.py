@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from jdbench.errors import InputError
+from jdbench.exits import survived
 from jdbench.problem import AnalyticProblem, resolve_problem
 from jdbench.problem_checks.calculus import convexity, jacobian, smoothness
 from jdbench.problem_checks.contract import batches, shapes, single_precision, starts
@@ -67,13 +68,15 @@ def check_problem(problem: AnalyticProblem, samples: int = 200, seed: int = 0) -
         Findings, one a check at most but for several about one; a check that raises is one too.
     """
     try:
-        drawn = draw(problem, samples, seed)
+        with survived():
+            drawn = draw(problem, samples, seed)
     except Exception as error:
         return [Finding("starts", f"raised {type(error).__name__}: {error}")]
     found: list[Finding] = []
     for name, check in CHECKS.items():
         try:
-            messages = check(drawn)
+            with survived():
+                messages = check(drawn)
         except Exception as error:
             messages = [f"raised {type(error).__name__}: {error}"]
         found += [Finding(name, message) for message in messages]
