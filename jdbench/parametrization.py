@@ -218,8 +218,7 @@ def _canonical(shown: str, name: str) -> str:
 
 def _literal(node: ast.expr) -> str:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "frozenset":
-        (inner,) = node.args or [ast.Set([])]
-        return f"frozenset({_literal(inner)})"
+        return f"frozenset({', '.join(_literal(part) for part in node.args)})"
     if isinstance(node, ast.Set):
         return "{" + ", ".join(sorted(_literal(part) for part in node.elts)) + "}"
     if isinstance(node, ast.Dict):

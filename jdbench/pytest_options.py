@@ -9,11 +9,12 @@ import pytest
 from jdbench.examination import DTYPES, chosen_properties
 from jdbench.expected_failures import ExpectedFailure, dtype_name, read_expected_failures
 from jdbench.parametrization import parametrization
-from jdbench.pytest_plugin import PREFIX, destination
 from jdbench.subject import Search, Subject, named_subject
 from jdbench.verification.claims import CLAIMS
 from jdbench.verification.profiles import PROFILES
 from jdbench.verification.properties import HYGIENE, TABLE_1
+
+PREFIX = "--jdbench-"
 
 FRESH = "nightly"
 """The profile that draws a new seed each time; the others try the same matrices in every run."""
@@ -37,7 +38,7 @@ def check_options(config: pytest.Config, drawn: int | None) -> None:
     _expected(config)
     if _option(config, "profile") == FRESH and _option(config, "verification-seed") is None:
         seed = secrets.randbelow(2**32) if drawn is None else drawn
-        setattr(config.option, destination("verification-seed"), seed)
+        config.option.jdbench_verification_seed = seed
 
 
 def specs(config: pytest.Config) -> list[str]:
@@ -132,7 +133,7 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
 
 
 def _option(config: pytest.Config, name: str) -> Any:
-    return config.getoption(destination(name))
+    return config.getoption(PREFIX + name)
 
 
 def _expected(config: pytest.Config) -> tuple[ExpectedFailure, ...]:

@@ -1,5 +1,6 @@
 """One test of the pytest face of verification: an aggregator, a property, and what is expected of them."""
 
+import contextlib
 import functools
 import warnings
 from collections.abc import Callable
@@ -16,12 +17,21 @@ from jdbench.expected_failures import (
     dtype_name,
     find_expected,
 )
-from jdbench.verification.calls import Call
+from jdbench.verification.calls import Call, MisbehaviourError
 from jdbench.verification.profiles import EXAMPLES
 from jdbench.verification.properties import PROPERTIES, Witness
 from jdbench.verification.recheck import recheck
 from jdbench.verification.replay import as_source
 from jdbench.verification.verify import Outcome, Verdict, verify
+
+FIRST = (
+    [[1.0, 0.0], [-1.0, 1.0], [-1.0, -2.0]],
+    [[2.0]],
+    [[1.0, 1.0], [1.0, 1.0]],
+    [[1.0, 2.0], [-1.0, -2.0]],
+    [[0.0, 0.0], [0.0, 0.0]],
+)
+"""Matrices that a stranger's aggregator gets first: those on which solvers fail are among them."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +111,7 @@ class Subject:
         if failed and expected is not None:
             pytest.xfail(expected.reason)
         if verdict is None:
-            raise AssertionError(f"{self.names[0]} is broken: its first call ends the process with {ending}")
+            raise AssertionError(f"{self.names[0]} is broken: a call of it ends the process with {ending}")
         if failed:
             raise AssertionError(self._explain(aggregator, verdict))
         if expected is not None:
@@ -141,10 +151,10 @@ class Subject:
 
 @functools.cache
 def first_call_ends(make: Callable[[], AnyAggregator], dtype: torch.dtype) -> str:
-    """Return how an aggregator's first call ends the process, tried in a fork: see `jdbench.exits.ending_of`.
+    """Return how an aggregator's first calls end the process, tried in a fork: see `jdbench.exits.ending_of`.
 
-    Pytest itself cannot survive that, and would end with no word on what ended it. Later calls are not tried:
-    they are guarded against all but what kills the process, whose exit code then is not 0.
+    Pytest itself cannot survive that, and would end with no word on what ended it. Later calls are guarded
+    against ``exit()`` and ``os._exit()``, but not against what kills the process.
 
     Args:
         make: Makes the aggregator.
@@ -157,7 +167,9 @@ def first_call_ends(make: Callable[[], AnyAggregator], dtype: torch.dtype) -> st
 
     def alone() -> None:
         torch.set_num_threads(1)  # a fork has no other threads, and may wait for them forever
-        call.warm_up()
+        for rows in FIRST:
+            with contextlib.suppress(MisbehaviourError):
+                call(torch.tensor(rows, dtype=torch.float64))
 
     return ending_of(alone, call.limit)
 

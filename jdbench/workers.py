@@ -29,12 +29,12 @@ class Workers(Executor):
     The pool of the standard library breaks as a whole there, and cannot say which call ended the process.
     """
 
-    def __init__(self, count: int, prepare: Callable[[], object]) -> None:
+    def __init__(self, count: int, prepare: Callable[[], object] | None = None) -> None:
         """Start nothing yet: processes start with their first calls.
 
         Args:
             count: Number of processes.
-            prepare: Called first in each.
+            prepare: Called first in each; nothing if None.
         """
         self._prepare = prepare
         self._threads = ThreadPoolExecutor(count)
@@ -106,7 +106,7 @@ class Workers(Executor):
 class _Worker:
     """A process and the pipe to it."""
 
-    def __init__(self, prepare: Callable[[], object]) -> None:
+    def __init__(self, prepare: Callable[[], object] | None) -> None:
         context = get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self.process: SpawnProcess = context.Process(target=_serve, args=(theirs, prepare))
@@ -136,13 +136,14 @@ class _Worker:
         self.process.kill()
 
 
-def _serve(pipe: connection.Connection, prepare: Callable[[], object]) -> None:
+def _serve(pipe: connection.Connection, prepare: Callable[[], object] | None) -> None:
     # Ctrl-C goes to the whole process group; the parent alone decides what becomes of it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-    prepare()
+    if prepare is not None:
+        prepare()
     while True:
         try:
             call = pipe.recv_bytes()

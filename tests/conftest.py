@@ -6,6 +6,8 @@ import numba
 import pytest
 from property_suite import PROPERTIES, STRANGER
 
+import jdbench.pytest_options  # noqa: F401  loads torch, which no process can import twice: see `pytester`
+
 # Its assertions then say what they compared.
 pytest.register_assert_rewrite("exact_references")
 

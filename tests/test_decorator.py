@@ -116,7 +116,7 @@ def test_expected_failures_by_mapping_by_file_and_by_option(
     elsewhere = pytester.mkdir("elsewhere")
     monkeypatch.chdir(elsewhere)
     result = pytester.runpytest_inprocess(
-        "-p", "no:cacheprovider", "-rA", "--expected-failures", "../option.toml", "../test_theirs.py"
+        "-p", "no:cacheprovider", "-rA", "--jdbench-expected-failures", "../option.toml", "../test_theirs.py"
     )
     assert result.ret == 0
     result.assert_outcomes(xfailed=3, passed=5, warnings=1)

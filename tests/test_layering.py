@@ -39,7 +39,8 @@ LAYERS = [
     {"verdict_files"},
     {"benchmark", "listing", "examination", "subject"},
     {"parametrization"},
-    {"pytest_plugin", "pytest_options", "data_cli"},
+    {"pytest_options", "data_cli"},
+    {"pytest_plugin"},
     {"cli"},
 ]
 DEPTH = {name: depth for depth, layer in enumerate(LAYERS) for name in layer}
