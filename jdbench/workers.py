@@ -134,6 +134,7 @@ class _Worker:
 
     def kill(self) -> None:
         self.process.kill()
+        self.process.join()
 
 
 def _serve(pipe: connection.Connection, prepare: Callable[[], object] | None) -> None:

@@ -115,7 +115,8 @@ def test_of_several_presets_at_once_one_gets_the_store(tmp_path: Path, attempt: 
 def test_a_writer_waits_for_another(tmp_path: Path) -> None:
     holder = (
         "import sqlite3, sys, time\nconnection = sqlite3.connect(sys.argv[1])\n"
-        "connection.execute('BEGIN EXCLUSIVE')\nprint('held', flush=True)\ntime.sleep(0.5)\nconnection.rollback()"
+        "connection.execute('BEGIN EXCLUSIVE')\nprint('held', flush=True)\ntime.sleep(0.5)\n"
+        "connection.rollback()"
     )
     path = tmp_path / "s"
     path.touch()
