@@ -110,12 +110,13 @@ def add_short_options(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser) -> Any:
+def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser, args: list[str]) -> Any:
     """Add the short options to ``pytest --pyargs jdbench.properties``, whose conftest pytest loads too late.
 
     Args:
         early_config: Pytest's, with the command line as far as it is known.
         parser: Pytest's, which already knows the options of all plugins and conftests.
+        args: The command line.
 
     Yields:
         To the other implementations.
@@ -124,8 +125,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Pa
         What they return.
     """
     loaded = yield
-    given = early_config.known_args_namespace
-    if given.pyargs and any(str(path).split("::")[0].startswith(SUITE) for path in given.file_or_dir):
+    # Not among the paths that pytest knows by now: older ones take the values of unknown options for paths.
+    if early_config.known_args_namespace.pyargs and any(str(arg).startswith(SUITE) for arg in args):
         add_short_options(parser)
     return loaded
 
