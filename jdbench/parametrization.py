@@ -225,7 +225,8 @@ def _literal(node: ast.expr) -> str:
         pairs = zip(node.keys, node.values, strict=True)
         return "{" + ", ".join(f"{_literal(key)}: {_literal(value)}" for key, value in pairs if key) + "}"
     if isinstance(node, ast.List | ast.Tuple):
-        return "(" + ", ".join(_literal(part) for part in node.elts) + ")"
+        inner = ", ".join(_literal(part) for part in node.elts)
+        return f"[{inner}]" if isinstance(node, ast.List) else f"({inner})"
     value = ast.literal_eval(node)
     if isinstance(value, int | float) and not (math.isfinite(value) and abs(value) < LARGEST_NUMBER):
         raise ValueError("perhaps an address")
