@@ -102,9 +102,13 @@ class Drawn(Plain):
     def __repr__(self):
         return f"Drawn(seed={random.random()})"
 
+class Addressed(Plain):
+    def __repr__(self):
+        return f"Addressed(at={id(self)})"
+
 class Hashed(Plain):
     def __repr__(self):
-        return f"Hashed(at={id(self)}, of={hash('x')})"
+        return f"Hashed(of={hash('x')})"
 
 class Broken(Plain):
     def __repr__(self):
@@ -121,7 +125,8 @@ class Long(Plain):
 def named():
     partial = functools.partial(Plain.__call__, None)
     sets = [Sets(), Deep({"b": {"x", "y", "z"}, "a": frozenset()}), Deep([{"p", "q", "r"}])]
-    return [*sets, Drawn(), Hashed(), Broken(), Prose(), Long(), partial, Plain(), Plain(), Plain.__call__]
+    odd = [Drawn(), Addressed(), Hashed(), Broken(), Prose(), Long(), partial]
+    return [*sets, *odd, Plain(), Plain(), Plain.__call__]
 """
 
 IDS = [
@@ -129,6 +134,7 @@ IDS = [
     "Deep(by_name={'b': {'x', 'y', 'z'}, 'a': frozenset()})",
     "Deep(by_name=[{'p', 'q', 'r'}])",
     "Drawn()",
+    "Addressed()",
     "Hashed()",
     "Broken()",
     "Prose()",
