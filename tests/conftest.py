@@ -1,5 +1,6 @@
 """What every run of pytest within a test needs, and the property suite run so on a stranger's aggregators."""
 
+import sys
 from pathlib import Path
 
 import numba
@@ -25,7 +26,8 @@ def pytester(all_of_numba: None, pytester: pytest.Pytester) -> pytest.Pytester: 
 
 
 @pytest.fixture
-def folder(pytester: pytest.Pytester) -> Path:
+def folder(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delitem(sys.modules, "stranger", raising=False)  # other tests import others of that name
     pytester.makepyfile(stranger=STRANGER)
     return pytester.path
 
