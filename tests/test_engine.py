@@ -8,7 +8,6 @@ from torch.autograd.graph import Node
 from torch.nn import functional
 
 from jdbench.aggregators import GradDrop, Mean, UPGrad
-from jdbench.errors import InputError
 from jdbench.gramian import Engine
 from jdbench.verification.tolerances import gamma
 

@@ -11,7 +11,7 @@ from architectures import Architecture, architectures
 from engine_agreement import Drawn, gradient, jacobian, kept
 from hypothesis import HealthCheck, given, settings
 from odd_architectures import Odd, odd_architectures
-from torch import Tensor, nn
+from torch import Tensor
 
 from jdbench.engine import Engine
 from jdbench.errors import InputError

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from test_engine import DOUBLE, batch, losses_of, network
 from engine_agreement import gradient
+from test_engine import DOUBLE, batch, losses_of, network
 from torch import Tensor, nn
 
 from jdbench.aggregators import Mean, UPGrad

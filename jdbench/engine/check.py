@@ -26,7 +26,8 @@ def compare(
     """Raise unless Jᵀw and wᵀGw from the parts are ∇(wᵀf) and ‖∇(wᵀf)‖² from an ordinary backward pass.
 
     Each parameter is judged by itself: half of the digits must agree, relative to Σᵢ |wᵢ|‖gᵢ‖ of that
-    parameter, above 64 roundings of that of the whole model. Parameters with hooks are left out, and G with them.
+    parameter, above 64 roundings of that of the whole model. Parameters with hooks are left out, and G with
+    them.
 
     Args:
         parts: What stands for the Jacobian.

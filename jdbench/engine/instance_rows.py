@@ -7,10 +7,11 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from jdbench.engine.arrival import Arrival
-from jdbench.engine.graph import Graph, Junction, sweep
+from jdbench.engine.graph import Graph, Junction
 from jdbench.engine.merge import merged
 from jdbench.engine.origin import pulled_back
 from jdbench.engine.part import Part
+from jdbench.engine.passes import sweep
 from jdbench.engine.rules import Rule, rule_of
 from jdbench.engine.rules.anything import any_parts
 

@@ -8,8 +8,9 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge, Node
 from torch.nn import Parameter
 
-from jdbench.engine.graph import Input, metadata, saved, vjp
+from jdbench.engine.graph import Input, metadata, saved
 from jdbench.engine.part import Part, Target
+from jdbench.engine.passes import vjp
 from jdbench.engine.rows import Rows
 
 TRANSPOSING = {"TBackward0", "TransposeBackward0", "PermuteBackward0"}

@@ -5,12 +5,13 @@ them, in whatever form is cheapest: explicitly (`Rows`), or as a sum of outer pr
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from jdbench.shapes import Gramian, Weights
+from jdbench.shapes import Gramian, Jacobian, Weights
 
 
 class Target(Protocol):
@@ -56,3 +57,24 @@ class Part(ABC):
     @abstractmethod
     def bounds(self) -> list[Tensor]:
         """Return upper bounds of ‖gᵢ‖, one tensor ``[m]`` a parameter: what rounding errors are relative to."""
+
+
+def gramian_of(parts: Sequence[Part], losses: Tensor) -> Gramian:
+    """Return the Gramian of all parts, no two of which share a parameter, on the device of the losses."""
+    m = losses.numel()
+    G = torch.zeros(m, m, dtype=torch.float64, device=losses.device)
+    for part in parts:
+        G += part.gramian()
+    return G
+
+
+def jacobian_of(parts: Sequence[Part], losses: Tensor, parameters: Sequence[Target]) -> Jacobian:
+    """Return the rows of all parts, in the dtype of the losses, as columns in the order of some parameters."""
+    rows = {p: r for part in parts for p, r in zip(part.parameters, part.rows(), strict=True)}
+    m, columns = losses.numel(), 0
+    J = losses.new_zeros(m, sum(p.numel() for p in parameters))
+    for p in parameters:
+        if p in rows:
+            J[:, columns : columns + p.numel()] = rows[p].reshape(m, -1)
+        columns += p.numel()
+    return J

@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from jdbench.engine.graph import Graph, Junction, names_below, sweep, walk
+from jdbench.engine.graph import Graph, Junction, names_below, walk
 from jdbench.engine.layout import Gathered, Layout, Regular, regular_layouts
 from jdbench.engine.memory import Memory, foreign
+from jdbench.engine.passes import sweep
 from jdbench.engine.scale import working
 from jdbench.errors import InputError
 

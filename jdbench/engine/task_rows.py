@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
 
-from jdbench.engine.graph import vjp
 from jdbench.engine.origin import stacked
 from jdbench.engine.part import Part, Target
+from jdbench.engine.passes import vjp
 from jdbench.engine.rows import Rows
 from jdbench.errors import InputError
 

@@ -1,0 +1,42 @@
+"""The losses that an engine takes: one tensor, or a sequence of them."""
+
+import contextlib
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from jdbench.errors import InputError
+
+Losses = Tensor | Sequence[Tensor]
+"""Losses, or a sequence of them."""
+
+
+def stacked(losses: Losses) -> Tensor:
+    """Return losses as one tensor: numbers one after the other, tensors ``[B]`` as columns."""
+    if isinstance(losses, Tensor):
+        return losses
+    shapes = {loss.shape for loss in losses}
+    if len(shapes) != 1:
+        got = " and ".join(str(tuple(shape)) for shape in sorted(shapes)) or "none"
+        raise InputError(f"losses, required tensors of one shape, got {got}, pass [B] or [B, T]")
+    return torch.stack(list(losses), -1)
+
+
+def check_losses(losses: Tensor, separable: bool) -> None:
+    """Raise unless losses have a graph and the shape ``[B]`` or ``[B, T]`` or, if not separable, ``[T]``."""
+    shapes = "[B] or [B, T]" if separable else "[T]"
+    if losses.ndim not in ((1, 2) if separable else (1,)) or losses.numel() == 0:
+        raise InputError(
+            f"losses, required shape {shapes}, got {tuple(losses.shape)}, do not reduce them to a mean"
+        )
+    if losses.grad_fn is None:
+        raise InputError("losses, required a graph, got none, compute them with gradients enabled")
+
+
+def full_precision(losses: Tensor) -> contextlib.AbstractContextManager[object]:
+    """Gramians are not for mixed precision, even if the caller is still within it."""
+    device = losses.device.type
+    if torch.is_autocast_enabled(device):
+        return torch.autocast(device, enabled=False)
+    return contextlib.nullcontext()

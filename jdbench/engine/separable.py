@@ -1,0 +1,115 @@
+"""Parts of the Jacobian of separable losses: recalled or told by gradients, and checked when that is due."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import Parameter
+from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
+
+from jdbench.engine.check import MismatchError, compare
+from jdbench.engine.graph import Graph, walk
+from jdbench.engine.instance_rows import UntoldError, instance_parts
+from jdbench.engine.memory import Memory
+from jdbench.engine.part import Part, Target, gramian_of
+from jdbench.engine.passes import vjp
+from jdbench.engine.separation import separate, weights_apart
+from jdbench.engine.task_rows import task_rows
+from jdbench.errors import InputError
+from jdbench.shapes import Gramian
+
+Check = Literal["first"] | bool
+"""When to compare with an ordinary backward pass: at uses 1, 2, 4, 8, … of a structure, always, or never."""
+
+
+def separable_parts(
+    losses: Tensor, trained: dict[Parameter, str], memory: Memory, check: Check, *, retain_graph: bool
+) -> tuple[list[Part], Gramian | None]:
+    """Return parts of the Jacobian, no two of the same parameter, and G if a check has needed it.
+
+    Args:
+        losses: Shape ``[B]`` or ``[B, T]``, with a graph.
+        trained: The trained parameters of the model, with their names.
+        memory: What is known of the model's graphs, which is added to.
+        check: When to compare with an ordinary backward pass.
+        retain_graph: Whether the graph can be used again; it is kept all the same where that is needed.
+
+    Returns:
+        Parts with B or B·T rows, and G or None.
+
+    Raises:
+        InputError: A module mixes instances, torch cannot go through the graph, or the check fails.
+    """
+    _check_instances_apart(memory.model)
+    if len(losses) == 1:  # no instances to tell apart: an ordinary pass a row
+        return _row_by_row(losses, list(trained)), None
+    graph = walk(losses, memory.model, trained, memory.judge(len(losses)))
+    checked = check is True or (check == "first" and memory.due(graph))
+    if memory.recall(graph, len(losses)):
+        try:
+            return _checked(losses, graph, trained, memory, checked, retain_graph=retain_graph)
+        except (UntoldError, MismatchError):  # what was learnt does not hold here
+            pass
+    graph = separate(losses, trained, memory)
+    try:
+        return _checked(losses, graph, trained, memory, checked, retain_graph=retain_graph)
+    except UntoldError:  # what is zero but for rounding errors
+        return _row_by_row(losses, list(trained)), None
+    except MismatchError as error:
+        raise InputError(
+            f"{error}, find what mixes instances or changes from pass to pass, or pass separable=False"
+        ) from error
+
+
+def _checked(
+    losses: Tensor,
+    graph: Graph,
+    trained: dict[Parameter, str],
+    memory: Memory,
+    checked: bool,
+    *,
+    retain_graph: bool,
+) -> tuple[list[Part], Gramian | None]:
+    parts = instance_parts(losses, graph, trained, retain_graph=retain_graph or checked)
+    if not checked:
+        return parts, None
+    w = weights_apart(losses.shape, memory.generator)
+    expected = vjp(losses, list(trained), w.to(losses), retain_graph=True)
+    w, eps, G = w.to(losses.device).flatten(), _narrowest(graph, losses, trained), gramian_of(parts, losses)
+    try:
+        compare(parts, G, expected, w, trained, eps)
+    except MismatchError:
+        # Gradients that cancel leave rounding errors, which differ from pass to pass but not in each row.
+        rows: dict[Target, Tensor] = {}
+        for part in _row_by_row(losses, list(trained)):
+            rows.update(zip(part.parameters, part.gradient(w), strict=True))
+        compare(parts, G, [rows.get(p) for p in trained], w, trained, eps)
+    return parts, G
+
+
+def _row_by_row(losses: Tensor, parameters: list[Parameter]) -> list[Part]:
+    with torch.enable_grad():
+        flat = losses.flatten()
+    return task_rows(flat, parameters)
+
+
+def _narrowest(graph: Graph, losses: Tensor, trained: dict[Parameter, str]) -> float:
+    """Return the largest roundoff of the dtypes that were computed in."""
+    within = {dtype for junction in graph.junctions for dtype in junction.signature[3]}
+    dtypes = {losses.dtype, *(p.dtype for p in trained), *within}
+    return max(torch.finfo(dtype).eps for dtype in dtypes if dtype.is_floating_point)
+
+
+def _check_instances_apart(model: nn.Module) -> None:
+    for path, module in model.named_modules():
+        if isinstance(module, _BatchNorm) and (module.training or module.running_mean is None):
+            raise InputError(
+                f"module={path!r}, required one that treats every instance apart, got {type(module).__name__} "
+                "with batch statistics, call its eval(), replace it by GroupNorm, or pass separable=False "
+                "for a Jacobian row by row"
+            )
+        if isinstance(module, nn.Embedding | nn.EmbeddingBag) and module.scale_grad_by_freq:
+            raise InputError(
+                f"module={path!r}, required scale_grad_by_freq=False, got gradients divided by counts over the "
+                "batch, which are no gradients of one instance's loss, build it without"
+            )
