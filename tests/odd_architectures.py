@@ -167,7 +167,7 @@ def odd_architectures(draw: st.DrawFn) -> Odd:
     layers = [layer(draw) for _ in range(draw(st.integers(1, 3)))]
     if draw(st.integers(0, 4)) == 0:
         layers.append(layers[0])
-    mixes = draw(st.integers(0, 9)) == 0
+    mixes = draw(st.integers(0, 19)) == 7
     if mixes:
         layers.insert(draw(st.integers(0, len(layers))), Mixing(draw(st.integers(0, 3))))
     words = draw(st.booleans())

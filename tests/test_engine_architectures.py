@@ -124,8 +124,10 @@ def odd_ones(case: Odd) -> None:
             counts["without gradients"] += 1
             return
         J = jacobian(losses, model)
-        # As in `conditioning`: one sample of what roundings do, with a factor of 64, above one roundoff an entry.
-        error = gamma(1) * (64 * (other - J).norm(dim=1) / NUDGE + J.shape[1] * J.norm(dim=1))
+        # As in `conditioning`: one sample of what roundings do, with a factor of 64, above one roundoff an entry of a
+        # gradient and one a place that such an entry is summed over, in each of at most 16 layers.
+        floor = J.shape[1] + 16 * x.shape[1] * odd_modules.WIDTH
+        error = gamma(1) * (64 * (other - J).norm(dim=1) / NUDGE + floor * J.norm(dim=1))
         norms, state = J.norm(dim=1), kept(model)
         try:
             G = engine.gramian(losses)

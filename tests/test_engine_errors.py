@@ -58,12 +58,16 @@ def test_an_input_changed_in_place() -> None:
             engine.gramian(losses)
 
 
+def multiplied_by_the_next(y: Tensor) -> Tensor:
+    return y * y.roll(1, 0).exp()
+
+
 @pytest.mark.parametrize("mix", [
     lambda inner, x: inner(x) - inner(x).mean(0),
     lambda inner, x: inner(x).softmax(0),
     lambda inner, x: inner(x).square() / inner(x).square().sum(0),
-    lambda inner, x: inner(x) + inner(x).roll(1, 0).exp() * inner(x),
-    lambda inner, x: inner(x @ inner(x).mT[:3]),
+    lambda inner, x: multiplied_by_the_next(inner(x)),
+    lambda inner, x: (x @ x.mT).softmax(1) @ inner(x),
     lambda inner, x: inner(x).cumsum(0),
 ], ids=["mean", "softmax", "share", "neighbour", "attention", "cumsum"])  # fmt: skip
 def test_instances_that_mix(mix) -> None:

@@ -6,7 +6,17 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from engine_agreement import DOUBLE, Function, assert_agrees, assert_model_agrees, normal, squares
+from engine_agreement import (
+    DOUBLE,
+    Drawn,
+    Function,
+    assert_agrees,
+    assert_model_agrees,
+    gradient,
+    jacobian,
+    normal,
+    squares,
+)
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, spectral_norm
 
@@ -154,6 +164,24 @@ def test_a_gate_that_is_zero_before_a_random_mask(mask: str, check) -> None:
     engine, optimizer, x = Engine(model), torch.optim.SGD(model.parameters(), 0.1), normal(4, 4)
     for _ in range(5):
         assert_agrees(engine, squares(model(x)), check=check)
+        optimizer.step()
+    assert float(model[1].gate) != 0
+
+
+@pytest.mark.parametrize("check", ["first", False])
+@pytest.mark.parametrize("mask", MASKS)
+def test_gates_that_open_where_the_graph_is_not_kept(mask: str, check) -> None:
+    """As in training: one backward pass a step, after which the graph is gone."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 4), Gated(MASKS[mask]), Gated(MASKS[mask]), nn.Linear(4, 2)).double()
+    nn.init.zeros_(model[3].weight)
+    engine, optimizer, x = Engine(model), torch.optim.SGD(model.parameters(), 0.1), normal(4, 4)
+    for _ in range(6):
+        losses = squares(model(x) + 1)
+        J = jacobian(losses, model)
+        optimizer.zero_grad()
+        w = engine.backward(losses, Drawn(), check=check)
+        torch.testing.assert_close(gradient(model), J.mT @ w, rtol=1e-11, atol=1e-13)
         optimizer.step()
     assert float(model[1].gate) != 0
 

@@ -1,5 +1,6 @@
 """Whether the engine says what an ordinary backward pass says."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -44,7 +45,11 @@ def compare(
         for p, g, bound in zip(part.parameters, part.gradient(w), part.bounds(), strict=True):
             ours[p] = g, w.abs() @ bound.to(w)
     whole = float(w.abs() @ G.diagonal().clamp(min=0).sqrt())
-    if not whole < float("inf"):  # diverged: nothing can be compared
+    if not whole < float("inf"):  # diverged: nothing can be compared, but that autograd has diverged as well
+        for (p, name), g in zip(names.items(), expected, strict=True):
+            finite = p not in ours or math.isfinite(float(_norm(ours[p][0])))
+            if not finite and (g is None or math.isfinite(float(_norm(g.to_dense())))):
+                raise MismatchError(f"parameter={name!r}, required a finite gradient as autograd gives, got another")
         return
     compared: list[str] = []
     norms: list[Tensor] = []
