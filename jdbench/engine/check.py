@@ -49,7 +49,9 @@ def compare(
         for (p, name), g in zip(names.items(), expected, strict=True):
             finite = p not in ours or math.isfinite(float(_norm(ours[p][0])))
             if not finite and (g is None or math.isfinite(float(_norm(g.to_dense())))):
-                raise MismatchError(f"parameter={name!r}, required a finite gradient as autograd gives, got another")
+                raise MismatchError(
+                    f"parameter={name!r}, required a finite gradient as autograd gives, got another"
+                )
         return
     compared: list[str] = []
     norms: list[Tensor] = []

@@ -39,7 +39,7 @@ class OuterProducts(Part):
         self.weight, self.bias = weight, bias
         self._x, self._delta = working(x), working(delta)
         self._rows: Tensor | None = None
-        self._norms: Tensor | None = None
+        self._squares: Tensor | None = None
 
     @property
     def parameters(self) -> tuple[Target, ...]:
@@ -80,7 +80,7 @@ class OuterProducts(Part):
     def gramian(self) -> Gramian:
         """Return Σ_ts (x_itᵀx_js + [bias]) (δ_itᵀδ_js), shape ``[m, m]``, float64, the cheaper of two ways."""
         G = self._gramian()
-        self._norms = G.diagonal().clamp(min=0).sqrt()
+        self._squares = G.diagonal()
         return G
 
     def _gramian(self) -> Gramian:
@@ -140,8 +140,8 @@ class OuterProducts(Part):
 
     def bounds(self) -> list[Tensor]:
         """Return ‖gᵢ‖ of weight and bias together if G has told it, else Σ_t ‖x_it‖‖δ_it‖ and Σ_t ‖δ_it‖."""
-        if self._norms is not None:
-            return [self._norms] * len(self.parameters)
+        if self._squares is not None:
+            return [self._squares.clamp(min=0).sqrt()] * len(self.parameters)
         if self._rows is not None:
             return [torch.linalg.vector_norm(r.flatten(1), dim=1) for r in self._apart(self._rows)]
         x, delta = torch.linalg.vector_norm(self._x, dim=2), torch.linalg.vector_norm(self._delta, dim=2)
