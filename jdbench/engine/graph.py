@@ -146,7 +146,8 @@ def walk(losses: Tensor, model: nn.Module, trained: dict[Parameter, str], judge:
             kinds[node] = IRRELEVANT
             continue
         operation, outputs = node.name(), metadata(node)
-        along = tuple([tuple([size == instances for size in m.shape]) for m in outputs])
+        shapes = shapes_of(outputs)
+        along = tuple([tuple([size == instances for size in shape]) for shape in shapes])
         # As a set: the steps that are unbound from a sequence may be many.
         facts.add((operation, along if len(along) == 1 else frozenset(along), _axes(node)))
         if not inputs:
@@ -154,7 +155,6 @@ def walk(losses: Tensor, model: nn.Module, trained: dict[Parameter, str], judge:
             continue
         entering = tuple([(i.number, i.output_nr, signatures[i.below]) for i in inputs])
         signature: Signature = (operation, entering, along, tuple([m.dtype for m in outputs]))
-        shapes = [tuple(m.shape) for m in outputs]
         candidate = kind == IRRELEVANT and node is not top
         if candidate and judge(node, inputs, signature, shapes):
             kinds[node], signatures[node] = CONSTANT, signature
@@ -200,6 +200,14 @@ def _node(losses: Tensor) -> Node:
 def metadata(node: Node) -> list[Any]:
     """Return shape, dtype and device of every output, as attributes."""
     return node._input_metadata  # pyright: ignore[reportPrivateUsage]
+
+
+def shapes_of(outputs: list[Any]) -> list[Shape]:
+    """Return the shapes of a node's outputs, () for nested tensors, which have none."""
+    try:
+        return [tuple(m.shape) for m in outputs]
+    except RuntimeError:
+        return [() if m.is_nested_tensor else tuple(m.shape) for m in outputs]
 
 
 def saved(node: Node, name: str) -> Any:
