@@ -122,7 +122,7 @@ def peak_of_checks(model: str, check: bool) -> float:
         model: Out of `MODELS`.
         check: Whether they are.
     """
-    return fresh_peak(partial(_steps_of_peak, model, check), "benchmarks.engine_checks")
+    return fresh_peak(partial(_steps_of_peak, model, check), "benchmarks.training")
 
 
 def _steps_of_peak(model: str, check: bool) -> Callable[[], object]:

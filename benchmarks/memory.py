@@ -41,8 +41,8 @@ def fresh_peak(build: Callable[[], Callable[[], object]], preload: str) -> float
     """Return the peak of a call in a process that has made none before.
 
     Args:
-        build: Returns the call; of a module's own functions, since it is sent to the process.
-        preload: The module that has them.
+        build: Returns the call; a function of a module, or a partial of one, since it is sent to the process.
+        preload: A module that is imported before the process starts, with what the call needs.
 
     Returns:
         Bytes above what was resident before.

@@ -153,6 +153,19 @@ def resolve(spec: str) -> Named:
     return Named(repr(built) if ours else str(parsed), cast("AnyAggregator", built))
 
 
+def is_built_in(spec: str) -> bool:
+    """Tell whether a spec names an aggregator of ours, whose calls end no process.
+
+    Args:
+        spec: The name.
+
+    Returns:
+        Whether it does.
+    """
+    parsed = parse(spec, "aggregator")
+    return not parsed.module and parsed.name in importlib.import_module(BUILT_IN).__all__
+
+
 def aggregate(aggregator: AnyAggregator, J: Jacobian, *, generator: torch.Generator | None = None) -> Vector:
     """Return A(J) for a batch of Jacobians and any aggregator.
 

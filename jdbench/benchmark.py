@@ -1,10 +1,9 @@
 """A whole benchmark: specs from a protocol, run where they are missing from the store, with a live display."""
 
 import contextlib
-import multiprocessing
 import shlex
 from collections.abc import Iterable, Sequence
-from concurrent.futures import BrokenExecutor
+from concurrent.futures import Executor, Future, wait
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,11 +18,11 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from jdbench.aggregator import aggregate, resolve
+from jdbench.aggregator import aggregate, is_built_in, resolve
 from jdbench.aggregators import LEADERBOARD
 from jdbench.copies import Copies
 from jdbench.environment import environment, provenance_fact
-from jdbench.errors import InputError, JDBenchError, StoreError
+from jdbench.errors import InputError
 from jdbench.optimizers import DESCENT, check_optimizer
 from jdbench.problem import TrainingProblem, benchmark_problems, canonical_problem, resolve_problem
 from jdbench.protocol import Protocol, RunSpec, batches, first_round, preset, second_round
@@ -61,7 +60,6 @@ def run_benchmark(
     Raises:
         InputError: A name or number is not usable; found before anything runs.
         StoreError: The store cannot be written, or holds another preset.
-        JDBenchError: A worker process died.
     """
     protocol = _protocol(preset_name, seeds, optimizer)
     if workers < 1:
@@ -71,11 +69,6 @@ def run_benchmark(
     specs = [resolve(spec).spec for spec in aggregators or LEADERBOARD]
     stamp = protocol.preset if optimizer == DESCENT else f"{protocol.preset} with {optimizer}"
     with Store(path, create=True) as store:
-        if store.presets() not in ([], [stamp]):
-            raise StoreError(
-                f"store={path}, required one of preset {stamp}, got one of {', '.join(store.presets())}, "
-                "choose another with --store"
-            )
         store.stamp(stamp)
         said = {name: problem.caution() for name, problem in _trainings(names).items()}
         cautions = [f"caution: {name}: {line}" for name, line in said.items() if line]
@@ -96,11 +89,6 @@ def run_benchmark(
                     }
                     second = second_round(protocol, areas)
                     failures += _run_missing(second, store, facts, workers, progress, "refined")
-        except BrokenExecutor as error:
-            raise JDBenchError(
-                "a worker process died (out of memory?); finished runs are stored, start again to go on, "
-                "perhaps with fewer --workers"
-            ) from error
         except KeyboardInterrupt:
             console.print(
                 f"interrupted; {len(store.done())} runs are in {path}, start again to go on", markup=False
@@ -153,10 +141,10 @@ def _run_missing(
         for name, problem in _trainings(dict.fromkeys(spec.problem for spec in missing)).items()
     }
     facts = facts | {provenance_fact(name): line for name, line in drawn.items() if line}
-    _compile_kernels(missing, progress)
     executor = local_executor(workers)
     clean = False
     try:
+        _compile_kernels(missing, executor, progress)
         groups = batches(missing)
         left = len(groups)
         progress.update(task, running=min(workers, left))
@@ -167,22 +155,34 @@ def _run_missing(
             progress.update(task, advance=len(batch), failed=len(failures), running=min(workers, left))
         clean = True
     finally:
-        executor.shutdown(wait=clean, cancel_futures=True)
-        if not clean:
-            for child in multiprocessing.active_children():
-                child.kill()
+        if clean:
+            executor.shutdown()
+        else:
+            executor.kill()
     return failures
 
 
-def _compile_kernels(specs: Sequence[RunSpec], progress: Progress) -> None:
-    """Call every aggregator once: each kernel is compiled here, and read from the cache by the workers."""
+def _compile_kernels(specs: Sequence[RunSpec], executor: Executor, progress: Progress) -> None:
+    """Call every aggregator once: each kernel is compiled before any run, which reads it from the cache.
+
+    Ours are called here, one after the other; those of others in the workers, since they may end the process.
+    """
     task = progress.add_task("compiling kernels", total=None, running=0, failed=0)
+    theirs: list[Future[None]] = []
     for spec in dict.fromkeys(spec.aggregator for spec in specs):
-        # Whoever does not take a 2 × 2 matrix compiles later, or has nothing to compile. No run feels it.
-        with contextlib.suppress(Exception):
-            aggregator = Copies(resolve(spec).aggregator).of(0)
-            aggregate(aggregator, torch.eye(2, dtype=torch.float64), generator=torch.Generator().manual_seed(0))
+        if is_built_in(spec):
+            _call_once(spec)
+        else:
+            theirs.append(executor.submit(_call_once, spec))
+    wait(theirs)
     progress.remove_task(task)
+
+
+def _call_once(spec: str) -> None:
+    # Whoever does not take a 2 × 2 matrix compiles later, or has nothing to compile. No run feels it.
+    with contextlib.suppress(Exception):
+        aggregator = Copies(resolve(spec).aggregator).of(0)
+        aggregate(aggregator, torch.eye(2, dtype=torch.float64), generator=torch.Generator().manual_seed(0))
 
 
 def _display(console: Console) -> Progress:

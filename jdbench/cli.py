@@ -229,6 +229,10 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         print("jdbench: interrupted", file=sys.stderr)
         sys.exit(130)
+    except SystemExit as error:
+        # Not ours: somebody's code called exit(), maybe with 0, and nothing was judged.
+        print(f"jdbench: exit({error.code}) was called by what was run, nothing was judged", file=sys.stderr)
+        sys.exit(2)
     sys.exit(code)
 
 

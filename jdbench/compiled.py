@@ -1,9 +1,12 @@
 """Compilation of the CPU kernels: numba, with its on-disk cache, and without the interpreter lock."""
 
 import contextlib
+import functools
+import multiprocessing
+import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
 
@@ -14,13 +17,15 @@ R = TypeVar("R")
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Return the function compiled to machine code on its first call, or loaded from the cache.
 
+    Where no folder for the cache can be written, it is compiled in every process, and a warning says so once.
+
     Args:
         function: A function of numpy arrays and scalars in the subset of Python that numba takes.
 
     Returns:
         The compiled function, with the same signature.
     """
-    return cast("Callable[P, R]", numba.njit(cache=True, nogil=True)(function))
+    return _jitted(function)
 
 
 def compiled_sums(function: Callable[P, R]) -> Callable[P, R]:
@@ -34,12 +39,28 @@ def compiled_sums(function: Callable[P, R]) -> Callable[P, R]:
     Returns:
         The compiled function, with the same signature.
     """
-    return cast(
-        "Callable[P, R]",
-        numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})(
-            function
-        ),
-    )
+    return _jitted(function, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+
+
+def _jitted(function: Callable[P, R], **options: Any) -> Callable[P, R]:
+    try:
+        kernel = numba.njit(cache=True, nogil=True, **options)(function)
+    except RuntimeError:  # neither the package nor the home of whoever runs it can be written
+        _warn_of_no_cache()
+        kernel = numba.njit(nogil=True, **options)(function)
+    return cast("Callable[P, R]", kernel)
+
+
+@functools.cache
+def _warn_of_no_cache() -> None:
+    if multiprocessing.parent_process() is None:  # else the parent has said it
+        warnings.warn_explicit(
+            "kernels are compiled anew in every process, required a folder to keep them in, got none that can "
+            "be written, set NUMBA_CACHE_DIR to one",
+            RuntimeWarning,
+            str(Path(__file__).parent),
+            0,
+        )
 
 
 def forget_stale_kernels(package: Path) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from jdbench.aggregator import Aggregator, AnyAggregator, Drawing, GramianAggregator, aggregate
 from jdbench.copies import Copies
+from jdbench.exits import survived
 from jdbench.gramian import combine, gramian
 from jdbench.shapes import Jacobian, Vector, Weights
 
@@ -97,7 +98,7 @@ def directions(aggregators: Copies, J: Jacobian, members: Tensor, step: int, ran
     shared = aggregators.shared
     if shared is not None and (draws is not None or not shared.random):
         # Whatever is wrong with one matrix shows again when it is alone.
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception), survived():
             whole, by = _call(shared, J, None, draws)
             return Directions(whole, by, torch.ones(len(J), dtype=torch.bool), [])
     vectors: list[Tensor] = []
@@ -111,7 +112,8 @@ def directions(aggregators: Copies, J: Jacobian, members: Tensor, step: int, ran
             continue
         own = None if draws is None else draws[index]
         try:
-            vector, w = _call(aggregators.of(member), matrix, randomness.generator(member), own)
+            with survived():
+                vector, w = _call(aggregators.of(member), matrix, randomness.generator(member), own)
         except Exception as error:
             m, n = matrix.shape
             raised.append(f"{type(error).__name__}: {' '.join(str(error).split())} (m={m}, n={n})")

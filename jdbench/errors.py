@@ -32,6 +32,10 @@ class SolverError(JDBenchError):
     """A solver stopped without an answer within its tolerance."""
 
 
+class ProcessEndedError(JDBenchError):
+    """Code of others ended the process that called it, or would have; the message says how."""
+
+
 class ShareLostError(JDBenchError):
     """A rank of a distributed run died, raised or does not answer; the message names it where it is known."""
 

@@ -17,8 +17,8 @@ from rich.table import Table
 
 from jdbench.aggregator import resolve
 from jdbench.environment import environment
-from jdbench.errors import InputError, unknown_name
-from jdbench.expected_failures import find_expected, read_expected_failures
+from jdbench.errors import InputError, ProcessEndedError, unknown_name
+from jdbench.expected_failures import dtype_name, find_expected, read_expected_failures
 from jdbench.judgements import CurveTask, Judgement, VerdictTask, judged
 from jdbench.verdict_files import write_folder, write_replays, write_verdicts
 from jdbench.verification.axes import AXES, MATRICES
@@ -90,7 +90,6 @@ def examine(
 
     Raises:
         InputError: A name or number is not usable, or a file cannot be written.
-        JDBenchError: A worker process died.
     """
     if examples < 1 or not 0 < limit < math.inf:
         raise InputError(
@@ -127,8 +126,16 @@ def examine(
         replace(one, expected=find_expected(expected, [one.spec], one.verdict.property, one.dtype))
         for one in found[: len(searches)]
     ]
-    points: list[Point] = [point for points in found[len(searches) :] for point in points]
+    curves: list[list[Point] | ProcessEndedError] = found[len(searches) :]
+    points = [point for one in curves if not isinstance(one, ProcessEndedError) for point in one]
+    ended = [
+        f"{task.spec}, curve against {task.axis} in {dtype_name(task.dtype)}: {one}"
+        for task, one in zip(measures, curves, strict=True)
+        if isinstance(one, ProcessEndedError)
+    ]
     console.print(_table(judgements))
+    for line in ended:
+        errors.print(line, soft_wrap=True, markup=False)
     for one in judgements:
         if one.expected is not None and not one.failed:
             errors.print(one.expected.stale(one.spec, one.dtype), soft_wrap=True, markup=False)
@@ -148,7 +155,7 @@ def examine(
         raise InputError(
             f"json, replays, report, required places to write, got {error}, choose others"
         ) from error
-    return sum(one.failed and one.expected is None for one in judgements)
+    return sum(one.failed and one.expected is None for one in judgements) + len(ended)
 
 
 def _versions(specs: Sequence[str]) -> dict[str, str]:

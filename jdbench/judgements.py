@@ -1,20 +1,25 @@
 """Verdicts and violation curves, one task each, over any number of processes."""
 
+import math
 import pickle
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, as_completed
+from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from jdbench.aggregator import resolve
-from jdbench.errors import InputError, JDBenchError
+from jdbench.aggregator import Aggregator, AnyAggregator, is_built_in, resolve
+from jdbench.errors import InputError, ProcessEndedError
 from jdbench.expected_failures import ExpectedFailure, dtype_name
 from jdbench.runner import local_executor
 from jdbench.verification.curves import Point, curve
-from jdbench.verification.properties import PROPERTIES
+from jdbench.verification.properties import PROPERTIES, Witness
 from jdbench.verification.recheck import Recheck, recheck
+from jdbench.verification.strategies import Matrix
 from jdbench.verification.verify import Outcome, Verdict, verify
 
 FAILURES = (Outcome.REFUTED, Outcome.BROKEN)
@@ -67,9 +72,15 @@ class VerdictTask:
     seed: int
     limit: float
 
-    def run(self) -> Judgement:
-        """Return the verdict with its recheck."""
+    def run(self, last_matrix: Path | None = None) -> Judgement:
+        """Return the verdict with its recheck.
+
+        Args:
+            last_matrix: File for each matrix, before the aggregator gets it; none if None.
+        """
         aggregator = resolve(self.spec).aggregator
+        if last_matrix is not None:
+            aggregator = _noting(aggregator, last_matrix)
         verdict = verify(
             aggregator,
             PROPERTIES[self.prop],
@@ -110,22 +121,25 @@ def judged(
 ) -> list[Any]:
     """Run tasks and return what each gives, whatever the number of processes.
 
+    Where aggregators are not our own they may end their process, so even one worker is not this process.
+
     Args:
         tasks: What is to be done.
-        workers: Number of processes; 1 is this one.
+        workers: Number of processes; 1 is this one if all aggregators are ours.
         progress: Told of each task that is done, by its aggregator.
 
     Returns:
-        A `Judgement` or list of `Point` for each task, in their order.
+        A `Judgement` or list of `Point` for each task, in their order. Of a task that ended its process a
+        judgement that says so, or for a curve the `ProcessEndedError`.
 
     Raises:
         InputError: There is no process to run them.
-        JDBenchError: A process died.
     """
     if workers < 1:
         raise InputError(f"workers={workers}, required at least 1, got fewer, try the number of cores")
+    here = workers == 1 and all(is_built_in(task.spec) for task in tasks)
     found: dict[int, Any] = {}
-    for index, result in _here(tasks) if workers == 1 else _elsewhere(tasks, workers):
+    for index, result in _here(tasks) if here else _elsewhere(tasks, workers):
         found[index] = result
         progress(tasks[index].spec)
     return [found[index] for index in range(len(tasks))]
@@ -138,18 +152,62 @@ def _here(tasks: Sequence[VerdictTask | CurveTask]) -> Iterator[tuple[int, Any]]
 
 def _elsewhere(tasks: Sequence[VerdictTask | CurveTask], workers: int) -> Iterator[tuple[int, Any]]:
     executor = local_executor(workers)
+    clean = False
     try:
-        futures = {executor.submit(_run, task): index for index, task in enumerate(tasks)}
+        futures = {executor.submit(task.run): index for index, task in enumerate(tasks)}
         for future in as_completed(futures):
-            yield futures[future], pickle.loads(future.result())
-    except BrokenExecutor as error:
-        raise JDBenchError(
-            "workers, required processes that live, got one that died (out of memory?), try --workers 1"
-        ) from error
+            index, error = futures[future], future.exception()
+            task = tasks[index]
+            if not isinstance(error, ProcessEndedError):
+                yield index, future.result()
+            else:
+                yield index, _broken(task, error, executor) if isinstance(task, VerdictTask) else error
+        clean = True
     finally:
-        executor.shutdown(cancel_futures=True)
+        if clean:
+            executor.shutdown()
+        else:
+            executor.kill()
 
 
-def _run(task: VerdictTask | CurveTask) -> bytes:
-    # Torch would send the tensors between processes as open files, of which there are not so many.
-    return pickle.dumps(task.run())
+def _broken(task: VerdictTask, error: ProcessEndedError, executor: Executor) -> Judgement:
+    """Return the judgement on an aggregator that ended its process, with the matrix that it had last.
+
+    To find the matrix the search is made once more, the same but for what is written down before each call.
+    """
+    witness, message = Witness(Matrix(torch.zeros(1, 1, dtype=torch.float64), "unknown")), f"exits: {error}"
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "J"
+        if executor.submit(task.run, file).exception() is None:
+            message += "; it did not happen again"
+        if file.exists():
+            J, seed = pickle.loads(file.read_bytes())
+            matrix = J.to(torch.float64).reshape(-1, *J.shape[-2:])[0]
+            witness = Witness(Matrix(matrix, "last given"), seed)
+    dtype = task.dtype
+    verdict = Verdict(task.prop, dtype, Outcome.BROKEN, 0, math.nan, math.nan, witness, message)
+    return Judgement(task.spec, verdict)
+
+
+def _noting(aggregator: AnyAggregator, file: Path) -> AnyAggregator:
+    def note(J: Tensor, generator: torch.Generator | None = None) -> None:
+        whole = file.with_suffix(".new")
+        whole.write_bytes(pickle.dumps((J, 0 if generator is None else generator.initial_seed())))
+        whole.replace(file)
+
+    def noted(J: Tensor) -> Tensor:
+        note(J)
+        return aggregator(J)
+
+    return _Noting(aggregator, note) if isinstance(aggregator, Aggregator) else noted
+
+
+class _Noting(Aggregator):
+    def __init__(self, aggregator: Aggregator, note: Callable[[Tensor, torch.Generator | None], None]) -> None:
+        self._aggregator = aggregator
+        self._note = note
+        setattr(self, "random", aggregator.random)  # noqa: B010  of its class, elsewhere
+
+    def __call__(self, J: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        self._note(J, generator)
+        return self._aggregator(J, generator=generator)

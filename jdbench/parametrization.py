@@ -1,6 +1,11 @@
 """`parametrize_with_properties`: the properties of one's own aggregators as tests in one's own test file."""
 
+import ast
+import contextlib
+import copy
 import inspect
+import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +27,12 @@ F = TypeVar("F", bound=Callable[..., object])
 Reasons = Mapping[str | tuple[str] | tuple[str, str | torch.dtype], str]
 """Reasons of expected failures by ``property`` or by ``(property, dtype)``."""
 
+Names = tuple[str, ...]
+
 LONGEST_NAME = 60
+LARGEST_NUMBER = 2**31
+"""Whole numbers from here on may be addresses or hashes, which differ from process to process."""
+
 ATTRIBUTE = "jdbench_parametrization"
 
 
@@ -34,11 +44,11 @@ class Parametrization:
         aggregators: Names and makers.
         properties: Names of the properties.
         dtypes: In which the aggregators are called.
-        examples: Matrices tried; None for what ``--profile`` says.
+        examples: Matrices tried; None for what ``--jdbench-profile`` says.
         expected: Failures that are expected.
     """
 
-    aggregators: tuple[tuple[tuple[str, ...], Callable[[], AnyAggregator]], ...]
+    aggregators: tuple[tuple[Names, Callable[[], AnyAggregator]], ...]
     properties: tuple[str, ...]
     dtypes: tuple[torch.dtype, ...]
     examples: int | None
@@ -85,7 +95,7 @@ def parametrize_with_properties(
             in all tests, classes and specs are instantiated for each.
         claims: Properties to be verified; hygiene always is.
         dtypes: In which they are called, out of float32 and float64.
-        examples: Matrices tried for each; what ``--profile`` says, if None.
+        examples: Matrices tried for each; what ``--jdbench-profile`` says, if None.
         expected_failures: Reasons by property or (property, dtype), for all of the aggregators; or a file as
             `jdbench.expected_failures` reads it, relative to the test file. It names an aggregator as the
             tests do, or as ``module:Name``.
@@ -101,7 +111,7 @@ def parametrize_with_properties(
         raise InputError(
             f"aggregators={aggregators!r}, required a list, got {type(aggregators).__name__}, bracket it"
         )
-    made = tuple(_maker(aggregator) for aggregator in aggregators)
+    made = _told_apart([_maker(aggregator) for aggregator in aggregators])
     if not made:
         raise InputError("aggregators=[], required at least one, got none, pass instances, functions or specs")
     if not dtypes or set(dtypes) - set(DTYPES):
@@ -138,7 +148,21 @@ def parametrization(function: object) -> Parametrization | None:
     return found if isinstance(found, Parametrization) else None
 
 
-def _maker(aggregator: str | AnyAggregator) -> tuple[tuple[str, ...], Callable[[], AnyAggregator]]:
+def _told_apart(
+    made: Sequence[tuple[Names, Callable[[], AnyAggregator]]],
+) -> tuple[tuple[Names, Callable[[], AnyAggregator]], ...]:
+    """Number those whose first names are the same, in their order; expected failures may name them without."""
+    shared = Counter(names[0] for names, _ in made)
+    seen = Counter[str]()
+    told: list[tuple[Names, Callable[[], AnyAggregator]]] = []
+    for names, make in made:
+        seen[names[0]] += 1
+        number = (f"{names[0]}#{seen[names[0]]}",) if shared[names[0]] > 1 else ()
+        told.append(((*number, *names), make))
+    return tuple(told)
+
+
+def _maker(aggregator: str | AnyAggregator) -> tuple[Names, Callable[[], AnyAggregator]]:
     if isinstance(aggregator, str):
         return named_subject(aggregator)
     if not callable(aggregator):  # pyright: ignore[reportUnnecessaryComparison]
@@ -163,10 +187,50 @@ def _maker(aggregator: str | AnyAggregator) -> tuple[tuple[str, ...], Callable[[
 
 
 def _shown(instance: AnyAggregator) -> str:
-    """Return its repr, unless that is long or has an address: workers must agree on the names of tests."""
-    shown, name = repr(instance), type(instance).__name__
-    plain = shown.startswith(name) and shown.isprintable() and " at 0x" not in shown
-    return shown if plain and len(shown) <= LONGEST_NAME else f"{name}()"
+    """Return its repr if every process gives the same: workers of pytest-xdist must agree on names of tests.
+
+    That is a call of its class with literals, the same for a copy; sets are sorted. Whatever else a repr holds,
+    such as addresses, and what is long, is left out.
+    """
+    name = type(instance).__name__
+    with contextlib.suppress(Exception):
+        shown = repr(instance)
+        if len(shown) <= LONGEST_NAME:
+            canonical = _canonical(shown, name)
+            if _canonical(repr(copy.copy(instance)), name) == canonical:
+                return canonical
+    return f"{name}()"
+
+
+def _canonical(shown: str, name: str) -> str:
+    """Return a repr, its sets sorted; raise an error if it is no call of the name with literals."""
+    call = ast.parse(shown, mode="eval").body
+    if isinstance(call, ast.Name) and call.id == name:
+        return name
+    if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == name):
+        raise ValueError("no call")
+    parts = [_literal(part) for part in call.args]
+    parts += [f"{part.arg}={_literal(part.value)}" for part in call.keywords]
+    canonical = f"{name}({', '.join(parts)})"
+    # Where nothing had to be sorted, as it was written.
+    return shown if "{" not in shown and shown.isprintable() else canonical
+
+
+def _literal(node: ast.expr) -> str:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "frozenset":
+        return f"frozenset({', '.join(_literal(part) for part in node.args)})"
+    if isinstance(node, ast.Set):
+        return "{" + ", ".join(sorted(_literal(part) for part in node.elts)) + "}"
+    if isinstance(node, ast.Dict):
+        pairs = zip(node.keys, node.values, strict=True)
+        return "{" + ", ".join(f"{_literal(key)}: {_literal(value)}" for key, value in pairs if key) + "}"
+    if isinstance(node, ast.List | ast.Tuple):
+        inner = ", ".join(_literal(part) for part in node.elts)
+        return f"[{inner}]" if isinstance(node, ast.List) else f"({inner})"
+    value = ast.literal_eval(node)
+    if isinstance(value, int | float) and not (math.isfinite(value) and abs(value) < LARGEST_NUMBER):
+        raise ValueError("perhaps an address")
+    return repr(value)
 
 
 def _expected(

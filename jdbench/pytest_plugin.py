@@ -1,80 +1,138 @@
-"""The pytest face of verification: its options, the tests in properties/, and those in anybody's own files."""
+"""The pytest face of verification: its options, and the tests that `parametrize_with_properties` decorates.
 
-import secrets
-from pathlib import Path
-from typing import Any
+Where jdbench is installed, every run of pytest loads this file, whosever tests it runs. So it imports nothing
+but pytest until somebody asks for a verification, its options begin with ``--jdbench-``, and it looks at
+nothing in a test module but what our decorator left there. Those in properties/ are made by their own conftest.
+"""
+
+import sys
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jdbench.errors import InputError
-from jdbench.examination import DTYPES, chosen_properties
-from jdbench.expected_failures import (
-    ExpectedFailure,
-    StaleExpectedFailureWarning,
-    dtype_name,
-    read_expected_failures,
-)
-from jdbench.parametrization import parametrization, parametrize_with_properties
-from jdbench.subject import Search, Subject, named_subject
-from jdbench.verification.claims import CLAIMS
-from jdbench.verification.profiles import PROFILES
-from jdbench.verification.properties import HYGIENE, PROPERTIES, TABLE_1
+if TYPE_CHECKING:
+    from jdbench.expected_failures import StaleExpectedFailureWarning
+    from jdbench.parametrization import parametrize_with_properties
+    from jdbench.subject import Subject
 
 __all__ = ["StaleExpectedFailureWarning", "Subject", "parametrize_with_properties"]
 
-FRESH = "nightly"
-"""The profile that draws a new seed each time; the others try the same matrices in every run."""
+HOMES = {
+    "StaleExpectedFailureWarning": "jdbench.expected_failures",
+    "Subject": "jdbench.subject",
+    "parametrize_with_properties": "jdbench.parametrization",
+}
+"""Where what is imported from here is defined."""
 
+SUITE = "jdbench.properties"
 SEED = "jdbench_verification_seed"
-EXPECTED = pytest.StashKey[tuple[ExpectedFailure, ...]]()
+
+PREFIX = "--jdbench-"
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "aggregator": {
+        "action": "append",
+        "metavar": "SPEC",
+        "help": f"in {SUITE}: verify this aggregator (UPGrad, package.module:Name, …) instead of the built-in "
+        "ones; repeatable",
+    },
+    "claims": {
+        "metavar": "P,…",
+        "help": f"properties claimed for {PREFIX}aggregator, as `jdbench verify --claims` takes them; default: "
+        "non-conflicting,linear-under-scaling,weighted; hygiene is always verified",
+    },
+    "profile": {
+        "choices": ["default", "thorough", "nightly"],
+        "help": "how long to search: default tries 160 matrices, thorough tries 2000 matrices, nightly tries "
+        "20000 matrices for each property and dtype, the same in every run; nightly draws a new seed and says "
+        "which",
+    },
+    "verification-seed": {
+        "type": int,
+        "metavar": "N",
+        "help": f"seed of the search; default: 0, or a new one with {PREFIX}profile nightly",
+    },
+    "expected-failures": {
+        "metavar": "FILE",
+        "help": "TOML of [[failure]] tables with aggregator, property, reason and maybe dtype: such failures "
+        "are reported as xfailed; an entry that does not fail is warned of",
+    },
+}
+"""The options by their names without the prefix; all of them None where they are not given."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(HOMES[name]), name)
+
+
+def destination(name: str) -> str:
+    """Return the attribute of pytest's ``config.option`` that holds an option.
+
+    Args:
+        name: Without the prefix.
+
+    Returns:
+        The attribute's name.
+    """
+    return f"jdbench_{name.replace('-', '_')}"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options.
+    """Add the options, with their prefix.
 
     Args:
         parser: Pytest's.
     """
     group = parser.getgroup("jdbench", "verification of aggregators")
-    group.addoption(
-        "--aggregator",
-        action="append",
-        default=[],
-        metavar="SPEC",
-        help="verify this aggregator (UPGrad, package.module:Name, …) instead of the built-in ones; repeatable",
-    )
-    group.addoption(
-        "--claims",
-        default=",".join(TABLE_1),
-        metavar="P,…",
-        help="properties claimed for --aggregator, out of "
-        + ", ".join(PROPERTIES)
-        + "; default: %(default)s; hygiene is always verified",
-    )
-    group.addoption(
-        "--profile",
-        default="default",
-        choices=list(PROFILES),
-        help="how long to search: "
-        + ", ".join(f"{name} tries {count} matrices" for name, count in PROFILES.items())
-        + f" for each property and dtype, the same in every run; {FRESH} draws a new seed and says which",
-    )
-    group.addoption(
-        "--verification-seed",
-        type=int,
-        metavar="N",
-        help=f"seed of the search; default: 0, or a new one with --profile {FRESH}",
-    )
-    group.addoption(
-        "--expected-failures",
-        metavar="FILE",
-        help="TOML of [[failure]] tables with aggregator, property, reason and maybe dtype: such failures are "
-        "reported as xfailed; an entry that does not fail is warned of",
-    )
+    for name, attributes in OPTIONS.items():
+        group.addoption(PREFIX + name, dest=destination(name), **attributes)
+
+
+def add_short_options(parser: pytest.Parser) -> None:
+    """Let the options go without their prefix too, but for those whose names another plugin has taken.
+
+    Args:
+        parser: Pytest's, of a run of the property suite.
+    """
+    group = parser.getgroup("jdbench")
+    for name, attributes in OPTIONS.items():
+        try:
+            _, unknown = parser.parse_known_and_unknown_args([f"--{name}"])
+        except pytest.UsageError:  # it is known, and wants a value
+            continue
+        if unknown:
+            shorter = {**attributes, "help": f"in {SUITE}: {PREFIX}{name}"}
+            group.addoption(f"--{name}", dest=destination(name), **shorter)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser, args: list[str]) -> Any:
+    """Add the short options to ``pytest --pyargs jdbench.properties``, whose conftest pytest loads too late.
+
+    Args:
+        early_config: Pytest's, with the command line as far as it is known.
+        parser: Pytest's, which already knows the options of all plugins and conftests.
+        args: The command line.
+
+    Yields:
+        To the other implementations.
+
+    Returns:
+        What they return.
+    """
+    loaded = yield
+    # Not among the paths that pytest knows by now: older ones take the values of unknown options for paths.
+    if early_config.known_args_namespace.pyargs and any(str(arg).startswith(SUITE) for arg in args):
+        add_short_options(parser)
+    return loaded
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse unknown names before anything runs.
+    """Refuse unknown names before anything runs, where any option is given.
 
     Args:
         config: Pytest's.
@@ -82,17 +140,15 @@ def pytest_configure(config: pytest.Config) -> None:
     Raises:
         pytest.UsageError: A name is unknown or a file unusable; pytest exits 4 with the line.
     """
+    if all(config.getoption(destination(name)) is None for name in OPTIONS):
+        return
+    from jdbench.errors import InputError
+    from jdbench.pytest_options import check_options
+
     try:
-        for spec in _option(config, "--aggregator"):
-            named_subject(spec)
-        chosen_properties(_option(config, "--claims"))
-        file = _option(config, "--expected-failures")
-        config.stash[EXPECTED] = () if file is None else read_expected_failures(Path(file))
+        check_options(config, getattr(config, "workerinput", {}).get(SEED))
     except InputError as error:
         raise pytest.UsageError(" ".join(str(error).split())) from error
-    if _option(config, "--profile") == FRESH and _option(config, "--verification-seed") is None:
-        given: dict[str, Any] = getattr(config, "workerinput", {})
-        config.option.verification_seed = given.get(SEED, secrets.randbelow(2**32))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -102,7 +158,7 @@ def pytest_configure_node(node: Any) -> None:
     Args:
         node: The worker, as pytest-xdist sees it.
     """
-    node.workerinput[SEED] = _option(node.config, "--verification-seed")
+    node.workerinput[SEED] = node.config.getoption(destination("verification-seed"))
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -114,84 +170,22 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     Returns:
         Lines of the header.
     """
-    expected = config.stash[EXPECTED]
-    lines = [f"jdbench: {len(expected)} expected failures"] if expected else []
-    return ([f"jdbench:{_replay(config)}"] if _replay(config) else []) + lines
+    seed, file = (config.getoption(destination(name)) for name in ("verification-seed", "expected-failures"))
+    if seed is None and file is None:
+        return []
+    from jdbench.pytest_options import header
 
-
-def _option(config: pytest.Config, name: str) -> Any:
-    return config.getoption(name)
-
-
-def _replay(config: pytest.Config) -> str:
-    seed = _option(config, "--verification-seed")
-    profile = _option(config, "--profile")
-    return f" replay with --profile {profile} --verification-seed {seed}" if seed is not None else ""
-
-
-def _search(config: pytest.Config) -> Search:
-    replay = _replay(config)
-    return Search(
-        PROFILES[_option(config, "--profile")],
-        _option(config, "--verification-seed") or 0,
-        f"\n{replay.strip()}" if replay else "",
-    )
-
-
-def subjects(config: pytest.Config, name: str) -> list[Subject]:
-    """Return what is verified of a property.
-
-    Args:
-        config: Pytest's.
-        name: The property.
-
-    Returns:
-        The given aggregators if the property is claimed for them; without any, ours against Table 1. What
-        Table 1 denies must be refuted, and is expected to be without any entry in a file.
-    """
-    search, expected = _search(config), config.stash[EXPECTED]
-    specs = _option(config, "--aggregator")
-    if specs:
-        return [
-            Subject(*named_subject(spec), name, dtype, search, expected=expected)
-            for spec in dict.fromkeys(specs)
-            for dtype in DTYPES
-            if name in chosen_properties(_option(config, "--claims"))
-        ]
-    if name == HYGIENE:
-        ours = dict.fromkeys(claim.aggregator for claim in CLAIMS)
-        return [
-            Subject(*named_subject(spec), name, dtype, search, expected=expected)
-            for spec in ours
-            for dtype in DTYPES
-        ]
-    return [
-        Subject(
-            *named_subject(claim.aggregator),
-            name,
-            dtype,
-            search,
-            claim.counterexample,
-            searched=not claim.unsearchable,
-            expected=expected,
-        )
-        for claim in CLAIMS
-        if claim.prop == name
-        for dtype in DTYPES
-    ]
+    return header(config)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Parametrize the tests in properties/ and those that `parametrize_with_properties` decorates.
+    """Parametrize the tests that `parametrize_with_properties` decorates.
 
     Args:
         metafunc: The test function.
     """
-    decorated = parametrization(metafunc.function)
-    if decorated is not None:
-        found = decorated.subjects(_search(metafunc.config), metafunc.config.stash[EXPECTED])
-        ids = [f"{subject.names[0]}-{subject.property}-{dtype_name(subject.dtype)}" for subject in found]
-        metafunc.parametrize("check", [subject.check for subject in found], ids=ids)
-    name = getattr(metafunc.module, "PROPERTY", None)
-    if name in PROPERTIES and "subject" in metafunc.fixturenames:
-        metafunc.parametrize("subject", subjects(metafunc.config, name), ids=str)
+    # Whoever decorates has imported the decorator: without it there is nothing to look for.
+    if "jdbench.parametrization" in sys.modules:
+        from jdbench.pytest_options import parametrize
+
+        parametrize(metafunc)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.stats import chi2
+from scipy.stats import t as student
 
 from jdbench.errors import MissingExtraError
 
@@ -146,14 +147,35 @@ def _letter(number: int) -> str:
 def _pairwise(r: Array) -> tuple[Array, Array]:
     """Return the p-values of Nemenyi's and Conover's tests, as square matrices."""
     try:
-        from scikit_posthocs import posthoc_conover_friedman, posthoc_nemenyi_friedman
+        from scikit_posthocs import posthoc_nemenyi_friedman
     except ModuleNotFoundError as error:
         raise MissingExtraError(
             'rank tests, required scikit-posthocs, got no such package, run `pip install "jdbench[report]"`'
         ) from error
-    # Ranks that agree on every problem leave Conover's test no variance to divide by.
+    # Where all ranks are tied Nemenyi's test warns of what it then leaves out.
     with np.errstate(all="ignore"):
-        return np.asarray(posthoc_nemenyi_friedman(r)), _holm(np.asarray(posthoc_conover_friedman(r)))
+        return np.asarray(posthoc_nemenyi_friedman(r)), _holm(_conover(r))
+
+
+def _conover(r: Array) -> Array:
+    """Return the p-values of Conover's test before any correction, as a symmetric matrix.
+
+    t = |Rᵢ - Rⱼ| / √(2 (b Σ rᵢⱼ² - Σ Rⱼ²) / ((b - 1)(k - 1))), by Student's distribution with (b - 1)(k - 1)
+    degrees of freedom. Where every problem ranks alike nothing is left under the root: what differs then is
+    told apart for certain, what does not is equal. By hand: ranks are halves, and in whole numbers that case
+    is told from rounding.
+    """
+    b, k = r.shape
+    twice = np.rint(2 * r).astype(np.int64)
+    sums = twice.sum(0)
+    freedom = (b - 1) * (k - 1)
+    # Four times what stands under the root, and twice the differences.
+    root = np.sqrt(2 * (b * (twice**2).sum() - (sums**2).sum()) / freedom)
+    differences = np.abs(sums[:, None] - sums).astype(np.float64)
+    p = np.ones((k, k))
+    apart = differences > 0
+    p[apart] = 2 * student.sf(differences[apart] / root, freedom)
+    return p
 
 
 def _holm(p: Array) -> Array:

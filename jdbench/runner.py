@@ -1,11 +1,7 @@
 """Run specs to records, in this process or over any executor of concurrent.futures."""
 
-import os
-import signal
-import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
-from multiprocessing import connection, get_context, parent_process
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 
 import numpy as np
 import torch
@@ -17,6 +13,7 @@ from jdbench.problem import AnalyticProblem, resolve_problem
 from jdbench.protocol import RunSpec
 from jdbench.record import Record
 from jdbench.training_runs import run_training
+from jdbench.workers import Workers
 
 
 def run_batch(specs: Sequence[RunSpec]) -> list[Record]:
@@ -40,7 +37,8 @@ def run_batches(
 ) -> Iterator[tuple[Sequence[RunSpec], list[Record]]]:
     """Run batches over an executor and give each back as soon as it ends.
 
-    A batch that raises gives failed records. Few batches wait at the executor, so that stopping is quick.
+    A batch that raises, or ends its process, gives failed records. Few batches wait at the executor, so that
+    stopping is quick.
 
     Args:
         batches: What to run.
@@ -51,7 +49,7 @@ def run_batches(
         Batches with their records, in order of completion.
 
     Raises:
-        BrokenExecutor: A worker died.
+        BrokenExecutor: A worker of an executor died that breaks there; `local_executor` does not.
     """
     pending: dict[Future[list[Record]], Sequence[RunSpec]] = {}
     waiting = list(reversed(batches))
@@ -64,14 +62,16 @@ def run_batches(
             error = future.exception()
             if error is None:
                 yield batch, future.result()
-            elif isinstance(error, Exception) and not isinstance(error, BrokenExecutor):
+            elif not isinstance(error, BrokenExecutor | KeyboardInterrupt):
                 yield batch, [failed(spec, f"{type(error).__name__}: {error}") for spec in batch]
             else:
                 raise error
 
 
-def local_executor(workers: int) -> ProcessPoolExecutor:
+def local_executor(workers: int) -> Workers:
     """Return processes of one torch thread each, which end with this one, killed or not.
+
+    A call that ends its process raises `jdbench.errors.ProcessEndedError`; the others go on.
 
     Args:
         workers: Number of processes.
@@ -79,7 +79,7 @@ def local_executor(workers: int) -> ProcessPoolExecutor:
     Returns:
         The executor.
     """
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
+    return Workers(workers, _one_thread)
 
 
 def failed(spec: RunSpec, error: str) -> Record:
@@ -96,15 +96,5 @@ def failed(spec: RunSpec, error: str) -> Record:
     return Record(spec, State.FAILED, 0, 0.0, indicators, {}, error)
 
 
-def _start_worker() -> None:
-    # Ctrl-C goes to the whole process group; the parent alone decides what becomes of it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _one_thread() -> None:
     torch.set_num_threads(1)
-    parent = parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-
-
-def _end_with(sentinel: int) -> None:
-    connection.wait([sentinel])
-    os._exit(1)

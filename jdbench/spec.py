@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jdbench.errors import InputError, unknown_name
+from jdbench.exits import survived
 
 
 class Spec(NamedTuple):
@@ -85,7 +86,8 @@ def load(spec: Spec, text: str, what: str) -> Any:
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
-        module = importlib.import_module(spec.module)
+        with survived():
+            module = importlib.import_module(spec.module)
     except Exception as error:
         raise InputError(
             f"{what}={text!r}, required a module that imports, got {type(error).__name__}: {error}, "
@@ -116,7 +118,8 @@ def build(found: Any, spec: Spec, text: str, what: str) -> Any:
     if not (inspect.isclass(found) or spec.keywords or _is_factory(found)):
         return found
     try:
-        return found(**spec.keywords)
+        with survived():
+            return found(**spec.keywords)
     except InputError:
         raise
     except Exception as error:

@@ -1,11 +1,12 @@
 """Records in SQLite: each is written when it ends, and what is written is never run again."""
 
+import contextlib
 import json
 import math
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -95,13 +96,22 @@ class Store:
         return {key for (key,) in self._query("SELECT key FROM records WHERE state != 'failed'")}
 
     def stamp(self, preset: str) -> None:
-        """Note that a preset was run into this store.
+        """Note that a preset is run into this store, which then is of no other.
 
         Args:
             preset: Its name.
+
+        Raises:
+            StoreError: Another was run into it, or the file cannot be written.
         """
         try:
-            with self.connection:
+            with self._alone():
+                others = [name for name in self.presets() if name != preset]
+                if others:
+                    raise StoreError(
+                        f"store={self.path}, required one of preset {preset}, got one of {', '.join(others)}, "
+                        "choose another with --store"
+                    )
                 self.connection.execute("INSERT OR IGNORE INTO presets VALUES (?)", (preset,))
         except sqlite3.Error as error:
             raise self._unusable(error) from error
@@ -152,24 +162,41 @@ class Store:
             raise self._unusable(error) from error
 
     def _open(self) -> None:
-        (identity,) = self.connection.execute("PRAGMA application_id").fetchone()
-        (version,) = self.connection.execute("PRAGMA user_version").fetchone()
-        (tables,) = self.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        with self.connection:
+            self.connection.execute("BEGIN")  # so that all facts are of one moment
+            identity, version, tables = self._facts()
         if not tables:
-            with self.connection:
-                self.connection.executescript(
-                    f"BEGIN; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
-                    + SCHEMA
-                )
-        elif identity != APPLICATION_ID:
+            with self._alone():
+                identity, version, tables = self._facts()
+                if not tables:
+                    for statement in SCHEMA.split(";"):
+                        self.connection.execute(statement)
+                    self.connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                    self.connection.execute(f"PRAGMA user_version = {VERSION}")
+                    return
+        if identity != APPLICATION_ID:
             raise StoreError(
                 f"store={self.path}, required a store of jdbench, got another database, check the name"
             )
-        elif version != VERSION:
+        if version != VERSION:
             raise StoreError(
                 f"store={self.path}, required a store of version {VERSION}, got version {version}, "
                 "run into a new one"
             )
+
+    def _facts(self) -> tuple[int, int, int]:
+        """Return application id, version and number of tables."""
+        (identity,) = self.connection.execute("PRAGMA application_id").fetchone()
+        (version,) = self.connection.execute("PRAGMA user_version").fetchone()
+        (tables,) = self.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        return identity, version, tables
+
+    @contextlib.contextmanager
+    def _alone(self) -> Generator[None]:
+        """Hold the write lock for what is read and then written; another process that wants it waits."""
+        with self.connection:
+            self.connection.execute("BEGIN IMMEDIATE")
+            yield
 
     def _unusable(self, error: sqlite3.Error) -> StoreError:
         return StoreError(

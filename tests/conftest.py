@@ -1,10 +1,13 @@
 """What every run of pytest within a test needs, and the property suite run so on a stranger's aggregators."""
 
+import sys
 from pathlib import Path
 
 import numba
 import pytest
 from property_suite import PROPERTIES, STRANGER
+
+import jdbench.pytest_options  # noqa: F401  loads torch, which no process can import twice: see `pytester`
 
 # Its assertions then say what they compared.
 pytest.register_assert_rewrite("exact_references")
@@ -23,7 +26,8 @@ def pytester(all_of_numba: None, pytester: pytest.Pytester) -> pytest.Pytester: 
 
 
 @pytest.fixture
-def folder(pytester: pytest.Pytester) -> Path:
+def folder(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delitem(sys.modules, "stranger", raising=False)  # other tests import others of that name
     pytester.makepyfile(stranger=STRANGER)
     return pytester.path
 

@@ -51,6 +51,45 @@ def test_the_tables_of_models(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     assert printed.count(">= 0.95: ") == 3
 
 
+@pytest.mark.parametrize(("took", "speed", "verdict"), [(2.0, "1.50", "met"), (4.0, "0.75", "MISSED")])
+def test_speed_is_theirs_in_ours(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    took: float,
+    speed: str,
+    verdict: str,
+) -> None:
+    halves = {"engine": (took / 2, took / 2), "autogram": (1.0, 2.0)}
+    monkeypatch.setattr(engine_models, "halved", lambda *_: halves)
+    monkeypatch.setattr(sys, "argv", ["engine_models", "--kinds", "perceptron", "--against", "autogram"])
+    engine_models.main()
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.split()[-6:] == ["ms", speed, f"{2 * 2 / took:.2f}", ">=", "0.95:", verdict]
+
+
+@pytest.mark.parametrize(("took", "verdict"), [(5.0, "met"), (5.1, "MISSED")])
+def test_an_encoder_layer_is_judged_by_its_backward_pass(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], took: float, verdict: str
+) -> None:
+    monkeypatch.setattr(engine_models, "halved", lambda *_: {"plain": (1.0, 2.0), "engine": (9.0, took)})
+    monkeypatch.setattr(sys, "argv", ["engine_models", "--kinds", "encoder layer", "--against", "plain"])
+    engine_models.main()
+    assert capsys.readouterr().out.endswith(f"backward <= 2.5: {verdict}\n")
+
+
+@pytest.mark.parametrize(("first", "verdict"), [(1.04, "met"), (1.06, "MISSED")])
+def test_what_checks_cost_is_judged(monkeypatch: pytest.MonkeyPatch, first: float, verdict: str) -> None:
+    monkeypatch.setattr(engine_checks, "peak_of_checks", lambda _, check: 3 * 2**20 if check else 2**21)
+    monkeypatch.setattr(
+        engine_checks, "seconds", lambda *_: {False: [0.25, 0.75], "first": [0.25, first - 0.25]}
+    )
+    _, line = engine_checks.report(["SVHN"], 2, 1, lambda: 0.0)
+    assert line.split()[2:] == [
+        *("1.000", "s", f"{first:.3f}", "s", f"{100 * first - 100:.1f}", "%", verdict),
+        *("2.0", "MiB", "3.0", "MiB", "x1.50"),
+    ]
+
+
 def test_what_autogram_refuses_is_said(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

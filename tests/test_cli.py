@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from jdbench import cli
 from jdbench.cli import main
 
 JDBENCH = [sys.executable, "-m", "jdbench.cli"]
@@ -167,6 +168,16 @@ def test_nonsense_gets_one_clear_line_and_exit_2(
 def test_nonsense_in_a_subprocess_too(tmp_path: Path) -> None:
     result = jdbench("run", "-p", "EWK", cwd=tmp_path)
     assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+
+
+def test_an_exit_that_nobody_caught_is_no_success(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "app", lambda **_: sys.exit(0))
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert capsys.readouterr().err == "jdbench: exit(0) was called by what was run, nothing was judged\n"
 
 
 def test_list_names_everything_there_is(tmp_path: Path) -> None:

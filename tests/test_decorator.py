@@ -1,5 +1,10 @@
 """`parametrize_with_properties` in a stranger's own test file, and what it refuses."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
@@ -74,6 +79,94 @@ def test_all_kinds_of_aggregators_have_readable_names_with_workers_too(pytester:
                 assert test in result.stdout.str()
 
 
+NAMED = """\
+import functools
+import os
+import random
+from dataclasses import dataclass
+
+class Plain:
+    def __call__(self, J):
+        return J.mean(0)
+
+@dataclass(frozen=True)
+class Sets(Plain):
+    layers: frozenset = frozenset({"alpha", "beta", "gamma"})
+    by_name: tuple = ({"one", "two", "three"},)
+
+@dataclass(frozen=True)
+class Deep(Plain):
+    by_name: object = None
+
+class Drawn(Plain):
+    def __repr__(self):
+        return f"Drawn(seed={random.random()})"
+
+class Addressed(Plain):
+    def __repr__(self):
+        return f"Addressed(at={id(self)})"
+
+class Hashed(Plain):
+    def __repr__(self):
+        return f"Hashed(of={hash('x')})"
+
+class Broken(Plain):
+    def __repr__(self):
+        raise RuntimeError("no name")
+
+class Prose(Plain):
+    def __repr__(self):
+        return f"Prose of {os.getpid()}\\n∘ []::"
+
+class Long(Plain):
+    def __repr__(self):
+        return "Long(" + "'a', " * 10**6 + ")"
+
+def named():
+    partial = functools.partial(Plain.__call__, None)
+    sets = [Sets(), Deep({"b": {"x", "y", "z"}, "a": frozenset()}), Deep([{"p", "q", "r"}])]
+    odd = [Drawn(), Addressed(), Hashed(), Broken(), Prose(), Long(), partial]
+    return [*sets, *odd, Plain(), Plain(), Plain.__call__]
+"""
+
+IDS = [
+    "Sets()",
+    "Deep(by_name={'b': {'x', 'y', 'z'}, 'a': frozenset()})",
+    "Deep(by_name=[{'p', 'q', 'r'}])",
+    "Drawn()",
+    "Addressed()",
+    "Hashed()",
+    "Broken()",
+    "Prose()",
+    "Long()",
+    "partial()",
+    "Plain()#1",
+    "Plain()#2",
+    "__call__",
+]
+
+
+@pytest.mark.parametrize("seed", ["1", "2"])
+def test_names_are_the_same_in_every_process_whatever_the_repr(tmp_path: Path, seed: str) -> None:
+    """As workers of pytest-xdist demand, which hash strings each in their own way."""
+    (tmp_path / "named.py").write_text(NAMED)
+    code = (
+        "from named import named\n"
+        "from jdbench.parametrization import parametrize_with_properties as decorator\n"
+        "made = decorator(named())(lambda check: None).jdbench_parametrization.aggregators\n"
+        "print(*(names[0] for names, _ in made), sep='\\n')"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONHASHSEED": seed},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.stdout.splitlines() == IDS, result.stderr
+
+
 def test_the_faulty_fails_the_honest_passes_and_the_message_says_it_all(run) -> None:
     test = decorated('[Honest(), Faulty()], claims=["weighted"], dtypes=[torch.float32]')
     result = run(test)
@@ -116,7 +209,7 @@ def test_expected_failures_by_mapping_by_file_and_by_option(
     elsewhere = pytester.mkdir("elsewhere")
     monkeypatch.chdir(elsewhere)
     result = pytester.runpytest_inprocess(
-        "-p", "no:cacheprovider", "-rA", "--expected-failures", "../option.toml", "../test_theirs.py"
+        "-p", "no:cacheprovider", "-rA", "--jdbench-expected-failures", "../option.toml", "../test_theirs.py"
     )
     assert result.ret == 0
     result.assert_outcomes(xfailed=3, passed=5, warnings=1)

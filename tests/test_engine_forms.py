@@ -41,6 +41,11 @@ def part_of(module: nn.Module, x: Tensor, delta: Tensor) -> Part:
     return part
 
 
+def factors_of(module: nn.Linear, x: Tensor, delta: Tensor) -> OuterProducts:
+    weight, bias = (p if p.requires_grad else None for p in (module.weight, module.bias))
+    return OuterProducts(x, delta, weight, bias)
+
+
 def geometry_of(module: nn.Conv1d | nn.Conv2d | nn.Conv3d) -> Geometry:
     return Geometry(module.weight.shape, module.stride, module.dilation, module.groups)
 
@@ -88,7 +93,7 @@ def test_the_two_forms_of_outer_products(
     x, delta = integers(4, positions, channels, seed=0), integers(4, positions, 5, seed=1)
     module.weight.requires_grad_(trained != "bias")
     module.bias.requires_grad_(trained != "weight")
-    part, w = part_of(module, x, delta), integers(4, seed=3)
+    part, w = factors_of(module, x, delta), integers(4, seed=3)
     J = torch.cat([r.flatten(1) for r in part.rows()], 1)
     for _ in range(2):  # also once the rows are kept instead of the factors
         assert torch.equal(part.gramian(), J @ J.mT)
@@ -96,8 +101,7 @@ def test_the_two_forms_of_outer_products(
         assert torch.equal(torch.cat([g.flatten() for g in part.gradient(w)]), J.mT @ w)
     if trained != "bias":
         for form in (OuterProducts._by_positions, OuterProducts._by_rows):
-            again = part_of(module, x, delta)
-            assert isinstance(again, OuterProducts)
+            again = factors_of(module, x, delta)
             assert torch.equal(form(again), J @ J.mT)
     for norms, bound in zip(part.rows(), part.bounds(), strict=True):
         assert (norms.flatten(1).norm(dim=1) <= bound * (1 + gamma(100))).all()
@@ -122,7 +126,7 @@ def test_the_two_forms_of_lookups(monkeypatch: pytest.MonkeyPatch, chunk: int, p
 def test_outer_products_of_one_weight_join() -> None:
     module = nn.Linear(3, 4).double()
     parts = [
-        part_of(module, x, integers(5, T, 4, seed=T))
+        factors_of(module, x, integers(5, T, 4, seed=T))
         for T, x in ((T, integers(5, T, 3, seed=9 + T)) for T in (1, 2))
     ]
     J = sum(torch.cat([r.flatten(1) for r in part.rows()], 1) for part in parts)
@@ -135,7 +139,7 @@ def test_parts_that_share_one_of_two_parameters_add_their_rows() -> None:
     first, second, third = nn.Linear(3, 4).double(), nn.Linear(3, 4).double(), nn.Linear(3, 4).double()
     second.weight, third.bias = first.weight, second.bias
     parts = [
-        part_of(module, x, integers(5, 2, 4, seed=k))
+        factors_of(module, x, integers(5, 2, 4, seed=k))
         for k, module in enumerate((first, second, third))
         for x in [integers(5, 2, 3, seed=7 + k)]
     ]  # fmt: skip
@@ -144,6 +148,21 @@ def test_parts_that_share_one_of_two_parameters_add_their_rows() -> None:
     (one,) = merged(parts)
     assert isinstance(one, Rows)
     assert torch.equal(one.gramian(), J @ J.mT)
+
+
+def test_a_linear_layer_with_many_places_shares_its_biases_product_with_other_small_parameters() -> None:
+    module = nn.Linear(3, 4).double()
+    trained = dict.fromkeys(module.parameters(), "p")
+    x = integers(5, 2, 3, seed=0)
+    (junction,) = walk(module(x), module, trained, Memory(module).judge(5)).junctions
+    junction.layouts[0] = Regular(0, 5, 1, 2)
+    rule = rule_of(junction)
+    assert rule is not None
+    delta = integers(5, 2, 4, seed=1)
+    found = {p: r for part in rule.parts(Arrival(junction, {0: delta}, 1))
+             for p, r in zip(part.parameters, part.rows(), strict=True)}  # fmt: skip
+    assert torch.equal(found[module.weight], delta.mT @ x)
+    assert torch.equal(found[module.bias], delta.sum(1))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, DOUBLE])

@@ -11,7 +11,8 @@ ROOT = Path(__file__).parent.parent
 
 LAYERS = [
     {"errors", "shapes", "compiled"},
-    {"spec", "data"},
+    {"exits"},
+    {"spec", "data", "workers"},
     {"gramian"},
     {"dual_cone"},
     {"aggregator"},
@@ -39,11 +40,12 @@ LAYERS = [
     {"verdict_files"},
     {"benchmark", "listing", "examination", "subject"},
     {"parametrization"},
-    {"pytest_plugin", "data_cli"},
+    {"pytest_options", "data_cli"},
+    {"pytest_plugin"},
     {"cli"},
 ]
 DEPTH = {name: depth for depth, layer in enumerate(LAYERS) for name in layer}
-ALONE = {"verification": {"errors", "shapes", "aggregator", "gramian", "dual_cone"}}
+ALONE = {"verification": {"errors", "exits", "shapes", "aggregator", "gramian", "dual_cone"}}
 OLD_ADDRESSES = {("gramian", "engine")}  # jdbench.gramian.Engine: looked up where it is asked for
 ZOO = {"data", "engine", "errors", "gramian", "shapes", "spec", "problem", "verification"}
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from property_suite import EXIT_USAGE, PROPERTIES, run
 
-from jdbench.pytest_plugin import PROFILES
+from jdbench.pytest_plugin import OPTIONS
+from jdbench.verification.profiles import PROFILES
 
 pytest_plugins = ["pytester"]
 
@@ -14,16 +15,17 @@ def test_the_default_profile_tries_the_same_matrices_each_time(suite) -> None:
     outputs = [suite("-k", "non_conflicting", "-q").stdout.str().rsplit(" in ", 1)[0] for _ in range(2)]
     assert outputs[0] == outputs[1]
     assert "2 failed" in outputs[0]
-    assert "--verification-seed" not in outputs[0]
+    assert "-verification-seed" not in outputs[0]
     assert suite("-k", "non_conflicting", "-q", "--verification-seed", "5").stdout.str() != outputs[0]
 
 
 def test_nightly_says_the_seed_that_repeats_it_and_workers_share_it(folder: Path, suite) -> None:
     nightly = ["-k", "non_conflicting", "--profile", "nightly"]
     first = run(folder, "pytest", *PROPERTIES, "--aggregator", "stranger:agg", *nightly, "-n", "2").stdout
-    seed = first.split("jdbench: replay with --profile nightly --verification-seed ")[1].split()[0]
+    replay = "replay with --jdbench-profile nightly --jdbench-verification-seed "
+    seed = first.split(f"jdbench: {replay}")[1].split()[0]
     # In the header and in each of the two messages.
-    assert first.count(f"replay with --profile nightly --verification-seed {seed}\n") == 3
+    assert first.count(f"{replay}{seed}\n") == 3
     assert first.count("replay with") == 3
 
     def margins(output: str) -> list[str]:
@@ -32,7 +34,7 @@ def test_nightly_says_the_seed_that_repeats_it_and_workers_share_it(folder: Path
     again = suite(*nightly, "--verification-seed", seed).stdout.str()
     assert len(margins(again)) == 4
     assert margins(again) == margins(first)
-    assert f"--verification-seed {seed}" not in suite(*nightly).stdout.str()
+    assert f"-verification-seed {seed}" not in suite(*nightly).stdout.str()
 
 
 def test_a_seed_is_a_number(suite) -> None:
@@ -42,29 +44,8 @@ def test_a_seed_is_a_number(suite) -> None:
 
 
 def test_the_help_says_what_profiles_are(pytester: pytest.Pytester) -> None:
+    assert OPTIONS["profile"]["choices"] == list(PROFILES)
     text = " ".join(pytester.runpytest_inprocess("--help").stdout.str().split())
     for name, count in PROFILES.items():
         assert f"{name} tries {count} matrices" in text
     assert "the same in every run; nightly draws a new seed and says which" in text
-
-
-def test_strangers_fixtures_of_our_names_are_left_alone(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(
-        """
-        import pytest
-
-        PROPERTY = "weigh-in"
-
-        @pytest.fixture(params=[1, 2])
-        def subject(request):
-            return request.param
-
-        @pytest.fixture
-        def check():
-            return 1
-
-        def test_it(subject, check):
-            assert subject >= check
-        """
-    )
-    pytester.runpytest_inprocess().assert_outcomes(passed=2)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from scikit_posthocs import posthoc_conover_friedman
 from scipy.stats import friedmanchisquare, studentized_range
 
 from jdbench.rank_tests import friedman, groups, rank_tests
@@ -72,6 +73,24 @@ def test_all_tied_is_no_difference() -> None:
     ranks = pd.DataFrame([[2.0, 2, 2]] * 5, columns=list("ABC"))
     assert friedman(ranks)[:2] == (0.0, 1.0)
     assert not rank_tests(ranks)["apart"].any()
+
+
+@pytest.mark.parametrize("blocks", [2, 7, 8, 49])
+def test_twins_are_equal_where_everything_else_is_ordered_the_same(blocks: int) -> None:
+    """No variance is left: what differs does so for certain, what does not has no chance of a difference."""
+    # Means over seeds differ by rounding, and a seventh of the sums would too.
+    ranks = pd.DataFrame(np.tile([0.1 + 0.2, 0.3, 3.0, 4.0, 5.0], (blocks, 1)), columns=list("ABCDE"))
+    tests = rank_tests(ranks).set_index(["aggregator", "other"])
+    expected = {pair: float(pair == ("A", "B")) for pair in tests.index}
+    assert tests["p_conover"].to_dict() == expected
+    assert not tests["p_nemenyi"].isna().any()
+
+
+def test_conover_is_that_of_scikit_posthocs_with_holms_correction_where_that_is_defined() -> None:
+    ranks = pd.DataFrame(np.random.default_rng(4).integers(0, 5, (9, 4)).astype(float), columns=list("ABCD"))
+    ours = rank_tests(ranks)["p_conover"].to_numpy()
+    peers = np.asarray(posthoc_conover_friedman(ranks.rank(axis=1).to_numpy(), p_adjust="holm"))
+    assert ours == pytest.approx(peers[np.triu_indices(4, 1)], rel=1e-9)  # another order of sums, then a tail
 
 
 def test_order_of_problems_and_aggregators_does_not_matter() -> None:

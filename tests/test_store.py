@@ -2,6 +2,11 @@
 
 import math
 import sqlite3
+import subprocess
+import sys
+from multiprocessing import get_context
+from multiprocessing.queues import SimpleQueue
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +66,67 @@ def test_a_transaction_that_breaks_off_leaves_nothing_behind(tmp_path: Path) -> 
             store.append([record(3), broken], FACTS)
     with Store(tmp_path / "s") as store:
         assert store.done() == {record().spec.key}
+
+
+def make_and_stamp(path: Path, preset: str, ready: Barrier, said: SimpleQueue) -> None:
+    ready.wait()
+    try:
+        with Store(path, create=True) as store:
+            store.stamp(preset)
+            store.append([record(seed) for seed in range(20)], FACTS)
+        said.put(f"made with {preset}")
+    except StoreError as error:
+        said.put(str(error))
+
+
+def at_once(path: Path, presets: list[str]) -> list[str]:
+    """What processes that make the same store at the same time say, sorted."""
+    context = get_context("fork")
+    ready, said = context.Barrier(len(presets)), context.SimpleQueue()
+    processes = [context.Process(target=make_and_stamp, args=(path, name, ready, said)) for name in presets]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    return sorted(said.get() for _ in processes)
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # the forks use no threads
+@pytest.mark.parametrize("attempt", range(10))
+def test_several_processes_make_one_store(tmp_path: Path, attempt: int) -> None:
+    path = tmp_path / "deep" / f"{attempt}.sqlite"
+    assert at_once(path, ["quick"] * 4) == ["made with quick"] * 4
+    with Store(path) as store:
+        assert store.presets() == ["quick"]
+        assert len(list(store.records())) == 20
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+@pytest.mark.parametrize("attempt", range(5))
+def test_of_several_presets_at_once_one_gets_the_store(tmp_path: Path, attempt: int) -> None:
+    path = tmp_path / f"{attempt}.sqlite"
+    said = at_once(path, ["quick", "full", "paper"])
+    assert len([line for line in said if line.startswith("made with")]) == 1
+    with Store(path) as store:
+        (preset,) = store.presets()
+    assert len([line for line in said if f"got one of {preset}, choose another with --store" in line]) == 2
+
+
+def test_a_writer_waits_for_another(tmp_path: Path) -> None:
+    holder = (
+        "import sqlite3, sys, time\nconnection = sqlite3.connect(sys.argv[1])\n"
+        "connection.execute('BEGIN EXCLUSIVE')\nprint('held', flush=True)\ntime.sleep(0.5)\n"
+        "connection.rollback()"
+    )
+    path = tmp_path / "s"
+    path.touch()
+    with subprocess.Popen([sys.executable, "-c", holder, path], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        with Store(path, create=True) as store:
+            assert process.wait(60) == 0
+            store.stamp("quick")
+            assert store.presets() == ["quick"]
 
 
 def test_presets_are_remembered(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import cast
 
 import torch
 from torch import Tensor
@@ -50,26 +49,29 @@ def compare(
         for (p, name), g in zip(names.items(), expected, strict=True):
             finite = p not in ours or math.isfinite(float(_norm(ours[p][0])))
             if not finite and (g is None or math.isfinite(float(_norm(g.to_dense())))):
-                raise MismatchError(f"parameter={name!r}, required a finite gradient as autograd gives, got another")
+                raise MismatchError(
+                    f"parameter={name!r}, required a finite gradient as autograd gives, got another"
+                )
         return
+    compared: list[str] = []
+    norms: list[Tensor] = []
+    for (p, name), found in zip(names.items(), expected, strict=True):
+        if not p._backward_hooks:  # pyright: ignore[reportPrivateUsage]
+            g = torch.zeros_like(p) if found is None else found.to_dense() if found.is_sparse else found
+            mine, size = ours.get(p, (torch.zeros_like(p), w.new_zeros(())))
+            compared.append(name)
+            norms += [_norm(g), _norm(mine - g), size]
+    numbers = iter(torch.stack(norms).tolist() if norms else [])
     square = 0.0
-    hooked = False
-    for (p, name), expected_gradient in zip(names.items(), expected, strict=True):
-        if p._backward_hooks:  # pyright: ignore[reportPrivateUsage]
-            hooked = True  # what a hook on a parameter makes of its gradient is no gradient
-            continue
-        g = expected_gradient
-        g = torch.zeros_like(p) if g is None else g.to_dense() if g.is_sparse else g
-        mine, size = ours.get(p, (torch.zeros_like(p), w.new_zeros(())))
-        norms = torch.stack([_norm(g), _norm(mine - g), size]).tolist()
-        norm, difference, size = cast("list[float]", norms)
+    for name, norm, difference, size in zip(compared, numbers, numbers, numbers, strict=True):
         square += norm**2
-        room = eps**0.5 * size + 64 * eps * whole
-        if not difference <= room:
+        if not difference <= eps**0.5 * size + 64 * eps * whole:
             raise MismatchError(
                 f"parameter={name!r}, required the gradient of an ordinary backward pass, of norm "
                 f"{norm:.3g}, got one that differs by {difference:.3g}"
             )
+    # What a hook on a parameter makes of its gradient is no gradient.
+    hooked = len(compared) < len(names)
     if not hooked and not abs(float(w @ G @ w) - square) <= eps**0.5 * whole**2:
         raise MismatchError(
             f"G, required wᵀGw = ‖∇(wᵀf)‖² = {square:.6g} for a random w, got {float(w @ G @ w):.6g}"

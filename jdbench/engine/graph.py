@@ -23,7 +23,7 @@ Shape = tuple[int, ...]
 Signature = tuple[Any, ...]
 """What identifies a node from step to step: operation, parameters below it, which axes count instances."""
 
-IRRELEVANT, CONSTANT, DATA = range(3)
+IRRELEVANT, CONSTANT, CROSSED = range(3)
 """A node with no trained parameter below it; one that follows from parameters alone; any other."""
 
 
@@ -117,78 +117,59 @@ def walk(losses: Tensor, model: nn.Module, trained: dict[Parameter, str], judge:
     Returns:
         The junctions.
     """
-    instances, top = len(losses), _node(losses)
+    instances, top = losses.shape[0], _node(losses)
     kinds: dict[Node, int] = {}
     signatures: dict[Node, Signature] = {}
-    above_junction: set[Node] = set()
     junctions: dict[Node, Junction] = {}
     ends: list[Junction] = []
     facts: set[Hashable] = set()
     for node, below in nodes(losses):
         if not below:
-            leaf = getattr(node, "variable", None)
-            name = trained.get(leaf) if isinstance(leaf, Parameter) else None
+            name = trained.get(getattr(node, "variable", None))  # pyright: ignore[reportArgumentType]
             kinds[node] = IRRELEVANT if name is None else CONSTANT
             if name is not None:
                 signatures[node] = (name,)
             continue
-        data = crossed = False
+        kind = IRRELEVANT
         inputs: list[Input] = []
         for number, (child, output_nr) in enumerate(below):
             if child is None:
                 continue
-            kind = kinds[child]
-            if kind == CONSTANT:
+            below_it = kinds[child]
+            if below_it == CONSTANT:
                 inputs.append(Input(number, child, output_nr))
-            elif kind == DATA:
-                data = True
-                crossed = crossed or child in above_junction
-                if child in junctions:
-                    junctions[child].used.add(output_nr)
-        if not data and not inputs:
+            elif below_it > kind:
+                kind = below_it
+            if below_it == CROSSED and child in junctions:
+                junctions[child].used.add(output_nr)
+        if kind == IRRELEVANT and not inputs:
             kinds[node] = IRRELEVANT
             continue
-        operation = node.name()
-        outputs = metadata(node)
-        shapes = [tuple(m.shape) for m in outputs]
-        along = tuple([(len(s), tuple([a for a, size in enumerate(s) if size == instances])) for s in shapes])
-        facts.add((operation, frozenset(along), _axes(node)))  # a set: steps that are unbound are many
+        operation, outputs = node.name(), metadata(node)
+        shapes = shapes_of(outputs)
+        along = tuple([tuple([size == instances for size in shape]) for shape in shapes])
+        # As a set: the steps that are unbound from a sequence may be many.
+        facts.add((operation, along if len(along) == 1 else frozenset(along), _axes(node)))
         if not inputs:
-            kinds[node] = DATA
-            if crossed:
-                above_junction.add(node)
+            kinds[node] = kind
             continue
         entering = tuple([(i.number, i.output_nr, signatures[i.below]) for i in inputs])
         signature: Signature = (operation, entering, along, tuple([m.dtype for m in outputs]))
-        if not data and node is not top and judge(node, inputs, signature, shapes):
+        candidate = kind == IRRELEVANT and node is not top
+        if candidate and judge(node, inputs, signature, shapes):
             kinds[node], signatures[node] = CONSTANT, signature
             continue
-        kinds[node] = DATA
-        junction = Junction(node, inputs, signature, shapes, candidate=not data and node is not top)
-        junctions[node] = junction
-        if not crossed:
+        junctions[node] = junction = Junction(node, inputs, signature, shapes, candidate)
+        if kind != CROSSED:
             ends.append(junction)
-        above_junction.add(node)
+        kinds[node] = CROSSED
     edge = torch.autograd.graph.get_gradient_edge(losses)
     if edge.node in junctions:
         junctions[edge.node].used.add(edge.output_nr)
     training = tuple([module.training for module in model.modules()])
     signed = frozenset([junction.signature for junction in junctions.values()])
-    structure = _Structure((signed, frozenset(facts), training, losses.ndim))
+    structure = (signed, frozenset(facts), training, losses.ndim)
     return Graph(list(junctions.values()), ends, structure)
-
-
-class _Structure:
-    """A tuple whose hash is computed once."""
-
-    def __init__(self, parts: tuple[Hashable, ...]) -> None:
-        self._parts, self._hash = parts, hash(parts)
-
-    def __hash__(self) -> int:
-        return self._hash
-
-    def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, _Structure) and self._parts == other._parts)
 
 
 AXES = ("_saved_dim", "_saved_dims", "_saved_dim0", "_saved_dim1", "_saved_sumdim")
@@ -219,6 +200,14 @@ def _node(losses: Tensor) -> Node:
 def metadata(node: Node) -> list[Any]:
     """Return shape, dtype and device of every output, as attributes."""
     return node._input_metadata  # pyright: ignore[reportPrivateUsage]
+
+
+def shapes_of(outputs: list[Any]) -> list[Shape]:
+    """Return the shapes of a node's outputs, () for nested tensors, which have none."""
+    try:
+        return [tuple(m.shape) for m in outputs]
+    except RuntimeError:
+        return [() if m.is_nested_tensor else tuple(m.shape) for m in outputs]
 
 
 def saved(node: Node, name: str) -> Any:

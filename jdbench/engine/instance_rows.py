@@ -9,7 +9,7 @@ from torch.nn import Parameter
 from jdbench.engine.arrival import Arrival
 from jdbench.engine.graph import Graph, Junction
 from jdbench.engine.merge import merged
-from jdbench.engine.origin import pulled_back
+from jdbench.engine.origin import Derived, pulled_back
 from jdbench.engine.part import Part
 from jdbench.engine.passes import sweep
 from jdbench.engine.rules import Rule, rule_of
@@ -44,7 +44,9 @@ def instance_parts(
             seed.zero_()[:, task] = 1.0
         collected.task = task
         sweep(graph, losses, seed, collected.receive, retain_graph=retain_graph or collected.needs_graph)
-    return merged(pulled_back(merged(collected.finished()), trained))
+    parts = merged(collected.finished())
+    derived = any(isinstance(p, Derived) for part in parts for p in part.parameters)
+    return merged(pulled_back(parts, trained)) if derived else parts
 
 
 @final

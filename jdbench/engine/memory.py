@@ -5,7 +5,7 @@ gradients themselves (`jdbench.engine.separation`). A guess that the gradients r
 """
 
 import math
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Hashable
 from typing import final
 
@@ -18,31 +18,47 @@ from jdbench.engine.layout import Regular
 
 
 @final
+class Known:
+    """What is known of a structure.
+
+    Attributes:
+        layouts: The layouts of the outputs of a junction, by their numbers; None where gradients have not told
+            them yet.
+        irregular: Junctions whose layouts the gradients have to tell in every step.
+        uses: How often the structure was used.
+    """
+
+    def __init__(self) -> None:
+        self.layouts: dict[Signature, dict[int, Regular | None]] = {}
+        self.irregular: set[Signature] = set()
+        self.uses = 0
+
+
+@final
 class Memory:
-    """What is known, by signatures that depend neither on the batch nor on the length of sequences.
+    """What is known, by structures that depend neither on the batch nor on the length of sequences.
 
     Attributes:
         model: Whose graphs these are.
         constant: Whether nodes of a signature follow from parameters alone.
-        layouts: The layouts of the outputs of a junction, by their numbers, within a structure; None where the
-            gradients have not told them yet.
-        irregular: Junctions whose layouts the gradients have to tell in every step, with their structures.
         generator: Of the weights that instances are told apart by.
     """
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
         self.constant: dict[Signature, bool] = {}
-        self.layouts: dict[tuple[Hashable, Signature], dict[int, Regular | None]] = {}
-        self.irregular: set[tuple[Hashable, Signature]] = set()
         self.generator = torch.Generator().manual_seed(0)
-        self._uses: Counter[Hashable] = Counter()
+        self._structures: defaultdict[Hashable, Known] = defaultdict(Known)
+
+    def of(self, graph: Graph) -> Known:
+        """Return what is known of a graph's structure."""
+        return self._structures[graph.structure]
 
     def due(self, graph: Graph) -> bool:
         """Count one more use of a structure and return whether their number is a power of two."""
-        self._uses[graph.structure] += 1
-        uses = self._uses[graph.structure]
-        return uses & (uses - 1) == 0
+        known = self.of(graph)
+        known.uses += 1
+        return known.uses & (known.uses - 1) == 0
 
     def judge(self, instances: int) -> Judge:
         """Return who says whether a node follows from parameters alone: as learnt, or else as it looks.
@@ -72,10 +88,10 @@ class Memory:
         Returns:
             Whether every junction, with the outputs that are used, was met before in such a structure.
         """
+        structure = self.of(graph)
         for junction in graph.junctions:
-            key = graph.structure, junction.signature
-            known = self.layouts.get(key, {})
-            if key in self.irregular:
+            known = structure.layouts.get(junction.signature)
+            if known is None or junction.signature in structure.irregular:
                 return False
             for number in junction.used:
                 if number not in known:
@@ -101,20 +117,21 @@ class Memory:
             told: Layouts of outputs of junctions; None where the gradients leave several possible.
             irregular: Junctions without a regular layout.
         """
-        self.irregular |= {(graph.structure, junction.signature) for junction in irregular}
+        structure = self.of(graph)
+        structure.irregular |= {junction.signature for junction in irregular}
         found: dict[tuple[Signature, int], list[tuple[int, Regular | None]]] = {}
         for (junction, number), layout in told.items():
             shape = junction.shapes[number]
             size = shape[layout.axis] if layout else 0
             found.setdefault((junction.signature, number), []).append((size, layout))
         for (signature, number), each in found.items():
-            known = self.layouts.setdefault((graph.structure, signature), {})
+            known = structure.layouts.setdefault(signature, {})
             if all(layout is not None for _, layout in each):
                 first = known.get(number) or each[0][1]
                 known[number] = first
                 for size, layout in each:
                     if first and layout and first.resized(size, layout.instances) != layout:
-                        self.irregular.add((graph.structure, signature))
+                        structure.irregular.add(signature)
             else:
                 known.setdefault(number, None)
 

@@ -19,12 +19,14 @@ def merged(parts: list[Part]) -> list[Part]:
         Parts whose Gramians may be added.
     """
     parts = _factors_joined(parts)
-    owners = Counter(p for part in parts for p in part.parameters)
-    shared = {p for p, count in owners.items() if count > 1}
+    owned = [p for part in parts for p in part.parameters]
+    shared: set[Target] = set()
+    if len(set(owned)) < len(owned):
+        shared = {p for p, count in Counter(owned).items() if count > 1}
     apart: list[Part] = []
     rows: dict[Target, Tensor] = {}
     for part in parts:
-        if isinstance(part, Rows) or not shared.isdisjoint(part.parameters):
+        if type(part) is Rows or not shared.isdisjoint(part.parameters):
             for p, r in zip(part.parameters, part.rows(), strict=True):
                 rows[p] = rows[p] + r if p in rows else r
         else:
@@ -36,7 +38,7 @@ def _factors_joined(parts: list[Part]) -> list[Part]:
     alike: defaultdict[tuple[Target | None, Target | None], list[OuterProducts]] = defaultdict(list)
     others: list[Part] = []
     for part in parts:
-        if isinstance(part, OuterProducts):
+        if type(part) is OuterProducts:  # final, and tests of abstract classes are slow
             alike[part.weight, part.bias].append(part)
         else:
             others.append(part)

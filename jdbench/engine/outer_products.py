@@ -39,6 +39,7 @@ class OuterProducts(Part):
         self.weight, self.bias = weight, bias
         self._x, self._delta = working(x), working(delta)
         self._rows: Tensor | None = None
+        self._squares: Tensor | None = None
 
     @property
     def parameters(self) -> tuple[Target, ...]:
@@ -78,6 +79,11 @@ class OuterProducts(Part):
 
     def gramian(self) -> Gramian:
         """Return Σ_ts (x_itᵀx_js + [bias]) (δ_itᵀδ_js), shape ``[m, m]``, float64, the cheaper of two ways."""
+        G = self._gramian()
+        self._squares = G.diagonal()
+        return G
+
+    def _gramian(self) -> Gramian:
         if self._rows is not None:
             return inner_products(self._rows.flatten(1))
         m, T, i = self._x.shape
@@ -133,7 +139,9 @@ class OuterProducts(Part):
         return found
 
     def bounds(self) -> list[Tensor]:
-        """Return Σ_t ‖x_it‖‖δ_it‖ for the weight and Σ_t ‖δ_it‖ for the bias, or ‖gᵢ‖ itself."""
+        """Return ‖gᵢ‖ of weight and bias together if G has told it, else Σ_t ‖x_it‖‖δ_it‖ and Σ_t ‖δ_it‖."""
+        if self._squares is not None:
+            return [self._squares.clamp(min=0).sqrt()] * len(self.parameters)
         if self._rows is not None:
             return [torch.linalg.vector_norm(r.flatten(1), dim=1) for r in self._apart(self._rows)]
         x, delta = torch.linalg.vector_norm(self._x, dim=2), torch.linalg.vector_norm(self._delta, dim=2)

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from jdbench.errors import InputError
+from jdbench.errors import InputError, ProcessEndedError
+from jdbench.exits import survived
 from jdbench.problem import AnalyticProblem, resolve_problem
 from jdbench.problem_checks.calculus import convexity, jacobian, smoothness
 from jdbench.problem_checks.contract import batches, shapes, single_precision, starts
@@ -16,6 +17,7 @@ from jdbench.problem_checks.distance import (
 )
 from jdbench.problem_checks.optimality import dominance, stationarity
 from jdbench.problem_checks.samples import Samples, draw
+from jdbench.workers import Workers
 
 __all__ = ["CHECKS", "Finding", "check_problem", "check_specs"]
 
@@ -67,13 +69,15 @@ def check_problem(problem: AnalyticProblem, samples: int = 200, seed: int = 0) -
         Findings, one a check at most but for several about one; a check that raises is one too.
     """
     try:
-        drawn = draw(problem, samples, seed)
+        with survived():
+            drawn = draw(problem, samples, seed)
     except Exception as error:
         return [Finding("starts", f"raised {type(error).__name__}: {error}")]
     found: list[Finding] = []
     for name, check in CHECKS.items():
         try:
-            messages = check(drawn)
+            with survived():
+                messages = check(drawn)
         except Exception as error:
             messages = [f"raised {type(error).__name__}: {error}"]
         found += [Finding(name, message) for message in messages]
@@ -82,6 +86,8 @@ def check_problem(problem: AnalyticProblem, samples: int = 200, seed: int = 0) -
 
 def check_specs(specs: Sequence[str], samples: int = 200, seed: int = 0) -> list[tuple[str, Finding]]:
     """Return the findings about problems that specs name, all resolved before the first is checked.
+
+    Problems that are not our own are checked in a process of their own, which they may end.
 
     Args:
         specs: Specs of analytic problems.
@@ -96,12 +102,31 @@ def check_specs(specs: Sequence[str], samples: int = 200, seed: int = 0) -> list
     """
     if samples < 2:
         raise InputError(f"samples={samples}, required at least 2, got fewer, try 200")
-    problems: list[tuple[str, AnalyticProblem]] = []
+    ours: dict[str, bool] = {}
     for spec in specs:
         problem = resolve_problem(spec)
         if not isinstance(problem, AnalyticProblem):
             raise InputError(
                 f"problem={spec!r}, required an AnalyticProblem, got a TrainingProblem, name another"
             )
-        problems.append((spec, problem))
-    return [(spec, finding) for spec, problem in problems for finding in check_problem(problem, samples, seed)]
+        ours[spec] = type(problem).__module__.startswith("jdbench.")
+    with Workers(1) as worker:
+        return [
+            (spec, finding)
+            for spec in specs
+            for finding in (
+                _check(spec, samples, seed) if ours[spec] else _check_elsewhere(worker, spec, samples, seed)
+            )
+        ]
+
+
+def _check(spec: str, samples: int, seed: int) -> list[Finding]:
+    problem = resolve_problem(spec)
+    return check_problem(problem, samples, seed) if isinstance(problem, AnalyticProblem) else []
+
+
+def _check_elsewhere(worker: Workers, spec: str, samples: int, seed: int) -> list[Finding]:
+    try:
+        return worker.submit(_check, spec, samples, seed).result()
+    except ProcessEndedError as error:
+        return [Finding("exits", str(error))]

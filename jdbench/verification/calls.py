@@ -11,16 +11,18 @@ import torch
 from torch import Tensor
 
 from jdbench.aggregator import Aggregator, AnyAggregator, global_generators
+from jdbench.errors import ProcessEndedError
+from jdbench.exits import survived
 
 FIRST_LIMIT = 60.0
 """Seconds that the first call may take: it may compile."""
 
 
 class MisbehaviourError(Exception):
-    """The aggregator raised, hung, changed its input or returned something that is no direction.
+    """The aggregator raised, exited, hung, changed its input or returned something that is no direction.
 
     Attributes:
-        what: The hygiene that it broke: ``raises``, ``hangs``, ``shape``, ``input`` or ``finite``.
+        what: The hygiene that it broke: ``raises``, ``exits``, ``hangs``, ``shape``, ``input`` or ``finite``.
     """
 
     def __init__(self, what: str, message: str) -> None:
@@ -65,10 +67,12 @@ class Call:
         given = J.to(self.dtype, copy=True)
         kept = given.clone()
         try:
-            with _time_limit(self.limit):
+            with survived(_OutOfTimeError), _time_limit(self.limit):
                 a = self._answer(given, torch.Generator().manual_seed(seed))
         except _OutOfTimeError:
             raise MisbehaviourError("hangs", f"took more than {self.limit:g} s") from None
+        except ProcessEndedError as error:
+            raise MisbehaviourError("exits", str(error)) from error
         except Exception as error:
             raise MisbehaviourError("raises", f"{type(error).__name__}: {error}") from error
         if not torch.equal(given, kept):

@@ -1,0 +1,117 @@
+"""Aggregators and problems that end the process: named with a code that is not 0, and the others are judged."""
+
+import json
+import sqlite3
+import sys
+from pathlib import Path
+
+import pytest
+from property_suite import run
+
+GIVES = """\
+import ctypes
+import os
+import signal
+import sys
+
+from jdbench.problems.quadratic import ElementWiseQuadratic
+
+calls = 0
+
+def exits(J):
+    exit()  # "the solver failed"
+
+def leaves(J):
+    os._exit(0)
+
+def killed(J):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def killed_by_two(J):
+    if len(J) == 2:
+        ctypes.CDLL(None).exit(0)
+    return J.mean(0)
+
+def leaves_later(J):
+    global calls
+    calls += 1
+    return J.mean(0) if calls < 20 else os._exit(0)
+
+def mean(J):
+    return J.mean(0)
+
+class Killed(ElementWiseQuadratic):
+    def objectives(self, x):
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def gives(tmp_path: Path) -> Path:
+    (tmp_path / "gives.py").write_text(GIVES)
+    return tmp_path
+
+
+def test_verify_says_who_ended_the_process_where_and_judges_the_others(gives: Path) -> None:
+    """With one worker: even that is no process whose end would be the end of all."""
+    names = ["gives:exits", "gives:killed_by_two", "gives:leaves", "gives:mean"]
+    options = ["--claims", "hygiene", "--examples", "8", "--workers", "1", "--json", "v.json"]
+    result = run(gives, "jdbench.cli", "verify", *names, *options)
+    assert result.returncode == 1, result.stderr
+    assert "gives:mean" in result.stdout
+    verdicts = json.loads((gives / "v.json").read_text())
+    assert [v["aggregator"] for v in verdicts] == [name for name in names for _ in range(2)]
+    said = {v["aggregator"]: set() for v in verdicts}
+    for v in verdicts:
+        said[v["aggregator"]].add((v["outcome"], v["message"]))
+    assert said == {
+        "gives:exits": {("broken", "exits: SystemExit")},
+        "gives:killed_by_two": {("broken", "exits: its process ended with exit code 0")},
+        "gives:leaves": {("broken", "exits: os._exit(0)")},
+        "gives:mean": {("survived", "")},
+    }
+    matrices = [v["witness"]["J"] for v in verdicts if v["aggregator"] == "gives:killed_by_two"]
+    assert [len(J) for J in matrices] == [2] * 2  # the very matrix
+
+
+def test_run_stores_a_failed_record_that_says_so_and_runs_the_others(gives: Path) -> None:
+    names = ["gives:exits", "gives:killed", "gives:leaves", "gives:mean"]
+    aggregators = [option for name in names for option in ("-a", name)]
+    options = ["-p", "EWQ", "--seeds", "1", "--store", "s.sqlite", "--workers", "1"]
+    result = run(gives, "jdbench.cli", "run", *aggregators, *options)
+    assert result.returncode == 1, result.stderr
+    assert "failed: gives:exits on EWQ" in result.stderr.replace("\n", " ")
+    killed = "ProcessEndedError: its process ended with signal 9 (SIGKILL, out of memory?)"
+    rows = sqlite3.connect(gives / "s.sqlite").execute("SELECT DISTINCT aggregator, state, error FROM records")
+    assert set(rows) >= {
+        ("gives:exits", "failed", "ProcessEndedError: SystemExit (m=2, n=2)"),
+        ("gives:killed", "failed", killed),
+        ("gives:leaves", "failed", "ProcessEndedError: os._exit(0) (m=2, n=2)"),
+        ("gives:mean", "finished", ""),
+    }
+
+
+def test_check_problem_says_so_and_checks_the_others(gives: Path) -> None:
+    problems = ["gives:Killed", "gives:ElementWiseQuadratic"]
+    result = run(gives, "jdbench.cli", "check-problem", *problems, "--samples", "10")
+    assert result.returncode == 1, result.stderr
+    said = "gives:Killed: exits: its process ended with signal 9 (SIGKILL, out of memory?)\n"
+    assert result.stdout == said
+
+
+def test_the_suite_fails_with_words(gives: Path) -> None:
+    names = ["exits", "leaves", "leaves_later", "mean"] + ["killed"] * sys.platform.startswith("linux")
+    options = [option for name in names for option in ("--aggregator", f"gives:{name}")]
+    claims = ["--claims", "weighted", "-p", "no:cacheprovider", "-q", "--pyargs"]
+    result = run(gives, "pytest", *claims, "jdbench.properties.test_weighted", *options)
+    assert result.returncode == 1, result.stdout
+    assert f"{2 * len(names) - 2} failed, 2 passed" in result.stdout
+    for words in (
+        "gives:exits is broken: exits: SystemExit at ",
+        "gives:leaves is broken: exits: os._exit(0) at ",
+        "gives:leaves_later is broken: exits: os._exit(0) at ",
+    ):
+        assert result.stdout.count(words) == 2  # in float64 and float32
+    if "killed" in names:
+        words = "gives:killed is broken: a call of it ends the process with signal 9 (SIGKILL, out of memory?)"
+        assert result.stdout.count(words) >= 2
