@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from jdbench.engine.arrival import Arrival
-from jdbench.engine.graph import walk
+from jdbench.engine.graph import Signatures, walk
 from jdbench.engine.layout import Regular
 from jdbench.engine.memory import Memory
 from jdbench.engine.merge import merged
@@ -31,7 +31,7 @@ def integers(*shape: int, seed: int, dtype: torch.dtype = DOUBLE) -> Tensor:
 def part_of(module: nn.Module, x: Tensor, delta: Tensor) -> Part:
     """What the closed form of a module's operation makes of the gradient of its output, instances first."""
     trained = {p: name for name, p in module.named_parameters() if p.requires_grad}
-    (junction,) = walk(module(x), module, trained, Memory(module).judge(len(x))).junctions
+    (junction,) = walk(module(x), module, trained, Memory(module).judge(len(x)), Signatures()).junctions
     (shape,), m = junction.shapes, len(x)
     layout = Regular(0, m, 1, shape[0] // m)
     junction.layouts[0] = layout
@@ -154,7 +154,7 @@ def test_a_linear_layer_with_many_places_shares_its_biases_product_with_other_sm
     module = nn.Linear(3, 4).double()
     trained = dict.fromkeys(module.parameters(), "p")
     x = integers(5, 2, 3, seed=0)
-    (junction,) = walk(module(x), module, trained, Memory(module).judge(5)).junctions
+    (junction,) = walk(module(x), module, trained, Memory(module).judge(5), Signatures()).junctions
     junction.layouts[0] = Regular(0, 5, 1, 2)
     rule = rule_of(junction)
     assert rule is not None

@@ -20,8 +20,45 @@ from jdbench.engine.layout import Layout
 
 Shape = tuple[int, ...]
 
-Signature = tuple[Any, ...]
-"""What identifies a node from step to step: operation, parameters below it, which axes count instances."""
+Signature = int
+"""What identifies a node from step to step: operation, parameters below it, axes that count instances, dtypes."""
+
+
+@final
+class Signatures:
+    """Numbers for what identifies nodes, so that what is built of many nodes is compared at once."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[Hashable, Signature] = {}
+        self._below: list[str | list[Signature]] = []
+
+    def of_parameter(self, name: str) -> Signature:
+        """Return the number of a parameter."""
+        return self._number(name, name)
+
+    def of_node(self, facts: Hashable, below: list[Signature]) -> Signature:
+        """Return the number of a node, by what is known of it and by the numbers of the nodes below it."""
+        return self._number((facts, *below), below)
+
+    def _number(self, key: Hashable, below: str | list[Signature]) -> Signature:
+        number = self._numbers.setdefault(key, len(self._below))
+        if number == len(self._below):
+            self._below.append(below)
+        return number
+
+    def names(self, signature: Signature) -> list[str]:
+        """Return the names of the parameters that a node follows from."""
+        found: dict[str, None] = {}
+        seen, pending = {signature}, [signature]
+        while pending:
+            below = self._below[pending.pop()]
+            if isinstance(below, str):
+                found[below] = None
+            else:
+                pending += [number for number in reversed(below) if number not in seen]
+                seen.update(below)
+        return list(found)
+
 
 IRRELEVANT, CONSTANT, CROSSED = range(3)
 """A node with no trained parameter below it; one that follows from parameters alone; any other."""
@@ -45,6 +82,7 @@ class Junction:
         inputs: Its inputs that follow from parameters alone.
         signature: What identifies it from step to step.
         shapes: Of its outputs.
+        dtypes: Of its outputs.
         candidate: Whether it takes nothing differentiable but what follows from parameters alone.
         used: The numbers of the outputs that something was computed from.
         layouts: Which instance an entry of an output belongs to, by the number of the output; None where that
@@ -55,6 +93,7 @@ class Junction:
     inputs: list[Input]
     signature: Signature
     shapes: list[Shape]
+    dtypes: tuple[torch.dtype, ...]
     candidate: bool
     used: set[int] = field(default_factory=set[int])
     layouts: dict[int, Layout | None] = field(default_factory=dict[int, Layout | None])
@@ -68,12 +107,14 @@ class Graph:
     Attributes:
         junctions: Where parameters enter, those nearer to the parameters first.
         ends: Junctions with no other one below them, where a backward pass has to arrive.
+        routes: What says at which places along axes that may count instances data were picked or put.
         structure: What tells one kind of graph from another, whatever the sizes: junctions, and of every node
             the operation, which axes count instances, and along which it works; training flags of the model.
     """
 
     junctions: list[Junction]
     ends: list[Junction]
+    routes: list[Tensor]
     structure: Hashable
 
 
@@ -105,7 +146,9 @@ def nodes(losses: Tensor) -> Iterator[tuple[Node, tuple[tuple[Node | None, int],
             pending.extend([child for child, _ in below if child is not None and child not in entered])
 
 
-def walk(losses: Tensor, model: nn.Module, trained: dict[Parameter, str], judge: Judge) -> Graph:
+def walk(
+    losses: Tensor, model: nn.Module, trained: dict[Parameter, str], judge: Judge, known: Signatures
+) -> Graph:
     """Return the junctions that losses depend on.
 
     Args:
@@ -113,6 +156,7 @@ def walk(losses: Tensor, model: nn.Module, trained: dict[Parameter, str], judge:
         model: The model.
         trained: Its trained parameters, with their names.
         judge: Who says what follows from parameters alone.
+        known: The signatures met so far, which are added to.
 
     Returns:
         The junctions.
@@ -123,12 +167,13 @@ def walk(losses: Tensor, model: nn.Module, trained: dict[Parameter, str], judge:
     junctions: dict[Node, Junction] = {}
     ends: list[Junction] = []
     facts: set[Hashable] = set()
+    routes: list[Tensor] = []
     for node, below in nodes(losses):
         if not below:
             name = trained.get(getattr(node, "variable", None))  # pyright: ignore[reportArgumentType]
             kinds[node] = IRRELEVANT if name is None else CONSTANT
             if name is not None:
-                signatures[node] = (name,)
+                signatures[node] = known.of_parameter(name)
             continue
         kind = IRRELEVANT
         inputs: list[Input] = []
@@ -147,19 +192,22 @@ def walk(losses: Tensor, model: nn.Module, trained: dict[Parameter, str], judge:
             continue
         operation, outputs = node.name(), metadata(node)
         shapes = shapes_of(outputs)
-        along = tuple([tuple([size == instances for size in shape]) for shape in shapes])
+        along = tuple([tuple([size == instances or -(size == 1) for size in shape]) for shape in shapes])
+        if kind == CROSSED and type(node) not in _straight:
+            routes += _routes(node, shapes, instances)
         # As a set: the steps that are unbound from a sequence may be many.
         facts.add((operation, along if len(along) == 1 else frozenset(along), _axes(node)))
         if not inputs:
             kinds[node] = kind
             continue
-        entering = tuple([(i.number, i.output_nr, signatures[i.below]) for i in inputs])
-        signature: Signature = (operation, entering, along, tuple([m.dtype for m in outputs]))
+        dtypes = tuple([m.dtype for m in outputs])
+        places = tuple([(i.number, i.output_nr) for i in inputs])
+        signature = known.of_node((operation, places, along, dtypes), [signatures[i.below] for i in inputs])
         candidate = kind == IRRELEVANT and node is not top
         if candidate and judge(node, inputs, signature, shapes):
             kinds[node], signatures[node] = CONSTANT, signature
             continue
-        junctions[node] = junction = Junction(node, inputs, signature, shapes, candidate)
+        junctions[node] = junction = Junction(node, inputs, signature, shapes, dtypes, candidate)
         if kind != CROSSED:
             ends.append(junction)
         kinds[node] = CROSSED
@@ -169,7 +217,7 @@ def walk(losses: Tensor, model: nn.Module, trained: dict[Parameter, str], judge:
     training = tuple([module.training for module in model.modules()])
     signed = frozenset([junction.signature for junction in junctions.values()])
     structure = (signed, frozenset(facts), training, losses.ndim)
-    return Graph(list(junctions.values()), ends, structure)
+    return Graph(list(junctions.values()), ends, routes, structure)
 
 
 AXES = ("_saved_dim", "_saved_dims", "_saved_dim0", "_saved_dim1", "_saved_sumdim")
@@ -186,11 +234,40 @@ def _axes(node: Node) -> tuple[Hashable, ...]:
     return tuple([getattr(node, name) for name in names]) if names else ()
 
 
-def names_below(signature: Signature) -> list[str]:
-    """Return the names of the parameters below a node, from its signature."""
-    if len(signature) == 1:
-        return [signature[0]]
-    return [name for _, _, below in signature[1] for name in names_below(below)]
+ROUTES = ("_saved_index", "_saved_indices", "_saved_mask", "_saved_shifts")
+"""Where operations keep the places that they pick from, or put to."""
+
+_straight: set[type[Node]] = set()
+"""Kinds of nodes that pick no places."""
+
+
+def _signed(number: int) -> int:
+    """Return an integer that torch shows without its sign."""
+    return number - 2**64 if number >= 2**63 else number
+
+
+def _routes(node: Node, shapes: list[Shape], instances: int) -> list[Tensor]:
+    names = [name for name in ROUTES if hasattr(node, name)]
+    if not names:
+        _straight.add(type(node))
+        return []
+    sizes = getattr(node, "_saved_self_sym_sizes", shapes[0])
+    dim = getattr(node, "_saved_dim", None)
+    found: list[Tensor] = []
+    for name in names:
+        value = getattr(node, name)
+        if name == "_saved_shifts":
+            found.append(torch.tensor([_signed(shift) for shift in value]))
+        elif isinstance(value, Tensor):
+            along = [sizes[_signed(dim)]] if isinstance(dim, int) and sizes else sizes
+            if not isinstance(dim, int) or not sizes or any(size % instances == 0 for size in along):
+                found.append(value)
+        elif isinstance(value, tuple | list):
+            found += [
+                t for t, size in zip(value, sizes, strict=False)
+                if isinstance(t, Tensor) and (size % instances == 0 or t.dtype == torch.bool)
+            ]  # fmt: skip
+    return found
 
 
 def _node(losses: Tensor) -> Node:

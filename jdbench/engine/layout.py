@@ -82,10 +82,10 @@ class Regular(Layout):
             instances: B, which may be another one as well.
         """
         places, rest = divmod(size, instances)
-        if rest == 0 and places == self.outer * self.inner:
-            return Regular(self.axis, instances, self.outer, self.inner)
         if rest or not places or min(self.outer, self.inner) > 1:
             return None
+        if places == self.outer * self.inner:
+            return Regular(self.axis, instances, self.outer, self.inner)
         outer, inner = (places, 1) if self.outer > 1 else (1, places)
         return Regular(self.axis, instances, outer, inner)
 

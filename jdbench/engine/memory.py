@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 
-from jdbench.engine.graph import Graph, Input, Judge, Junction, Shape, Signature, metadata
+from jdbench.engine.graph import Graph, Input, Judge, Junction, Shape, Signature, Signatures, metadata
 from jdbench.engine.layout import Regular
 
 
@@ -25,12 +25,15 @@ class Known:
         layouts: The layouts of the outputs of a junction, by their numbers; None where gradients have not told
             them yet.
         irregular: Junctions whose layouts the gradients have to tell in every step.
+        routes: The places that data were picked from or put to when the gradients told the layouts; with other
+            ones, instances may lie elsewhere.
         uses: How often the structure was used.
     """
 
     def __init__(self) -> None:
         self.layouts: dict[Signature, dict[int, Regular | None]] = {}
         self.irregular: set[Signature] = set()
+        self.routes: list[Tensor] = []
         self.uses = 0
 
 
@@ -41,12 +44,14 @@ class Memory:
     Attributes:
         model: Whose graphs these are.
         constant: Whether nodes of a signature follow from parameters alone.
+        signatures: Those of all nodes met.
         generator: Of the weights that instances are told apart by.
     """
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
         self.constant: dict[Signature, bool] = {}
+        self.signatures = Signatures()
         self.generator = torch.Generator().manual_seed(0)
         self._structures: defaultdict[Hashable, Known] = defaultdict(Known)
 
@@ -89,6 +94,10 @@ class Memory:
             Whether every junction, with the outputs that are used, was met before in such a structure.
         """
         structure = self.of(graph)
+        if len(structure.routes) != len(graph.routes):
+            return False
+        if any(not torch.equal(a, b) for a, b in zip(structure.routes, graph.routes, strict=True)):
+            return False
         for junction in graph.junctions:
             known = structure.layouts.get(junction.signature)
             if known is None or junction.signature in structure.irregular:
@@ -118,6 +127,7 @@ class Memory:
             irregular: Junctions without a regular layout.
         """
         structure = self.of(graph)
+        structure.routes = [route.clone() for route in graph.routes]
         structure.irregular |= {junction.signature for junction in irregular}
         found: dict[tuple[Signature, int], list[tuple[int, Regular | None]]] = {}
         for (junction, number), layout in told.items():
@@ -130,6 +140,8 @@ class Memory:
                 first = known.get(number) or each[0][1]
                 known[number] = first
                 for size, layout in each:
+                    if layout and min(layout.outer, layout.inner) > 1:
+                        structure.irregular.add(signature)  # how many of each there are, sizes do not tell
                     if first and layout and first.resized(size, layout.instances) != layout:
                         structure.irregular.add(signature)
             else:

@@ -43,7 +43,7 @@ def separable_parts(
     _check_instances_apart(memory.model)
     if len(losses) == 1:  # no instances to tell apart: an ordinary pass a row
         return _row_by_row(losses, list(trained)), None
-    graph = walk(losses, memory.model, trained, memory.judge(len(losses)))
+    graph = walk(losses, memory.model, trained, memory.judge(len(losses)), memory.signatures)
     checked = check is True or (check == "first" and memory.due(graph))
     if memory.recall(graph, len(losses)):
         try:
@@ -95,7 +95,7 @@ def _row_by_row(losses: Tensor, parameters: list[Parameter]) -> list[Part]:
 
 def _narrowest(graph: Graph, losses: Tensor, trained: dict[Parameter, str]) -> float:
     """Return the largest roundoff of the dtypes that were computed in."""
-    within = {dtype for junction in graph.junctions for dtype in junction.signature[3]}
+    within = {dtype for junction in graph.junctions for dtype in junction.dtypes}
     dtypes = {losses.dtype, *(p.dtype for p in trained), *within}
     return max(torch.finfo(dtype).eps for dtype in dtypes if dtype.is_floating_point)
 

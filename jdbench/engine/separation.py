@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from jdbench.engine.graph import Graph, Junction, names_below, walk
+from jdbench.engine.graph import Graph, Junction, walk
 from jdbench.engine.layout import Gathered, Layout, Regular, regular_layouts
 from jdbench.engine.memory import Memory, foreign
 from jdbench.engine.passes import sweep
@@ -51,13 +51,13 @@ def separate(losses: Tensor, trained: dict[Parameter, str], memory: Memory) -> G
         InputError: The instances mix, or do not lie along an axis, where a parameter enters.
     """
     while True:
-        graph = walk(losses, memory.model, trained, memory.judge(len(losses)))
+        graph = walk(losses, memory.model, trained, memory.judge(len(losses)), memory.signatures)
         refuted = _without_layout(graph, losses, memory)
         if not refuted:
             return graph
         turned = [j for j in refuted if j.candidate and not _takes_data(j, len(losses), memory)]
         if not turned:
-            raise InputError(_mixed(refuted[0], len(losses)))
+            raise InputError(_mixed(refuted[0], len(losses), memory))
         for junction in turned:
             memory.constant[junction.signature] = True
 
@@ -200,8 +200,8 @@ def _takes_data(junction: Junction, instances: int, memory: Memory) -> bool:
     return junction.node.name() in PRODUCTS and any(t.ndim > 1 for t in arguments)
 
 
-def _mixed(junction: Junction, instances: int) -> str:
-    name = names_below(junction.signature)[0]
+def _mixed(junction: Junction, instances: int, memory: Memory) -> str:
+    name = memory.signatures.names(junction.signature)[0]
     got = " and ".join(str(shape) for shape in junction.shapes)
     return (
         f"module={name.rpartition('.')[0]!r}, required losses that depend on one instance each, got a gradient "
