@@ -49,7 +49,9 @@ def test_a_spec_is_the_aggregator_that_it_names(spec: str, aggregator: Any) -> N
     assert (found - aggregator(J)).norm() <= room(J)
 
 
-@pytest.mark.parametrize("call", [lambda J: J.sum(0), lambda J: -2 * J[1], GradDrop()], ids=str)
+@pytest.mark.parametrize(
+    "call", [lambda J: J.sum(0), lambda J: -2 * J[1], GradDrop()], ids=["sum", "row", "draws"]
+)
 def test_a_callable_of_j_gives_the_direction(call: Callable[..., Tensor]) -> None:
     J, found, w = backward(call)
     seeded = {"generator": torch.Generator().manual_seed(0)} if isinstance(call, GradDrop) else {}
@@ -87,7 +89,7 @@ def test_weightings_of_torchjd(name: str) -> None:
         (lambda J: J, r"required a tensor of shape"),
         (lambda J: J[:, 0], r"required a tensor of shape"),
     ],
-    ids=str,
+    ids=["number", "None", "unknown", "matrix", "column"],
 )
 def test_what_is_no_aggregator(wrong: object, match: str) -> None:
     model, x = case()

@@ -1,5 +1,6 @@
 """What the engine takes for an aggregator: whatever gives weights for G, or a direction or weights for J."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -42,7 +43,14 @@ def named(choice: Choice) -> Any:
     Raises:
         InputError: It is no aggregator at all.
     """
-    aggregator = resolve(choice).aggregator if isinstance(choice, str) else choice
+    aggregator: Any = resolve(choice).aggregator if isinstance(choice, str) else choice
+    if isinstance(aggregator, type):
+        try:
+            aggregator = aggregator()
+        except TypeError as error:
+            raise InputError(
+                f"aggregator={choice!r}, required one, got a class that needs more, make one: {error}"
+            ) from error
     if not callable(aggregator) and not callable(getattr(aggregator, "weights", None)):
         raise InputError(
             f"aggregator={choice!r}, required an aggregator, a callable of the Jacobian or a spec, got "
@@ -58,17 +66,30 @@ def weigh(aggregator: Any) -> Weigh | None:
         aggregator: Any.
     """
     if callable(getattr(aggregator, "weights", None)):
-        return lambda G, generator: _checked(aggregator, aggregator.weights(G, generator=generator), len(G))
+        if _takes_generator(aggregator.weights):
+            return lambda G, generator: _checked(aggregator, aggregator.weights(G, generator=generator), len(G))
+        return _seeded(aggregator, aggregator.weights)
     # TorchJD: an aggregator holds its weighting, and a weighting says by its class what it is a function of.
     peer = getattr(aggregator, "gramian_weighting", aggregator)
     if any(kind.__name__ == "_GramianWeighting" for kind in type(peer).__mro__):
-
-        def theirs(G: Gramian, generator: torch.Generator | None) -> Weights:
-            with global_generators(generator):
-                return _checked(aggregator, peer(G), len(G))
-
-        return theirs
+        return _seeded(aggregator, peer)
     return None
+
+
+def _takes_generator(weights: Callable[..., Any]) -> bool:
+    try:
+        inspect.signature(weights).bind(None, generator=None)
+    except TypeError:
+        return False
+    return True
+
+
+def _seeded(aggregator: Any, weights: Callable[..., Any]) -> Weigh:
+    def drawn(G: Gramian, generator: torch.Generator | None) -> Weights:
+        with global_generators(generator):
+            return _checked(aggregator, weights(G), len(G))
+
+    return drawn
 
 
 def direct(

@@ -69,7 +69,9 @@ class Engine:
     and all parts beside each other: 1.3 times the memory for a transformer (``python -m
     benchmarks.engine_checks``).
 
-    Hooks on parameters see Jᵀw once, as torch's backward shows it; G does not know of them.
+    Hooks on parameters see Jᵀw once, as torch's backward shows it; G does not know of them, nor do closed
+    forms of hooks on nodes of the graph (``grad_fn.register_hook``). Hooks on modules and on tensors in
+    between count, and are called in every pass; so what ``retain_grad()`` keeps is that of the last pass.
 
     The Gramian is float64. The products of float64 gradients are float64 throughout; those of narrower ones
     err by at most γ‖gᵢ‖‖gⱼ‖ in the γ of float32 and of the layer's places plus 1024, whatever the norms: a
@@ -84,7 +86,14 @@ class Engine:
 
         Args:
             model: Any module.
+
+        Raises:
+            InputError: It is none.
         """
+        if not isinstance(model, nn.Module):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InputError(
+                f"model, required a torch.nn.Module, got {type(model).__name__}, wrap what is trained"
+            )
         self.model = model
         keep_freed_memory()
         self._memory = Memory(model)
@@ -210,11 +219,15 @@ class Engine:
                 f"parameter={found!r}, required real parameters, got complex ones, whose gradients make no "
                 "real Jacobian, keep their torch.view_as_real as the parameter"
             )
+        if not trained:
+            raise InputError("model, required trained parameters, got none, set requires_grad")
         return trained
 
     def _parts(
         self, losses: Tensor, separable: bool, check: Check, *, retain_graph: bool
     ) -> tuple[list[Part], Gramian | None]:
+        if check not in {"first", True, False}:
+            raise InputError(f"check={check!r}, required 'first', True or False, got another, leave it out")
         trained = self._trained()
         if not separable:
             return task_rows(losses, list(trained)), None

@@ -21,7 +21,7 @@ from jdbench.engine.layout import Layout
 Shape = tuple[int, ...]
 
 Signature = int
-"""What identifies a node from step to step: operation, parameters below it, axes that count instances, dtypes."""
+"""What identifies a node from step to step: operation, parameters below, axes that count instances, dtypes."""
 
 
 @final
@@ -170,7 +170,7 @@ def walk(
     routes: list[Tensor] = []
     for node, below in nodes(losses):
         if not below:
-            name = trained.get(getattr(node, "variable", None))  # pyright: ignore[reportArgumentType]
+            name = trained.get(leaf_of(node))  # pyright: ignore[reportArgumentType]
             kinds[node] = IRRELEVANT if name is None else CONSTANT
             if name is not None:
                 signatures[node] = known.of_parameter(name)
@@ -268,6 +268,11 @@ def _routes(node: Node, shapes: list[Shape], instances: int) -> list[Tensor]:
                 if isinstance(t, Tensor) and (size % instances == 0 or t.dtype == torch.bool)
             ]  # fmt: skip
     return found
+
+
+def leaf_of(node: Node) -> Tensor | None:
+    """Return the parameter or other leaf that a node at the end of the graph stands for."""
+    return None if node.next_functions else getattr(node, "variable", None)
 
 
 def _node(losses: Tensor) -> Node:

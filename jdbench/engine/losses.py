@@ -16,6 +16,11 @@ def stacked(losses: Losses) -> Tensor:
     """Return losses as one tensor: numbers one after the other, tensors ``[B]`` as columns."""
     if isinstance(losses, Tensor):
         return losses
+    if not isinstance(losses, list | tuple) or not all(isinstance(loss, Tensor) for loss in losses):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InputError(
+            f"losses, required a tensor or a list of tensors, got {type(losses).__name__}"
+            f"{' of something else' if isinstance(losses, list | tuple) else ''}, pass [B] or [B, T]"
+        )
     shapes = {loss.shape for loss in losses}
     if len(shapes) != 1:
         got = " and ".join(str(tuple(shape)) for shape in sorted(shapes)) or "none"
@@ -29,6 +34,10 @@ def check_losses(losses: Tensor, separable: bool) -> None:
     if losses.ndim not in ((1, 2) if separable else (1,)) or losses.numel() == 0:
         raise InputError(
             f"losses, required shape {shapes}, got {tuple(losses.shape)}, do not reduce them to a mean"
+        )
+    if not losses.is_floating_point():
+        raise InputError(
+            f"losses, required real numbers, got {losses.dtype}, take their real part or absolute value"
         )
     if losses.grad_fn is None:
         raise InputError("losses, required a graph, got none, compute them with gradients enabled")

@@ -171,7 +171,10 @@ def foreign(node: Node, instances: int, model: nn.Module) -> list[Tensor]:
     for name in dir(node):
         if not name.startswith("_saved_"):
             continue
-        t = getattr(node, name)
+        try:
+            t = getattr(node, name)
+        except RuntimeError:  # freed, or changed in place: the backward pass will say so
+            continue
         if isinstance(t, Tensor) and any(size % instances == 0 and size for size in t.shape):
             same = [o for o in own if o.shape == t.shape and o.dtype == t.dtype and o.device == t.device]
             if not any(torch.equal(o, t) for o in same):

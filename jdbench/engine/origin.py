@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge, Node
 from torch.nn import Parameter
 
-from jdbench.engine.graph import Input, metadata, saved
+from jdbench.engine.graph import Input, leaf_of, metadata, saved
 from jdbench.engine.part import Part, Target
 from jdbench.engine.passes import vjp
 from jdbench.engine.rows import Rows
@@ -45,7 +45,7 @@ def origin(entering: Input) -> Target:
     node = entering.below
     while node.name() == "ToCopyBackward0":
         node = _only(node)
-    leaf = getattr(node, "variable", None)
+    leaf = leaf_of(node)
     return leaf if isinstance(leaf, Parameter) else Derived(entering.below, entering.output_nr)
 
 
@@ -59,7 +59,7 @@ def matrix_origin(entering: Input) -> tuple[Target, bool]:
         elif name != "ToCopyBackward0":
             break
         node = _only(node)
-    leaf = getattr(node, "variable", None)
+    leaf = leaf_of(node)
     return (leaf, transposed) if isinstance(leaf, Parameter) else (origin(entering), False)
 
 
@@ -137,7 +137,7 @@ def _leaves(below: list[Node], trained: dict[Parameter, str]) -> list[Parameter]
     leaves: dict[Parameter, None] = {}
     while below:
         node = below.pop()
-        leaf = getattr(node, "variable", None)
+        leaf = leaf_of(node)
         if isinstance(leaf, Parameter) and leaf in trained:
             leaves[leaf] = None
         for child, _ in node.next_functions:

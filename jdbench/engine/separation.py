@@ -31,7 +31,7 @@ DIGITS = [sign * 2.0**e for e in range(-3, 4) for sign in (1, -1)]
 """What instances are told apart by: powers of two with signs, which no operation rounds."""
 
 PRODUCTS = {"AddmmBackward0", "MmBackward0", "BmmBackward0", "BaddbmmBackward0", "ConvolutionBackward0"}
-"""Operations that, once they take data, are no function of parameters alone, whatever their gradients say."""
+"""Operations that, if they take a tensor whose first axis counts as many as there are instances, take data."""
 
 
 def separate(losses: Tensor, trained: dict[Parameter, str], memory: Memory) -> Graph:
@@ -197,7 +197,7 @@ def _by_place(one: _Projection, others: list[_Projection], codes: list[Tensor]) 
 
 def _takes_data(junction: Junction, instances: int, memory: Memory) -> bool:
     arguments = foreign(junction.node, instances, memory.model)
-    return junction.node.name() in PRODUCTS and any(t.ndim > 1 for t in arguments)
+    return junction.node.name() in PRODUCTS and any(t.ndim > 1 and t.shape[0] == instances for t in arguments)
 
 
 def _mixed(junction: Junction, instances: int, memory: Memory) -> str:
@@ -206,6 +206,6 @@ def _mixed(junction: Junction, instances: int, memory: Memory) -> str:
     return (
         f"module={name.rpartition('.')[0]!r}, required losses that depend on one instance each, got a gradient "
         f"of shape {got} that does not come apart into those of {instances} instances where {name!r} is used "
-        f"({junction.node.name()}), find what mixes them (a batch normalization that trains? call its eval()), "
-        "or pass separable=False"
+        f"({junction.node.name()}), find what mixes them (a batch normalization that trains? call its eval(); "
+        "if what is multiplied there counts something else, register it as a buffer), or pass separable=False"
     )

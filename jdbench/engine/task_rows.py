@@ -1,6 +1,7 @@
 """Objectives that are not separable over instances: the rows of the Jacobian, one backward pass each."""
 
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -81,9 +82,12 @@ def checked_heads(heads: Sequence[Head], tasks: int, trained: list[Parameter]) -
         InputError: There are not as many heads as losses, a head holds a parameter that is not in the model, or
             two heads share one.
     """
+    if not isinstance(heads, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InputError(f"heads, required a sequence, one a loss, got {type(heads).__name__}, pass a list")
     if len(heads) != tasks:
         raise InputError(f"heads, required one a loss, got {len(heads)} for {tasks} losses, pass [] for none")
-    found = [[p for p in (h.parameters() if isinstance(h, nn.Module) else h) if p.requires_grad] for h in heads]
+    listed = [list(h.parameters()) if isinstance(h, nn.Module) else _listed(h) for h in heads]
+    found = [[p for p in head if p.requires_grad] for head in listed]
     everything = [p for head in found for p in head]
     known = set(trained)
     if any(p not in known for p in everything):
@@ -91,3 +95,12 @@ def checked_heads(heads: Sequence[Head], tasks: int, trained: list[Parameter]) -
     if len(set(everything)) != len(everything):
         raise InputError("heads, required that no two share a parameter, got a shared one, leave it out")
     return found
+
+
+def _listed(head: object) -> list[Parameter]:
+    parameters = list(head) if isinstance(head, Iterable) else [head]
+    if not all(isinstance(p, Parameter) for p in parameters):
+        raise InputError(
+            f"heads, required modules or iterables of parameters, got {type(head).__name__}, pass [] for none"
+        )
+    return cast("list[Parameter]", parameters)

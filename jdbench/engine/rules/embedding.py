@@ -21,7 +21,8 @@ CHUNK = 2**22
 def counts_lookups(junction: Junction) -> bool:
     """Return whether the axis of instances is one of those of the identifiers."""
     layout = junction.layouts[0]
-    return layout is not None and layout.axis < len(junction.shapes[0]) - 1
+    scaled = saved(junction.node, "scale_grad_by_freq")
+    return layout is not None and layout.axis < len(junction.shapes[0]) - 1 and not scaled
 
 
 def embedding_parts(arrival: Arrival) -> list[Part]:
@@ -43,7 +44,9 @@ def sums_bags(junction: Junction) -> bool:
     node, layout = junction.node, junction.layouts[0]
     mode = saved(node, "mode")
     entering = [i.number for i in junction.inputs]
-    return layout is not None and layout.axis == 0 and mode != MAX and entering == [0] and junction.used == {0}
+    if saved(node, "scale_grad_by_freq") or mode == MAX:
+        return False
+    return layout is not None and layout.axis == 0 and entering == [0] and junction.used == {0}
 
 
 def bag_parts(arrival: Arrival) -> list[Part]:

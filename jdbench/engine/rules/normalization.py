@@ -20,7 +20,7 @@ def normalizes_last(junction: Junction) -> bool:
     """Return whether the axis of instances lies before those that a layer normalization takes together."""
     layout = junction.layouts[0]
     last = len(saved(junction.node, "normalized_shape"))
-    return layout is not None and layout.axis < len(junction.shapes[0]) - last
+    return layout is not None and layout.axis < len(junction.shapes[0]) - last and _enters_affine(junction)
 
 
 def counts_first(junction: Junction) -> bool:
