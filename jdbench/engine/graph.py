@@ -9,7 +9,7 @@ instance gradients follow from there.
 
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, final
+from typing import NamedTuple, final
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +17,7 @@ from torch.autograd.graph import Node
 from torch.nn import Parameter
 
 from jdbench.engine.layout import Layout
-
-Shape = tuple[int, ...]
+from jdbench.engine.structure import PIECES, Shape, axes, metadata, pieces, routes, shapes_of, straight
 
 Signature = int
 """What identifies a node from step to step: operation, parameters below, axes that count instances, dtypes."""
@@ -167,7 +166,7 @@ def walk(
     junctions: dict[Node, Junction] = {}
     ends: list[Junction] = []
     facts: set[Hashable] = set()
-    routes: list[Tensor] = []
+    places: list[Tensor] = []
     for node, below in nodes(losses):
         if not below:
             name = trained.get(leaf_of(node))  # pyright: ignore[reportArgumentType]
@@ -193,16 +192,17 @@ def walk(
         operation, outputs = node.name(), metadata(node)
         shapes = shapes_of(outputs)
         along = tuple([tuple([size == instances or -(size == 1) for size in shape]) for shape in shapes])
-        if kind == CROSSED and type(node) not in _straight:
-            routes += _routes(node, shapes, instances)
+        if kind == CROSSED and type(node) not in straight:
+            places += routes(node, shapes, instances)
+        cut = pieces(node, operation, instances) if kind == CROSSED and operation in PIECES else ()
         # As a set: the steps that are unbound from a sequence may be many.
-        facts.add((operation, along if len(along) == 1 else frozenset(along), _axes(node)))
+        facts.add((operation, along if len(along) == 1 else frozenset(along), axes(node), cut))
         if not inputs:
             kinds[node] = kind
             continue
         dtypes = tuple([m.dtype for m in outputs])
-        places = tuple([(i.number, i.output_nr) for i in inputs])
-        signature = known.of_node((operation, places, along, dtypes), [signatures[i.below] for i in inputs])
+        entered = tuple([(i.number, i.output_nr) for i in inputs])
+        signature = known.of_node((operation, entered, along, dtypes), [signatures[i.below] for i in inputs])
         candidate = kind == IRRELEVANT and node is not top
         if candidate and judge(node, inputs, signature, shapes):
             kinds[node], signatures[node] = CONSTANT, signature
@@ -217,57 +217,7 @@ def walk(
     training = tuple([module.training for module in model.modules()])
     signed = frozenset([junction.signature for junction in junctions.values()])
     structure = (signed, frozenset(facts), training, losses.ndim)
-    return Graph(list(junctions.values()), ends, routes, structure)
-
-
-AXES = ("_saved_dim", "_saved_dims", "_saved_dim0", "_saved_dim1", "_saved_sumdim")
-"""Where operations keep the axes that they work along."""
-
-_kept: dict[type[Node], list[str]] = {}
-
-
-def _axes(node: Node) -> tuple[Hashable, ...]:
-    kind = type(node)
-    names = _kept.get(kind)
-    if names is None:
-        names = _kept[kind] = [name for name in AXES if hasattr(kind, name)]
-    return tuple([getattr(node, name) for name in names]) if names else ()
-
-
-ROUTES = ("_saved_index", "_saved_indices", "_saved_mask", "_saved_shifts")
-"""Where operations keep the places that they pick from, or put to."""
-
-_straight: set[type[Node]] = set()
-"""Kinds of nodes that pick no places."""
-
-
-def _signed(number: int) -> int:
-    """Return an integer that torch shows without its sign."""
-    return number - 2**64 if number >= 2**63 else number
-
-
-def _routes(node: Node, shapes: list[Shape], instances: int) -> list[Tensor]:
-    names = [name for name in ROUTES if hasattr(node, name)]
-    if not names:
-        _straight.add(type(node))
-        return []
-    sizes = getattr(node, "_saved_self_sym_sizes", shapes[0])
-    dim = getattr(node, "_saved_dim", None)
-    found: list[Tensor] = []
-    for name in names:
-        value = getattr(node, name)
-        if name == "_saved_shifts":
-            found.append(torch.tensor([_signed(shift) for shift in value]))
-        elif isinstance(value, Tensor):
-            along = [sizes[_signed(dim)]] if isinstance(dim, int) and sizes else sizes
-            if not isinstance(dim, int) or not sizes or any(size % instances == 0 for size in along):
-                found.append(value)
-        elif isinstance(value, tuple | list):
-            found += [
-                t for t, size in zip(value, sizes, strict=False)
-                if isinstance(t, Tensor) and (size % instances == 0 or t.dtype == torch.bool)
-            ]  # fmt: skip
-    return found
+    return Graph(list(junctions.values()), ends, places, structure)
 
 
 def leaf_of(node: Node) -> Tensor | None:
@@ -277,21 +227,3 @@ def leaf_of(node: Node) -> Tensor | None:
 
 def _node(losses: Tensor) -> Node:
     return torch.autograd.graph.get_gradient_edge(losses).node
-
-
-def metadata(node: Node) -> list[Any]:
-    """Return shape, dtype and device of every output, as attributes."""
-    return node._input_metadata  # pyright: ignore[reportPrivateUsage]
-
-
-def shapes_of(outputs: list[Any]) -> list[Shape]:
-    """Return the shapes of a node's outputs, () for nested tensors, which have none."""
-    try:
-        return [tuple(m.shape) for m in outputs]
-    except RuntimeError:
-        return [() if m.is_nested_tensor else tuple(m.shape) for m in outputs]
-
-
-def saved(node: Node, name: str) -> Any:
-    """Return what an operation kept for its derivative, such as ``"input"``."""
-    return getattr(node, f"_saved_{name}")

@@ -5,7 +5,7 @@ gradients themselves (`jdbench.engine.separation`). A guess that the gradients r
 """
 
 import math
-from collections import defaultdict
+from collections import Counter, OrderedDict
 from collections.abc import Hashable
 from typing import final
 
@@ -13,8 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 
-from jdbench.engine.graph import Graph, Input, Judge, Junction, Shape, Signature, Signatures, metadata
+from jdbench.engine.graph import Graph, Input, Judge, Junction, Signature, Signatures
 from jdbench.engine.layout import Regular
+from jdbench.engine.structure import Shape, metadata
+
+STRUCTURES = 512
+"""How many structures are remembered: models that leave out layers at random may have no end of them."""
 
 
 @final
@@ -24,6 +28,8 @@ class Known:
     Attributes:
         layouts: The layouts of the outputs of a junction, by their numbers; None where gradients have not told
             them yet.
+        late: Which of several junctions of one signature, counted in the order of the graph, had gradients of
+            zero when the others told that layout, so that they have not told theirs.
         irregular: Junctions whose layouts the gradients have to tell in every step.
         routes: The places that data were picked from or put to when the gradients told the layouts; with other
             ones, instances may lie elsewhere.
@@ -32,6 +38,7 @@ class Known:
 
     def __init__(self) -> None:
         self.layouts: dict[Signature, dict[int, Regular | None]] = {}
+        self.late: dict[tuple[Signature, int], set[int]] = {}
         self.irregular: set[Signature] = set()
         self.routes: list[Tensor] = []
         self.uses = 0
@@ -53,11 +60,15 @@ class Memory:
         self.constant: dict[Signature, bool] = {}
         self.signatures = Signatures()
         self.generator = torch.Generator().manual_seed(0)
-        self._structures: defaultdict[Hashable, Known] = defaultdict(Known)
+        self._structures: OrderedDict[Hashable, Known] = OrderedDict()
 
     def of(self, graph: Graph) -> Known:
-        """Return what is known of a graph's structure."""
-        return self._structures[graph.structure]
+        """Return what is known of a graph's structure; those not met for longest are forgotten."""
+        known = self._structures.setdefault(graph.structure, Known())
+        self._structures.move_to_end(graph.structure)
+        if len(self._structures) > STRUCTURES:
+            self._structures.popitem(last=False)
+        return known
 
     def due(self, graph: Graph) -> bool:
         """Count one more use of a structure and return whether their number is a power of two."""
@@ -98,6 +109,7 @@ class Memory:
             return False
         if any(not torch.equal(a, b) for a, b in zip(structure.routes, graph.routes, strict=True)):
             return False
+        counts: Counter[Signature] = Counter()
         for junction in graph.junctions:
             known = structure.layouts.get(junction.signature)
             if known is None or junction.signature in structure.irregular:
@@ -106,11 +118,16 @@ class Memory:
                 if number not in known:
                     return False
                 layout = known[number]
+                if structure.late and counts[junction.signature] in structure.late.get(
+                    (junction.signature, number), ()
+                ):
+                    layout = None
                 if layout is not None:
                     layout = layout.resized(junction.shapes[number][layout.axis], instances)
                     if layout is None:
                         return False
                 junction.layouts[number] = layout
+            counts[junction.signature] += 1
         return True
 
     def learn(
@@ -129,23 +146,22 @@ class Memory:
         structure = self.of(graph)
         structure.routes = [route.clone() for route in graph.routes]
         structure.irregular |= {junction.signature for junction in irregular}
-        found: dict[tuple[Signature, int], list[tuple[int, Regular | None]]] = {}
+        alike: dict[tuple[Signature, int], list[tuple[Junction, Regular | None]]] = {}
         for (junction, number), layout in told.items():
-            shape = junction.shapes[number]
-            size = shape[layout.axis] if layout else 0
-            found.setdefault((junction.signature, number), []).append((size, layout))
-        for (signature, number), each in found.items():
+            alike.setdefault((junction.signature, number), []).append((junction, layout))
+        for (signature, number), each in alike.items():
             known = structure.layouts.setdefault(signature, {})
-            if all(layout is not None for _, layout in each):
-                first = known.get(number) or each[0][1]
-                known[number] = first
-                for size, layout in each:
-                    if layout and min(layout.outer, layout.inner) > 1:
-                        structure.irregular.add(signature)  # how many of each there are, sizes do not tell
-                    if first and layout and first.resized(size, layout.instances) != layout:
-                        structure.irregular.add(signature)
-            else:
-                known.setdefault(number, None)
+            first = known.setdefault(number, next((layout for _, layout in each if layout), None))
+            if first is None:
+                known[number] = first = next((layout for _, layout in each if layout), None)
+            structure.late[signature, number] = {k for k, (_, layout) in enumerate(each) if layout is None}
+            for junction, layout in each:
+                if first is None or layout is None:
+                    continue
+                size = junction.shapes[number][layout.axis]
+                uncertain = min(layout.outer, layout.inner) > 1  # how many of each there are, sizes do not tell
+                if uncertain or first.resized(size, layout.instances) != layout:
+                    structure.irregular.add(signature)
 
 
 LOOKUPS = {

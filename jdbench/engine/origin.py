@@ -8,10 +8,11 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge, Node
 from torch.nn import Parameter
 
-from jdbench.engine.graph import Input, leaf_of, metadata, saved
+from jdbench.engine.graph import Input, leaf_of
 from jdbench.engine.part import Part, Target
 from jdbench.engine.passes import vjp
 from jdbench.engine.rows import Rows
+from jdbench.engine.structure import metadata, saved
 
 TRANSPOSING = {"TBackward0", "TransposeBackward0", "PermuteBackward0"}
 

@@ -77,7 +77,8 @@ class _Projection:
 
     along: list[Tensor]
     size: list[Tensor]
-    eps: float
+    dtype: torch.dtype
+    entries: int
 
     def zero(self) -> bool:
         return not any(bool(size.any()) for size in self.size)
@@ -88,7 +89,10 @@ class _Projection:
     def fits(self, other: "_Projection", axis: int, factor: Tensor) -> Tensor:
         """Return where along an axis the other projection is this one times a factor, which is broadcast."""
         difference = (other.along[axis].unsqueeze(-1) - factor * self.along[axis].unsqueeze(-1)).abs()
-        room = ROOM * self.eps * factor.abs() * self.size[axis].unsqueeze(-1)
+        of = torch.finfo(self.dtype)
+        # Besides relative roundings, those of numbers next to underflow.
+        least = max(map(abs, DIGITS)) * of.smallest_normal * of.eps * self.entries**0.5
+        room = ROOM * (of.eps * factor.abs() * self.size[axis].unsqueeze(-1) + least)
         # What is no number tells nothing.
         return (difference <= room) | ~difference.isfinite()
 
@@ -97,9 +101,8 @@ _Projections = dict[Junction, dict[int, _Projection]]
 
 
 def _projection(delta: Tensor) -> _Projection:
-    eps = torch.finfo(delta.dtype).eps
+    found = _Projection([], [], delta.dtype, delta.numel())
     delta = working(delta)
-    found = _Projection([], [], eps)
     for axis in range(max(1, delta.ndim)):  # a number stands for an axis of one place
         flat = delta.movedim(axis, 0).flatten(1) if delta.ndim > 1 else delta.reshape(-1, 1)
         drawn = torch.randn(flat.shape[1], generator=torch.Generator().manual_seed(axis), dtype=torch.float64)
@@ -203,9 +206,12 @@ def _takes_data(junction: Junction, instances: int, memory: Memory) -> bool:
 def _mixed(junction: Junction, instances: int, memory: Memory) -> str:
     name = memory.signatures.names(junction.signature)[0]
     got = " and ".join(str(shape) for shape in junction.shapes)
+    narrow = torch.float16 in junction.dtypes
+    small = " or, if gradients underflow in float16, scale the losses," if narrow else ""
     return (
         f"module={name.rpartition('.')[0]!r}, required losses that depend on one instance each, got a gradient "
         f"of shape {got} that does not come apart into those of {instances} instances where {name!r} is used "
         f"({junction.node.name()}), find what mixes them (a batch normalization that trains? call its eval(); "
-        "if what is multiplied there counts something else, register it as a buffer), or pass separable=False"
+        f"if what is multiplied there counts something else, register it as a buffer),{small} or pass "
+        "separable=False"
     )

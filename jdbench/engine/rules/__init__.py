@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from jdbench.engine.arrival import Arrival
-from jdbench.engine.graph import Junction, metadata
+from jdbench.engine.graph import Junction
 from jdbench.engine.part import Part
 from jdbench.engine.rules import bilinear, convolution, elementwise, embedding, linear, normalization, recurrent
+from jdbench.engine.structure import metadata
 
 
 class Rule(NamedTuple):

@@ -8,10 +8,11 @@ from torch import Tensor
 from torch._vmap_internals import _vmap  # pyright: ignore[reportPrivateUsage]
 
 from jdbench.engine.arrival import Arrival
-from jdbench.engine.graph import Junction, metadata
+from jdbench.engine.graph import Junction
 from jdbench.engine.origin import Derived, origin, stacked
 from jdbench.engine.part import Part, Target
 from jdbench.engine.rows import Rows
+from jdbench.engine.structure import metadata
 
 AT_ONCE = 2**24
 """Entries of gradients, with zeros for the other instances, in memory at once."""

@@ -1,11 +1,12 @@
 """nn.Bilinear, y_o = x₁ᵀ W_o x₂: gᵢ = Σ_t δ_it ⊗ x₁_it ⊗ x₂_it over the places t."""
 
 from jdbench.engine.arrival import Arrival
-from jdbench.engine.graph import Junction, saved
+from jdbench.engine.graph import Junction
 from jdbench.engine.origin import origin
 from jdbench.engine.outer_products import OuterProducts
 from jdbench.engine.part import Part
 from jdbench.engine.scale import working
+from jdbench.engine.structure import saved
 
 
 def is_bilinear(junction: Junction) -> bool:

@@ -6,12 +6,13 @@ import torch
 from torch import Tensor
 
 from jdbench.engine.arrival import Arrival
-from jdbench.engine.graph import Junction, saved
+from jdbench.engine.graph import Junction
 from jdbench.engine.layout import Gathered
 from jdbench.engine.origin import origin
 from jdbench.engine.part import Part, Target
 from jdbench.engine.products import inner_products
 from jdbench.engine.scale import exponents, grow, shrink, weigh, working
+from jdbench.engine.structure import saved
 from jdbench.shapes import Gramian, Weights
 
 CHUNK = 2**22

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from torch import Tensor
 
 from jdbench.engine.arrival import Arrival
-from jdbench.engine.graph import Junction, saved
+from jdbench.engine.graph import Junction
 from jdbench.engine.origin import origin
 from jdbench.engine.part import Part, Target
 from jdbench.engine.rows import Rows
 from jdbench.engine.scale import working
+from jdbench.engine.structure import saved
 
 
 def normalizes_last(junction: Junction) -> bool:

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from jdbench.engine.arrival import Arrival, repeated
-from jdbench.engine.graph import Junction, saved
+from jdbench.engine.graph import Junction
 from jdbench.engine.layout import Regular
 from jdbench.engine.origin import origin
 from jdbench.engine.outer_products import OuterProducts
 from jdbench.engine.part import Part
 from jdbench.engine.scale import working
+from jdbench.engine.structure import saved
 
 LSTM = 2
 """What the operation calls the mode."""
