@@ -1,4 +1,4 @@
-"""What was learnt of a graph is recalled only where it holds: places, pieces and sizes that change with uses."""
+"""What was learnt is recalled only where it holds: places, pieces and sizes that change from use to use."""
 
 from collections.abc import Callable
 

@@ -11,7 +11,7 @@ random numbers, hooks, containers and replaced forwards are what they were.
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self, cast, final
+from typing import Any, Self, cast, final
 
 import torch
 from torch import Tensor, nn
@@ -97,6 +97,7 @@ class Engine:
         self.model = model
         keep_freed_memory()
         self._memory = Memory(model)
+        self._named: dict[str, Any] = {}
 
     def remove(self) -> None:
         """Forget what was learnt of the model, on which nothing is hooked."""
@@ -182,7 +183,7 @@ class Engine:
         Raises:
             InputError: As `gramian`; and where the aggregator gives something else or the heads do not fit.
         """
-        chosen = named(aggregator)
+        chosen = self._chosen(aggregator)
         losses = stacked(losses)
         separable = separable and heads is None
         check_losses(losses, separable)
@@ -211,6 +212,13 @@ class Engine:
         # Torch itself adds them, with all that is hooked onto the accumulation.
         torch.autograd.backward(parameters, found)
         return None if w is None else w.view_as(losses)
+
+    def _chosen(self, aggregator: Choice) -> Any:
+        if not isinstance(aggregator, str):
+            return named(aggregator)
+        if aggregator not in self._named:  # once, so that it may keep a state
+            self._named[aggregator] = named(aggregator)
+        return self._named[aggregator]
 
     def _trained(self) -> dict[Parameter, str]:
         trained = {p: name for name, p in self.model.named_parameters() if p.requires_grad}

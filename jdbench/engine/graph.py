@@ -17,7 +17,7 @@ from torch.autograd.graph import Node
 from torch.nn import Parameter
 
 from jdbench.engine.layout import Layout
-from jdbench.engine.structure import PIECES, Shape, axes, metadata, pieces, routes, shapes_of, straight
+from jdbench.engine.structure import PIECES, Shape, axes, metadata, pieces, regrouped, routes, shapes_of
 
 Signature = int
 """What identifies a node from step to step: operation, parameters below, axes that count instances, dtypes."""
@@ -106,14 +106,16 @@ class Graph:
     Attributes:
         junctions: Where parameters enter, those nearer to the parameters first.
         ends: Junctions with no other one below them, where a backward pass has to arrive.
-        routes: What says at which places along axes that may count instances data were picked or put.
+        routes: Places along axes that count instances that data were picked from or put to, in order.
+        regrouped: Sizes of axes that were put together from instances and others.
         structure: What tells one kind of graph from another, whatever the sizes: junctions, and of every node
-            the operation, which axes count instances, and along which it works; training flags of the model.
+            the operation, those below it, which axes count instances, and along which it works; training flags.
     """
 
     junctions: list[Junction]
     ends: list[Junction]
     routes: list[Tensor]
+    regrouped: set[int]
     structure: Hashable
 
 
@@ -166,7 +168,11 @@ def walk(
     junctions: dict[Node, Junction] = {}
     ends: list[Junction] = []
     facts: set[Hashable] = set()
+    operations: dict[Node, str] = {}
     places: list[Tensor] = []
+    sizes: set[int] = set()
+    unbound: set[Node] = set()
+    one_by_one: list[int] = []
     for node, below in nodes(losses):
         if not below:
             name = trained.get(leaf_of(node))  # pyright: ignore[reportArgumentType]
@@ -186,17 +192,24 @@ def walk(
                 kind = below_it
             if below_it == CROSSED and child in junctions:
                 junctions[child].used.add(output_nr)
+            if child in unbound:
+                one_by_one.append(output_nr)
         if kind == IRRELEVANT and not inputs:
             kinds[node] = IRRELEVANT
             continue
         operation, outputs = node.name(), metadata(node)
         shapes = shapes_of(outputs)
         along = tuple([tuple([size == instances or -(size == 1) for size in shape]) for shape in shapes])
-        if kind == CROSSED and type(node) not in straight:
+        if kind == CROSSED:
             places += routes(node, shapes, instances)
+            sizes |= regrouped(node, operation, below, shapes, instances)
+            if len(outputs) == instances:
+                unbound.add(node)
         cut = pieces(node, operation, instances) if kind == CROSSED and operation in PIECES else ()
         # As a set: the steps that are unbound from a sequence may be many.
-        facts.add((operation, along if len(along) == 1 else frozenset(along), axes(node), cut))
+        ways = tuple([operations.get(child) for child, _ in below])  # pyright: ignore[reportArgumentType]
+        facts.add((operation, along if len(along) == 1 else frozenset(along), axes(node), cut, ways))
+        operations[node] = operation
         if not inputs:
             kinds[node] = kind
             continue
@@ -217,7 +230,8 @@ def walk(
     training = tuple([module.training for module in model.modules()])
     signed = frozenset([junction.signature for junction in junctions.values()])
     structure = (signed, frozenset(facts), training, losses.ndim)
-    return Graph(list(junctions.values()), ends, places, structure)
+    places.append(torch.tensor(one_by_one, dtype=torch.int64))
+    return Graph(list(junctions.values()), ends, places, sizes, structure)
 
 
 def leaf_of(node: Node) -> Tensor | None:

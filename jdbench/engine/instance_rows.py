@@ -14,6 +14,7 @@ from jdbench.engine.part import Part
 from jdbench.engine.passes import sweep
 from jdbench.engine.rules import Rule, rule_of
 from jdbench.engine.rules.anything import any_parts
+from jdbench.engine.separation import underflow
 
 
 class UntoldError(Exception):
@@ -68,7 +69,7 @@ class _Collected:
         for number, delta in deltas.items():
             layout = junction.layouts.get(number)
             if layout is None:
-                if bool(delta.any()):
+                if bool((delta.abs() > underflow(delta.dtype)).any()):
                     raise UntoldError
             else:
                 arranged[number] = layout.arranged(delta)

@@ -123,8 +123,9 @@ class Memory:
                 ):
                     layout = None
                 if layout is not None:
-                    layout = layout.resized(junction.shapes[number][layout.axis], instances)
-                    if layout is None:
+                    size = junction.shapes[number][layout.axis]
+                    layout = layout.resized(size, instances)
+                    if layout is None or (size != instances and size not in graph.regrouped):
                         return False
                 junction.layouts[number] = layout
             counts[junction.signature] += 1
@@ -154,7 +155,8 @@ class Memory:
             first = known.setdefault(number, next((layout for _, layout in each if layout), None))
             if first is None:
                 known[number] = first = next((layout for _, layout in each if layout), None)
-            structure.late[signature, number] = {k for k, (_, layout) in enumerate(each) if layout is None}
+            late = {k for k, (_, layout) in enumerate(each) if layout is None}
+            structure.late[signature, number] = late & structure.late.get((signature, number), late)
             for junction, layout in each:
                 if first is None or layout is None:
                     continue

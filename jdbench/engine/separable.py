@@ -43,7 +43,13 @@ def separable_parts(
     _check_instances_apart(memory.model)
     if len(losses) == 1:  # no instances to tell apart: an ordinary pass a row
         return _row_by_row(losses, list(trained)), None
-    graph = walk(losses, memory.model, trained, memory.judge(len(losses)), memory.signatures)
+    try:
+        graph = walk(losses, memory.model, trained, memory.judge(len(losses)), memory.signatures)
+    except (RuntimeError, ValueError) as error:
+        raise InputError(
+            "losses, required a graph of tensors with shapes, got another, such as nested tensors of several "
+            f"lengths: {str(error).splitlines()[0]}, pad them, or pass separable=False"
+        ) from error
     checked = check is True or (check == "first" and memory.due(graph))
     if memory.recall(graph, len(losses)):
         try:

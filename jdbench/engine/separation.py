@@ -21,7 +21,6 @@ from jdbench.engine.graph import Graph, Junction, walk
 from jdbench.engine.layout import Gathered, Layout, Regular, regular_layouts
 from jdbench.engine.memory import Memory, foreign
 from jdbench.engine.passes import sweep
-from jdbench.engine.scale import working
 from jdbench.errors import InputError
 
 ROOM = 32
@@ -70,6 +69,12 @@ def weights_apart(shape: torch.Size, generator: torch.Generator) -> Tensor:
     return digits[order[torch.randperm(count, generator=generator)]].view(shape)
 
 
+def underflow(dtype: torch.dtype) -> float:
+    """Return below which a gradient counts as zero: some roundings of the smallest number of a dtype."""
+    of = torch.finfo(dtype)
+    return ROOM * max(DIGITS) * of.smallest_normal * of.eps
+
+
 @final
 @dataclass
 class _Projection:
@@ -81,7 +86,8 @@ class _Projection:
     entries: int
 
     def zero(self) -> bool:
-        return not any(bool(size.any()) for size in self.size)
+        """Return whether all entries are zero or next to underflow, where no digits are left."""
+        return all(bool((size <= underflow(self.dtype) * self.entries**0.5).all()) for size in self.size)
 
     def finite(self) -> bool:
         return all(bool(size.isfinite().all()) for size in self.size)
@@ -89,10 +95,9 @@ class _Projection:
     def fits(self, other: "_Projection", axis: int, factor: Tensor) -> Tensor:
         """Return where along an axis the other projection is this one times a factor, which is broadcast."""
         difference = (other.along[axis].unsqueeze(-1) - factor * self.along[axis].unsqueeze(-1)).abs()
-        of = torch.finfo(self.dtype)
         # Besides relative roundings, those of numbers next to underflow.
-        least = max(map(abs, DIGITS)) * of.smallest_normal * of.eps * self.entries**0.5
-        room = ROOM * (of.eps * factor.abs() * self.size[axis].unsqueeze(-1) + least)
+        eps, least = torch.finfo(self.dtype).eps, underflow(self.dtype) * self.entries**0.5
+        room = ROOM * eps * factor.abs() * self.size[axis].unsqueeze(-1) + least
         # What is no number tells nothing.
         return (difference <= room) | ~difference.isfinite()
 
@@ -102,9 +107,9 @@ _Projections = dict[Junction, dict[int, _Projection]]
 
 def _projection(delta: Tensor) -> _Projection:
     found = _Projection([], [], delta.dtype, delta.numel())
-    delta = working(delta)
     for axis in range(max(1, delta.ndim)):  # a number stands for an axis of one place
         flat = delta.movedim(axis, 0).flatten(1) if delta.ndim > 1 else delta.reshape(-1, 1)
+        flat = flat.to(torch.float64)
         drawn = torch.randn(flat.shape[1], generator=torch.Generator().manual_seed(axis), dtype=torch.float64)
         found.along.append(flat @ drawn.to(flat))
         found.size.append(torch.linalg.vector_norm(flat, dim=1))
@@ -192,7 +197,7 @@ def _by_place(one: _Projection, others: list[_Projection], codes: list[Tensor]) 
             one.fits(o, axis, code.to(along)) for o, code in zip(others, codes, strict=True)
         ])
         possible = possible.all(0)
-        empty = torch.stack([p.size[axis] == 0 for p in (one, *others)]).all(0)
+        empty = torch.stack([p.size[axis] <= underflow(p.dtype) for p in (one, *others)]).all(0)
         if bool(((possible.sum(1) == 1) | empty).all()):
             return Gathered(axis, len(codes[0]), possible.to(torch.uint8).argmax(1))
     return None

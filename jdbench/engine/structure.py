@@ -27,12 +27,44 @@ def axes(node: Node) -> tuple[Hashable, ...]:
     return tuple([getattr(node, name) for name in names]) if names else ()
 
 
-ROUTES = ("_saved_index", "_saved_indices", "_saved_mask", "_saved_shifts")
+ROUTES = ("_saved_index", "_saved_indices", "_saved_shifts")
 """Where operations keep the places that they pick from, or put to."""
 
-straight: set[type[Node]] = set()
-"""Kinds of nodes that pick no places."""
+_routing: dict[type[Node], list[str]] = {}
 
+
+def routes(node: Node, shapes: list[Shape], instances: int) -> list[Tensor]:
+    """Return the places along axes that count instances alone that an operation picks from, or puts to.
+
+    Args:
+        node: Any node.
+        shapes: Of its outputs.
+        instances: B.
+    """
+    kind = type(node)
+    names = _routing.get(kind)
+    if names is None:
+        names = _routing[kind] = [name for name in ROUTES if hasattr(kind, name)]
+    if not names:
+        return []
+    sizes = getattr(node, "_saved_self_sym_sizes", shapes[0])
+    dim = getattr(node, "_saved_dim", None)
+    along = (sizes[_signed(dim)],) if isinstance(dim, int) and sizes else sizes
+    found: list[Tensor] = []
+    for name in names:
+        value = getattr(node, name)
+        if name == "_saved_shifts":
+            found.append(torch.tensor([_signed(shift) for shift in value]))
+        elif isinstance(value, tuple | list):
+            picked = zip(value, sizes, strict=False)
+            found += [t for t, size in picked if isinstance(t, Tensor) and size == instances]
+        elif instances in along:
+            found.append(value if isinstance(value, Tensor) else torch.tensor(_signed(value)))
+    return found
+
+
+REGROUPING = {"ViewBackward0", "UnsafeViewBackward0", "ReshapeAliasBackward0", "RepeatBackward0"}
+"""Operations that put an axis of instances together with others, or take it apart."""
 
 PIECES = {
     "SliceBackward0": ("start", "end", "step"),
@@ -58,40 +90,39 @@ def pieces(node: Node, operation: str, instances: int) -> tuple[Hashable, ...]:
     return tuple(found)
 
 
-def _signed(number: int) -> int:
-    """Return an integer that torch shows without its sign."""
-    return number - 2**64 if number >= 2**63 else number
+def regrouped(
+    node: Node, operation: str, below: tuple[tuple[Node | None, int], ...], shapes: list[Shape], instances: int
+) -> set[int]:
+    """Return the sizes of axes that an operation puts together from instances and others, or takes apart.
 
-
-def routes(node: Node, shapes: list[Shape], instances: int) -> list[Tensor]:
-    """Return the places, along axes that may count instances, that an operation picks from or puts to.
+    That [B, T, n] has become [B·T, n] says why an axis has size B·T; places of ragged batches, which data tell,
+    have no such reason.
 
     Args:
         node: Any node.
+        operation: Its name.
+        below: What it is computed from.
         shapes: Of its outputs.
         instances: B.
     """
-    names = [name for name in ROUTES if hasattr(node, name)]
-    if not names:
-        straight.add(type(node))
-        return []
-    sizes = getattr(node, "_saved_self_sym_sizes", shapes[0])
-    dim = getattr(node, "_saved_dim", None)
-    found: list[Tensor] = []
-    for name in names:
-        value = getattr(node, name)
-        if name == "_saved_shifts":
-            found.append(torch.tensor([_signed(shift) for shift in value]))
-        elif isinstance(value, Tensor):
-            along = [sizes[_signed(dim)]] if isinstance(dim, int) and sizes else sizes
-            if not isinstance(dim, int) or not sizes or any(size % instances == 0 for size in along):
-                found.append(value)
-        elif isinstance(value, tuple | list):
-            found += [
-                t for t, size in zip(value, sizes, strict=False)
-                if isinstance(t, Tensor) and (size % instances == 0 or t.dtype == torch.bool)
-            ]  # fmt: skip
+    if operation in REGROUPING or operation in PIECES:
+        before: list[Shape] = [tuple(saved(node, "self_sym_sizes"))]
+    elif operation in {"CatBackward0", "StackBackward0"}:
+        before = [tuple(metadata(child)[number].shape) for child, number in below if child is not None]
+    else:
+        return set()
+    found: set[int] = set()
+    if operation == "RepeatBackward0" and instances in saved(node, "repeats"):
+        found.update(shapes[0])
+    for one, other in ((before, shapes), (shapes, before)):
+        if any(instances in shape for shape in one):
+            found.update(size for shape in other for size in shape)
     return found
+
+
+def _signed(number: int) -> int:
+    """Return an integer that torch shows without its sign."""
+    return number - 2**64 if number >= 2**63 else number
 
 
 def metadata(node: Node) -> list[Any]:
