@@ -17,7 +17,19 @@ from torch.autograd.graph import Node
 from torch.nn import Parameter
 
 from jdbench.engine.layout import Layout
-from jdbench.engine.structure import PIECES, Shape, axes, metadata, pieces, regrouped, routes, shapes_of
+from jdbench.engine.structure import (
+    JOINS,
+    PIECES,
+    RESHAPES,
+    Places,
+    Shape,
+    axes,
+    explanations,
+    metadata,
+    pieces,
+    routes,
+    shapes_of,
+)
 
 Signature = int
 """What identifies a node from step to step: operation, parameters below, axes that count instances, dtypes."""
@@ -86,6 +98,7 @@ class Junction:
         used: The numbers of the outputs that something was computed from.
         layouts: Which instance an entry of an output belongs to, by the number of the output; None where that
             is not known.
+        likely: Layouts of others of the same signature, where its own is not known.
     """
 
     node: Node
@@ -96,6 +109,7 @@ class Junction:
     candidate: bool
     used: set[int] = field(default_factory=set[int])
     layouts: dict[int, Layout | None] = field(default_factory=dict[int, Layout | None])
+    likely: dict[int, Layout] = field(default_factory=dict[int, Layout])
 
 
 @final
@@ -107,7 +121,7 @@ class Graph:
         junctions: Where parameters enter, those nearer to the parameters first.
         ends: Junctions with no other one below them, where a backward pass has to arrive.
         routes: Places along axes that count instances that data were picked from or put to, in order.
-        regrouped: Sizes of axes that were put together from instances and others.
+        explained: Axes that operations put together from one of exactly B and others, or take apart to it.
         structure: What tells one kind of graph from another, whatever the sizes: junctions, and of every node
             the operation, those below it, which axes count instances, and along which it works; training flags.
     """
@@ -115,7 +129,7 @@ class Graph:
     junctions: list[Junction]
     ends: list[Junction]
     routes: list[Tensor]
-    regrouped: set[int]
+    explained: set[Places]
     structure: Hashable
 
 
@@ -170,7 +184,7 @@ def walk(
     facts: set[Hashable] = set()
     operations: dict[Node, str] = {}
     places: list[Tensor] = []
-    sizes: set[int] = set()
+    explained: set[Places] = set()
     unbound: set[Node] = set()
     one_by_one: list[int] = []
     for node, below in nodes(losses):
@@ -202,12 +216,13 @@ def walk(
         along = tuple([tuple([size == instances or -(size == 1) for size in shape]) for shape in shapes])
         if kind == CROSSED:
             places += routes(node, shapes, instances)
-            sizes |= regrouped(node, operation, below, shapes, instances)
+            if operation in RESHAPES or operation in PIECES or operation in JOINS:
+                explained |= explanations(node, operation, shapes, instances)
             if len(outputs) == instances:
                 unbound.add(node)
         cut = pieces(node, operation, instances) if kind == CROSSED and operation in PIECES else ()
         # As a set: the steps that are unbound from a sequence may be many.
-        ways = tuple([operations.get(child) for child, _ in below])  # pyright: ignore[reportArgumentType]
+        ways = tuple([operations.get(child) for child, _ in below[:3]])  # pyright: ignore[reportArgumentType]
         facts.add((operation, along if len(along) == 1 else frozenset(along), axes(node), cut, ways))
         operations[node] = operation
         if not inputs:
@@ -231,7 +246,7 @@ def walk(
     signed = frozenset([junction.signature for junction in junctions.values()])
     structure = (signed, frozenset(facts), training, losses.ndim)
     places.append(torch.tensor(one_by_one, dtype=torch.int64))
-    return Graph(list(junctions.values()), ends, places, sizes, structure)
+    return Graph(list(junctions.values()), ends, places, explained, structure)
 
 
 def leaf_of(node: Node) -> Tensor | None:

@@ -8,13 +8,14 @@ from torch.nn import Parameter
 
 from jdbench.engine.arrival import Arrival
 from jdbench.engine.graph import Graph, Junction
+from jdbench.engine.layout import Layout
 from jdbench.engine.merge import merged
 from jdbench.engine.origin import Derived, pulled_back
 from jdbench.engine.part import Part
 from jdbench.engine.passes import sweep
 from jdbench.engine.rules import Rule, rule_of
 from jdbench.engine.rules.anything import any_parts
-from jdbench.engine.separation import underflow
+from jdbench.engine.separation import CLEAR, underflow
 
 
 class UntoldError(Exception):
@@ -68,10 +69,9 @@ class _Collected:
         arranged: dict[int, Tensor] = {}
         for number, delta in deltas.items():
             layout = junction.layouts.get(number)
-            if layout is None:
-                if bool((delta.abs() > underflow(delta.dtype)).any()):
-                    raise UntoldError
-            else:
+            if layout is None and bool(delta.any()):
+                layout = junction.layouts[number] = self._likely(junction, number, delta)
+            if layout is not None:
                 arranged[number] = layout.arranged(delta)
         if not arranged:
             return
@@ -82,6 +82,14 @@ class _Collected:
             outputs = self._waiting.setdefault(junction, {})
             for number, delta in arranged.items():
                 outputs.setdefault(number, [None] * self.tasks)[self.task] = delta
+
+    def _likely(self, junction: Junction, number: int, delta: Tensor) -> Layout:
+        """Return the layout of others of the same signature for what vanishes all but entirely."""
+        layout = junction.likely.get(number)
+        least = 0.0 if delta.dtype == torch.float16 else CLEAR * underflow(delta.dtype)
+        if layout is None or bool((delta.abs() > least).any()):
+            raise UntoldError
+        return layout
 
     def finished(self) -> list[Part]:
         for junction, outputs in self._waiting.items():

@@ -1,7 +1,7 @@
 """Which instance an entry of a tensor belongs to, where the place along one axis tells."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import final
@@ -74,20 +74,23 @@ class Regular(Layout):
         apart = t.unflatten(self.axis + 2, (self.outer, self.inner))
         return apart.movedim(1, self.axis + 2).flatten(self.axis + 1, self.axis + 3)
 
-    def resized(self, size: int, instances: int) -> "Regular | None":
-        """Return the same layout of an axis of another size, or None where it does not follow.
+    def is_like(self, other: "Regular") -> bool:
+        """Return whether another layout differs in sizes alone."""
+        return (self.axis, self.outer > 1, self.inner > 1) == (other.axis, other.outer > 1, other.inner > 1)
+
+    def resized(self, size: int, instances: int, explained: Iterable[tuple[int, int, int]]) -> "Regular | None":
+        """Return the layout of this kind of an axis of another size, or None where it does not follow.
 
         Args:
             size: Of the axis.
             instances: B, which may be another one as well.
+            explained: Sizes p·B·q of axes that are known to count instances, with p and q.
         """
-        places, rest = divmod(size, instances)
-        if rest or not places or min(self.outer, self.inner) > 1:
-            return None
-        if places == self.outer * self.inner:
-            return Regular(self.axis, instances, self.outer, self.inner)
-        outer, inner = (places, 1) if self.outer > 1 else (1, places)
-        return Regular(self.axis, instances, outer, inner)
+        if size == instances:
+            return Regular(self.axis, instances, 1, 1) if self.outer == self.inner == 1 else None
+        known = {Regular(self.axis, instances, p, q) for whole, p, q in explained if whole == size}
+        alike = [layout for layout in known if self.is_like(layout)]
+        return alike[0] if len(alike) == 1 else None
 
 
 @final

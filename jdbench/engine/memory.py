@@ -118,21 +118,23 @@ class Memory:
                 if number not in known:
                     return False
                 layout = known[number]
-                if structure.late and counts[junction.signature] in structure.late.get(
-                    (junction.signature, number), ()
-                ):
-                    layout = None
                 if layout is not None:
                     size = junction.shapes[number][layout.axis]
-                    layout = layout.resized(size, instances)
-                    if layout is None or (size != instances and size not in graph.regrouped):
+                    layout = layout.resized(size, instances, graph.explained)
+                    if layout is None:
                         return False
+                    if counts[junction.signature] in structure.late.get((junction.signature, number), ()):
+                        junction.likely[number], layout = layout, None
                 junction.layouts[number] = layout
             counts[junction.signature] += 1
         return True
 
     def learn(
-        self, graph: Graph, told: dict[tuple[Junction, int], Regular | None], irregular: list[Junction]
+        self,
+        graph: Graph,
+        instances: int,
+        told: dict[tuple[Junction, int], Regular | None],
+        irregular: list[Junction],
     ) -> None:
         """Keep what gradients have told.
 
@@ -141,6 +143,7 @@ class Memory:
 
         Args:
             graph: Of which.
+            instances: B.
             told: Layouts of outputs of junctions; None where the gradients leave several possible.
             irregular: Junctions without a regular layout.
         """
@@ -158,12 +161,12 @@ class Memory:
             late = {k for k, (_, layout) in enumerate(each) if layout is None}
             structure.late[signature, number] = late & structure.late.get((signature, number), late)
             for junction, layout in each:
-                if first is None or layout is None:
-                    continue
-                size = junction.shapes[number][layout.axis]
-                uncertain = min(layout.outer, layout.inner) > 1  # how many of each there are, sizes do not tell
-                if uncertain or first.resized(size, layout.instances) != layout:
+                if first and layout and not first.is_like(layout):
                     structure.irregular.add(signature)
+                elif first and layout is None:
+                    size = junction.shapes[number][first.axis]
+                    likely = first.resized(size, instances, graph.explained)
+                    junction.likely |= {} if likely is None else {number: likely}
 
 
 LOOKUPS = {

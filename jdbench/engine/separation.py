@@ -26,6 +26,9 @@ from jdbench.errors import InputError
 ROOM = 32
 """Roundings of the gradient's dtype by which two projections may differ, in their standard deviations."""
 
+CLEAR = 64
+"""How many times what underflow may add to it a gradient has to be, to tell anything."""
+
 DIGITS = [sign * 2.0**e for e in range(-3, 4) for sign in (1, -1)]
 """What instances are told apart by: powers of two with signs, which no operation rounds."""
 
@@ -70,9 +73,13 @@ def weights_apart(shape: torch.Size, generator: torch.Generator) -> Tensor:
 
 
 def underflow(dtype: torch.dtype) -> float:
-    """Return below which a gradient counts as zero: some roundings of the smallest number of a dtype."""
+    """Return below which a gradient counts as zero: some of the least numbers that are computed with reliably.
+
+    Those of float16 are subnormal; those of wider dtypes normal, as products may take subnormal ones for zero.
+    """
     of = torch.finfo(dtype)
-    return ROOM * max(DIGITS) * of.smallest_normal * of.eps
+    least = of.smallest_normal * (of.eps if dtype == torch.float16 else 1.0)
+    return ROOM * max(DIGITS) * least
 
 
 @final
@@ -86,8 +93,9 @@ class _Projection:
     entries: int
 
     def zero(self) -> bool:
-        """Return whether all entries are zero or next to underflow, where no digits are left."""
-        return all(bool((size <= underflow(self.dtype) * self.entries**0.5).all()) for size in self.size)
+        """Return whether all entries are zero, or next to underflow, where too few digits are left."""
+        least = CLEAR * underflow(self.dtype) * self.entries**0.5
+        return all(bool((size <= least).all()) for size in self.size)
 
     def finite(self) -> bool:
         return all(bool(size.isfinite().all()) for size in self.size)
@@ -138,6 +146,7 @@ def _without_layout(graph: Graph, losses: Tensor, memory: Memory) -> list[Juncti
     after = _projections(graph, losses, c, w)
     irregular: list[Junction] = []
     untold: list[tuple[Junction, int]] = []
+    ambiguous: set[tuple[Junction, int]] = set()
     told: dict[tuple[Junction, int], Regular | None] = {}
     for junction in graph.junctions:
         for number in junction.used:
@@ -159,8 +168,13 @@ def _without_layout(graph: Graph, losses: Tensor, memory: Memory) -> list[Juncti
                 junction.layouts[number] = fitting[0]
             else:
                 untold.append((junction, number))
-    memory.learn(graph, told, irregular)
-    return _gathered(graph, losses, untold, before, c, generator) if untold else []
+            if fitting:
+                ambiguous.add((junction, number))
+    memory.learn(graph, len(losses), told, irregular)
+    if not untold:
+        return []
+    refuted = _gathered(graph, losses, untold, before, c, generator)
+    return [junction for junction, number in refuted if (junction, number) not in ambiguous]
 
 
 def _is_laid_out(one: _Projection, other: _Projection, layout: Layout, w: Tensor) -> bool:
@@ -172,8 +186,8 @@ def _is_laid_out(one: _Projection, other: _Projection, layout: Layout, w: Tensor
 def _gathered(
     graph: Graph, losses: Tensor, untold: list[tuple[Junction, int]], before: _Projections, c: Tensor,
     generator: torch.Generator,
-) -> list[Junction]:  # fmt: skip
-    """Set the layouts that two passes have not told, place by place; return junctions that have none."""
+) -> list[tuple[Junction, int]]:  # fmt: skip
+    """Set the layouts that two passes have not told, place by place, and return where there is none."""
     instances, base = len(losses), len(DIGITS)
     shuffled = torch.randperm(instances, generator=generator)
     codes: list[Tensor] = []
@@ -182,12 +196,12 @@ def _gathered(
         order = torch.randperm(base, generator=generator)
         codes.append(torch.tensor(DIGITS, dtype=torch.float64)[order[shuffled // base**digit % base]])
     passes = [_projections(graph, losses, c, code) for code in codes]
-    refuted: list[Junction] = []
+    refuted: list[tuple[Junction, int]] = []
     for junction, number in untold:
         one, others = before[junction][number], [found[junction][number] for found in passes]
         junction.layouts[number] = _by_place(one, others, codes)
         if junction.layouts[number] is None:
-            refuted.append(junction)
+            refuted.append((junction, number))
     return refuted
 
 
@@ -197,7 +211,7 @@ def _by_place(one: _Projection, others: list[_Projection], codes: list[Tensor]) 
             one.fits(o, axis, code.to(along)) for o, code in zip(others, codes, strict=True)
         ])
         possible = possible.all(0)
-        empty = torch.stack([p.size[axis] <= underflow(p.dtype) for p in (one, *others)]).all(0)
+        empty = torch.stack([p.size[axis] == 0 for p in (one, *others)]).all(0)
         if bool(((possible.sum(1) == 1) | empty).all()):
             return Gathered(axis, len(codes[0]), possible.to(torch.uint8).argmax(1))
     return None

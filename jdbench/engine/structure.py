@@ -3,7 +3,9 @@
 Instances that lie along an axis in one graph may lie elsewhere in another of the same operations and shapes.
 """
 
+import math
 from collections.abc import Hashable
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -63,8 +65,11 @@ def routes(node: Node, shapes: list[Shape], instances: int) -> list[Tensor]:
     return found
 
 
-REGROUPING = {"ViewBackward0", "UnsafeViewBackward0", "ReshapeAliasBackward0", "RepeatBackward0"}
-"""Operations that put an axis of instances together with others, or take it apart."""
+RESHAPES = {"ViewBackward0", "UnsafeViewBackward0", "ReshapeAliasBackward0"}
+"""Operations that give places other axes, in their order."""
+
+JOINS = {"CatBackward0", "RepeatBackward0"}
+"""Operations that lay whole batches one after the other."""
 
 PIECES = {
     "SliceBackward0": ("start", "end", "step"),
@@ -90,34 +95,63 @@ def pieces(node: Node, operation: str, instances: int) -> tuple[Hashable, ...]:
     return tuple(found)
 
 
-def regrouped(
-    node: Node, operation: str, below: tuple[tuple[Node | None, int], ...], shapes: list[Shape], instances: int
-) -> set[int]:
-    """Return the sizes of axes that an operation puts together from instances and others, or takes apart.
+Places = tuple[int, int, int]
+"""Size p·B·q of an axis, with p and q."""
 
-    That [B, T, n] has become [B·T, n] says why an axis has size B·T; places of ragged batches, which data tell,
-    have no such reason.
+
+def explanations(node: Node, operation: str, shapes: list[Shape], instances: int) -> frozenset[Places]:
+    """Return what an operation tells of axes with several places of each instance, from one with exactly B.
+
+    A size by itself tells nothing: rows of instances in uneven numbers may add up to a multiple of B.
 
     Args:
-        node: Any node.
+        node: One of those in `RESHAPES`, `PIECES` or `JOINS`.
         operation: Its name.
-        below: What it is computed from.
         shapes: Of its outputs.
         instances: B.
     """
-    if operation in REGROUPING or operation in PIECES:
-        before: list[Shape] = [tuple(saved(node, "self_sym_sizes"))]
-    elif operation in {"CatBackward0", "StackBackward0"}:
-        before = [tuple(metadata(child)[number].shape) for child, number in below if child is not None]
-    else:
-        return set()
-    found: set[int] = set()
-    if operation == "RepeatBackward0" and instances in saved(node, "repeats"):
-        found.update(shapes[0])
-    for one, other in ((before, shapes), (shapes, before)):
-        if any(instances in shape for shape in one):
-            found.update(size for shape in other for size in shape)
-    return found
+    if operation in RESHAPES:
+        return _reshaped(tuple(saved(node, "self_sym_sizes")), shapes[0], instances)
+    if operation == "RepeatBackward0":
+        repeats, before = saved(node, "repeats"), tuple(saved(node, "self_sym_sizes"))
+        before = (1,) * (len(repeats) - len(before)) + before
+        joined = zip(before, repeats, shapes[0], strict=True)
+        return frozenset((size, times, 1) for one, times, size in joined if one == instances < size)
+    dim = _signed(saved(node, "dim"))
+    if operation == "CatBackward0":
+        size = shapes[0][dim]
+        parts = [metadata(child)[number].shape for child, number in node.next_functions if child is not None]
+        whole = len(parts) * instances == size and all(part[dim] == instances for part in parts)
+        return frozenset([(size, len(parts), 1)] if whole else [])
+    size = saved(node, "self_sym_sizes")[dim]
+    if size <= instances or size % instances or any(shape[dim] != instances for shape in shapes):
+        return frozenset()
+    places = size // instances
+    if operation == "SliceBackward0":
+        start, step = _signed(saved(node, "start")), saved(node, "step")
+        if step == places and start < step:
+            return frozenset([(size, 1, places)])
+        if step != 1 or start % instances:
+            return frozenset()
+    return frozenset([(size, places, 1)])
+
+
+@lru_cache(4096)
+def _reshaped(one: Shape, other: Shape, instances: int) -> frozenset[Places]:
+    """Return the axes of either shape whose places lie along an axis of B, and others, of the other shape."""
+    if instances not in one and instances not in other:
+        return frozenset()
+    found: set[Places] = set()
+    for few, many in ((one, other), (other, one)):
+        for axis in (axis for axis, size in enumerate(few) if size == instances):
+            before, behind = math.prod(few[:axis]), math.prod(few[axis + 1 :])
+            for place, size in enumerate(many):
+                ahead, step = math.prod(many[:place]), math.prod(many[place + 1 :])
+                if size > instances and step and ahead and not behind % step and not before % ahead:
+                    outer, inner = before // ahead, behind // step
+                    if outer * instances * inner == size:
+                        found.add((size, outer, inner))
+    return frozenset(found)
 
 
 def _signed(number: int) -> int:
