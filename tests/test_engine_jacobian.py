@@ -81,3 +81,17 @@ def test_reduced_losses_are_refused() -> None:
     model = small()
     with Engine(model) as engine, pytest.raises(InputError, match="do not reduce them to a mean"):
         engine.jacobian(model(torch.zeros(1, 2, 4, 4, dtype=torch.float64)).mean())
+
+
+def test_small_gradients_of_float16_are_not_lost() -> None:
+    """Numbers next to underflow do not tell whose they are, but they are there."""
+    torch.manual_seed(0)
+    first, second = nn.Linear(8, 16).half(), nn.Linear(16, 2).half()
+    second.weight.data.mul_(1e-4)
+    model = nn.Sequential(first, nn.Tanh(), second)
+    losses = model(torch.randn(16, 8).half()).float().square().sum(1)
+    rows = [torch.autograd.grad(loss, first.weight, retain_graph=True)[0] for loss in losses]
+    expected = torch.stack(rows).flatten(1).float()
+    assert 0 < expected.abs().max() < 1e-4
+    found = Engine(model).jacobian(losses)[:, : first.weight.numel()].float()
+    assert (found - expected).norm() <= 0.05 * expected.norm()

@@ -67,7 +67,51 @@ def unpadded(model: nn.Module, counts: list[int]) -> Tensor:
     )
 
 
-@pytest.mark.parametrize("gather", [pooled, unpadded])
+def of_each(counts: list[int]) -> Tensor:
+    """Which graph a node belongs to, ``[graphs, nodes]``."""
+    graph = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
+    return functional.one_hot(graph, len(counts)).to(DOUBLE).mT.contiguous()
+
+
+def multiplied(model: nn.Module, counts: list[int]) -> Tensor:
+    return (of_each(counts) @ model(normal(sum(counts), 3)).square()).sum(1)
+
+
+def multiplied_sparsely(model: nn.Module, counts: list[int]) -> Tensor:
+    return torch.sparse.mm(of_each(counts).to_sparse(), model(normal(sum(counts), 3)).square()).sum(1)
+
+
+def masked(model: nn.Module, counts: list[int]) -> Tensor:
+    nodes = model(normal(sum(counts), 3)).square().sum(1)
+    return torch.stack([torch.where(mine > 0, nodes, 0.0).sum() for mine in of_each(counts)])
+
+
+def between_pointers(model: nn.Module, counts: list[int]) -> Tensor:
+    nodes = model(normal(sum(counts), 3)).square().sum(1)
+    up_to = torch.cat([nodes.new_zeros(1), nodes.cumsum(0)])
+    ends = torch.tensor(counts).cumsum(0)
+    return up_to[ends] - up_to[ends - torch.tensor(counts)]
+
+
+def reduced(model: nn.Module, counts: list[int]) -> Tensor:
+    nodes = model(normal(sum(counts), 3)).square().sum(1)
+    return torch.segment_reduce(nodes, "sum", lengths=torch.tensor(counts))
+
+
+def as_wide_as_the_batch(model: nn.Module, counts: list[int]) -> Tensor:
+    """Features as many as graphs, cut, joined and divided into heads: no axis of theirs counts instances."""
+    nodes = torch.cat([model(normal(sum(counts), 3)), model(normal(sum(counts), 3))], 1)  # [N, 4]
+    nodes = torch.cat([nodes[:, :2], nodes.view(-1, 2, 2).softmax(-1).flatten(1)], 1)
+    return (of_each(counts) @ nodes.square()).sum(1)
+
+
+@pytest.mark.parametrize(
+    "gather",
+    [
+        pooled, unpadded, multiplied, multiplied_sparsely, masked, between_pointers, reduced,
+        as_wide_as_the_batch,
+    ],
+)  # fmt: skip
 def test_places_that_data_tell(gather: Callable[[nn.Module, list[int]], Tensor]) -> None:
     torch.manual_seed(0)
     model = nn.Linear(3, 2).double()
@@ -110,6 +154,63 @@ def test_pieces_that_change() -> None:
         return (h[0::2] * h[1::2]).square().sum(1)
 
     agrees_in_turn(model, [halves] * USES + [beside, halves, beside])
+
+
+def by_selecting(h: Tensor, order: list[int]) -> list[Tensor]:
+    return [h[i] for i in order]
+
+
+def by_unbinding(h: Tensor, order: list[int]) -> list[Tensor]:
+    rows = h.unbind(0)
+    return [rows[i] for i in order]
+
+
+def by_splitting(h: Tensor, order: list[int]) -> list[Tensor]:
+    rows = h.split(1)
+    return [rows[i] for i in order]
+
+
+@pytest.mark.parametrize("rows", [by_selecting, by_unbinding, by_splitting])
+def test_loops_over_instances_in_another_order(rows: Callable[[Tensor, list[int]], list[Tensor]]) -> None:
+    torch.manual_seed(0)
+    model = nn.Linear(3, 2).double()
+
+    def losses_of(order: list[int]) -> Tensor:
+        return torch.stack([row.square().sum() for row in rows(model(normal(4, 3)), order)])
+
+    same, other = (lambda: losses_of([0, 1, 2, 3])), (lambda: losses_of([3, 1, 2, 0]))
+    agrees_in_turn(model, [same] * USES + [other, same])
+
+
+def in_the_middle(model: nn.Module, use: int) -> Tensor:
+    p, q = [(2, 3), (3, 2), (4, 5)][use % 3]
+    return model(normal(p, 4, q, 3)).square().sum((0, 2, 3))
+
+
+def in_halves(model: nn.Module, use: int) -> Tensor:
+    B = 4 + use % 3
+    first, second = model(normal(2 * B, 3)).chunk(2)
+    return (first * second).sum(1)
+
+
+def in_pieces(model: nn.Module, use: int) -> Tensor:  # noqa: ARG001
+    return torch.stack([piece.square().sum() for piece in model(normal(12, 3)).chunk(4)])
+
+
+def stacked(model: nn.Module, use: int) -> Tensor:
+    return torch.stack([model(normal(4, 3)) for _ in range(5 + use % 4)], 1).square().sum((1, 2))
+
+
+@pytest.mark.parametrize("losses_of", [in_the_middle, in_halves, in_pieces, stacked])
+def test_sizes_that_the_graph_explains_are_recalled(
+    losses_of: Callable[[nn.Module, int], Tensor], separations: list[int]
+) -> None:
+    torch.manual_seed(0)
+    model = nn.Linear(3, 2).double()
+    engine = Engine(model)
+    for use in range(12):
+        assert_agrees(engine, losses_of(model, use), check=False)
+    assert len(separations) <= 3
 
 
 @pytest.mark.parametrize("masked", ["last", "first"])

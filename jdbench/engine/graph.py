@@ -18,13 +18,12 @@ from torch.nn import Parameter
 
 from jdbench.engine.layout import Layout
 from jdbench.engine.structure import (
-    JOINS,
     PIECES,
-    RESHAPES,
-    Places,
+    UNBINDING,
+    Grouping,
     Shape,
     axes,
-    explanations,
+    groupings,
     metadata,
     pieces,
     routes,
@@ -70,6 +69,9 @@ class Signatures:
                 seen.update(below)
         return list(found)
 
+
+FEW = 3
+"""Arguments of an operation whose order counts: beyond, as of a stack of steps, what they are does."""
 
 IRRELEVANT, CONSTANT, CROSSED = range(3)
 """A node with no trained parameter below it; one that follows from parameters alone; any other."""
@@ -121,7 +123,7 @@ class Graph:
         junctions: Where parameters enter, those nearer to the parameters first.
         ends: Junctions with no other one below them, where a backward pass has to arrive.
         routes: Places along axes that count instances that data were picked from or put to, in order.
-        explained: Axes that operations put together from one of exactly B and others, or take apart to it.
+        groupings: Axes that were put together from instances and others.
         structure: What tells one kind of graph from another, whatever the sizes: junctions, and of every node
             the operation, those below it, which axes count instances, and along which it works; training flags.
     """
@@ -129,7 +131,7 @@ class Graph:
     junctions: list[Junction]
     ends: list[Junction]
     routes: list[Tensor]
-    explained: set[Places]
+    groupings: set[Grouping]
     structure: Hashable
 
 
@@ -183,8 +185,8 @@ def walk(
     ends: list[Junction] = []
     facts: set[Hashable] = set()
     operations: dict[Node, str] = {}
-    places: list[Tensor] = []
-    explained: set[Places] = set()
+    places: list[tuple[set[int], Tensor]] = []
+    grouped: set[Grouping] = set()
     unbound: set[Node] = set()
     one_by_one: list[int] = []
     for node, below in nodes(losses):
@@ -215,15 +217,17 @@ def walk(
         shapes = shapes_of(outputs)
         along = tuple([tuple([size == instances or -(size == 1) for size in shape]) for shape in shapes])
         if kind == CROSSED:
-            places += routes(node, shapes, instances)
-            if operation in RESHAPES or operation in PIECES or operation in JOINS:
-                explained |= explanations(node, operation, shapes, instances)
-            if len(outputs) == instances:
+            places += routes(node, shapes)
+            grouped.update(groupings(node, operation, below, shapes, instances))
+            if len(outputs) == instances and (operation in PIECES or operation in UNBINDING):
                 unbound.add(node)
         cut = pieces(node, operation, instances) if kind == CROSSED and operation in PIECES else ()
-        # As a set: the steps that are unbound from a sequence may be many.
-        ways = tuple([operations.get(child) for child, _ in below[:3]])  # pyright: ignore[reportArgumentType]
-        facts.add((operation, along if len(along) == 1 else frozenset(along), axes(node), cut, ways))
+        ways = tuple([operations.get(child) for child, _ in below])  # pyright: ignore[reportArgumentType]
+        # As sets: the steps that are unbound from a sequence, or stacked, may be many.
+        facts.add((
+            operation, along if len(along) == 1 else frozenset(along), axes(node), cut,
+            ways if len(ways) <= FEW else frozenset(ways),
+        ))  # fmt: skip
         operations[node] = operation
         if not inputs:
             kinds[node] = kind
@@ -245,8 +249,10 @@ def walk(
     training = tuple([module.training for module in model.modules()])
     signed = frozenset([junction.signature for junction in junctions.values()])
     structure = (signed, frozenset(facts), training, losses.ndim)
-    places.append(torch.tensor(one_by_one, dtype=torch.int64))
-    return Graph(list(junctions.values()), ends, places, explained, structure)
+    counting = {instances, *(size for size, _, _ in grouped)}
+    picked = [place for sizes, place in places if not counting.isdisjoint(sizes)]
+    picked.append(torch.tensor(one_by_one, dtype=torch.int64))
+    return Graph(list(junctions.values()), ends, picked, grouped, structure)
 
 
 def leaf_of(node: Node) -> Tensor | None:

@@ -78,17 +78,17 @@ class Regular(Layout):
         """Return whether another layout differs in sizes alone."""
         return (self.axis, self.outer > 1, self.inner > 1) == (other.axis, other.outer > 1, other.inner > 1)
 
-    def resized(self, size: int, instances: int, explained: Iterable[tuple[int, int, int]]) -> "Regular | None":
+    def resized(self, size: int, instances: int, groupings: Iterable[tuple[int, int, int]]) -> "Regular | None":
         """Return the layout of this kind of an axis of another size, or None where it does not follow.
 
         Args:
             size: Of the axis.
             instances: B, which may be another one as well.
-            explained: Sizes p·B·q of axes that are known to count instances, with p and q.
+            groupings: Sizes p·B·q of axes that are known to count instances and others, with p and q.
         """
         if size == instances:
             return Regular(self.axis, instances, 1, 1) if self.outer == self.inner == 1 else None
-        known = {Regular(self.axis, instances, p, q) for whole, p, q in explained if whole == size}
+        known = {Regular(self.axis, instances, p, q) for whole, p, q in groupings if whole == size}
         alike = [layout for layout in known if self.is_like(layout)]
         return alike[0] if len(alike) == 1 else None
 

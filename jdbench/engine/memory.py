@@ -120,7 +120,7 @@ class Memory:
                 layout = known[number]
                 if layout is not None:
                     size = junction.shapes[number][layout.axis]
-                    layout = layout.resized(size, instances, graph.explained)
+                    layout = layout.resized(size, instances, graph.groupings)
                     if layout is None:
                         return False
                     if counts[junction.signature] in structure.late.get((junction.signature, number), ()):
@@ -165,7 +165,7 @@ class Memory:
                     structure.irregular.add(signature)
                 elif first and layout is None:
                     size = junction.shapes[number][first.axis]
-                    likely = first.resized(size, instances, graph.explained)
+                    likely = first.resized(size, instances, graph.groupings)
                     junction.likely |= {} if likely is None else {number: likely}
 
 

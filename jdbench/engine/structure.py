@@ -4,7 +4,7 @@ Instances that lie along an axis in one graph may lie elsewhere in another of th
 """
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -35,13 +35,12 @@ ROUTES = ("_saved_index", "_saved_indices", "_saved_shifts")
 _routing: dict[type[Node], list[str]] = {}
 
 
-def routes(node: Node, shapes: list[Shape], instances: int) -> list[Tensor]:
-    """Return the places along axes that count instances alone that an operation picks from, or puts to.
+def routes(node: Node, shapes: list[Shape]) -> list[tuple[set[int], Tensor]]:
+    """Return the places that an operation picks from, or puts to, and the sizes of the axes that they are on.
 
     Args:
         node: Any node.
         shapes: Of its outputs.
-        instances: B.
     """
     kind = type(node)
     names = _routing.get(kind)
@@ -51,25 +50,22 @@ def routes(node: Node, shapes: list[Shape], instances: int) -> list[Tensor]:
         return []
     sizes = getattr(node, "_saved_self_sym_sizes", shapes[0])
     dim = getattr(node, "_saved_dim", None)
-    along = (sizes[_signed(dim)],) if isinstance(dim, int) and sizes else sizes
-    found: list[Tensor] = []
+    along = {sizes[_signed(dim)]} if isinstance(dim, int) and sizes else set(sizes)
+    found: list[tuple[set[int], Tensor]] = []
     for name in names:
         value = getattr(node, name)
         if name == "_saved_shifts":
-            found.append(torch.tensor([_signed(shift) for shift in value]))
+            found.append((set(sizes), torch.tensor([_signed(shift) for shift in value])))
         elif isinstance(value, tuple | list):
             picked = zip(value, sizes, strict=False)
-            found += [t for t, size in picked if isinstance(t, Tensor) and size == instances]
-        elif instances in along:
-            found.append(value if isinstance(value, Tensor) else torch.tensor(_signed(value)))
+            found += [({size}, t) for t, size in picked if isinstance(t, Tensor)]
+        else:
+            found.append((along, value if isinstance(value, Tensor) else torch.tensor(_signed(value))))
     return found
 
 
-RESHAPES = {"ViewBackward0", "UnsafeViewBackward0", "ReshapeAliasBackward0"}
-"""Operations that give places other axes, in their order."""
-
-JOINS = {"CatBackward0", "RepeatBackward0"}
-"""Operations that lay whole batches one after the other."""
+RESHAPING = {"ViewBackward0", "UnsafeViewBackward0", "ReshapeAliasBackward0"}
+"""Operations that divide the same entries, in the same order, into other axes."""
 
 PIECES = {
     "SliceBackward0": ("start", "end", "step"),
@@ -79,6 +75,9 @@ PIECES = {
     "UnsafeSplitWithSizesBackward0": ("split_sizes",),
 }
 """Operations that cut an axis to pieces, and where they keep which."""
+
+UNBINDING = {"UnbindBackward0"}
+"""Operations that give every place along an axis an output of its own."""
 
 
 def pieces(node: Node, operation: str, instances: int) -> tuple[Hashable, ...]:
@@ -95,63 +94,78 @@ def pieces(node: Node, operation: str, instances: int) -> tuple[Hashable, ...]:
     return tuple(found)
 
 
-Places = tuple[int, int, int]
-"""Size p·B·q of an axis, with p and q."""
+Grouping = tuple[int, int, int]
+"""The size p·B·q of an axis along which place (o, b, i) of (p, B, q) is of instance b; p; q."""
 
 
-def explanations(node: Node, operation: str, shapes: list[Shape], instances: int) -> frozenset[Places]:
-    """Return what an operation tells of axes with several places of each instance, from one with exactly B.
+def groupings(
+    node: Node, operation: str, below: tuple[tuple[Node | None, int], ...], shapes: list[Shape], instances: int
+) -> Iterator[Grouping]:
+    """Yield the axes that an operation puts together from one that counts instances and others, or takes apart.
 
-    A size by itself tells nothing: rows of instances in uneven numbers may add up to a multiple of B.
+    That [B, T, n] has become [B·T, n] says where instances lie along the axis of size B·T. Ragged batches,
+    whose places data tell, have no such reason for a size, even if it is a multiple of B.
 
     Args:
-        node: One of those in `RESHAPES`, `PIECES` or `JOINS`.
+        node: Any node.
         operation: Its name.
+        below: What it is computed from.
         shapes: Of its outputs.
         instances: B.
+
+    Yields:
+        Each axis that counts more than instances.
     """
-    if operation in RESHAPES:
-        return _reshaped(tuple(saved(node, "self_sym_sizes")), shapes[0], instances)
-    if operation == "RepeatBackward0":
-        repeats, before = saved(node, "repeats"), tuple(saved(node, "self_sym_sizes"))
-        before = (1,) * (len(repeats) - len(before)) + before
-        joined = zip(before, repeats, shapes[0], strict=True)
-        return frozenset((size, times, 1) for one, times, size in joined if one == instances < size)
-    dim = _signed(saved(node, "dim"))
-    if operation == "CatBackward0":
-        size = shapes[0][dim]
-        parts = [metadata(child)[number].shape for child, number in node.next_functions if child is not None]
-        whole = len(parts) * instances == size and all(part[dim] == instances for part in parts)
-        return frozenset([(size, len(parts), 1)] if whole else [])
-    size = saved(node, "self_sym_sizes")[dim]
-    if size <= instances or size % instances or any(shape[dim] != instances for shape in shapes):
-        return frozenset()
-    places = size // instances
-    if operation == "SliceBackward0":
-        start, step = _signed(saved(node, "start")), saved(node, "step")
-        if step == places and start < step:
-            return frozenset([(size, 1, places)])
-        if step != 1 or start % instances:
-            return frozenset()
-    return frozenset([(size, places, 1)])
+    if operation in RESHAPING:
+        yield from _reshaped(tuple(saved(node, "self_sym_sizes")), shapes[0], instances)
+    elif operation == "RepeatBackward0":
+        repeats = saved(node, "repeats")
+        before = (1,) * (len(repeats) - len(saved(node, "self_sym_sizes"))) + tuple(
+            saved(node, "self_sym_sizes")
+        )
+        for size, times in zip(before, repeats, strict=True):
+            if size == instances:
+                yield size * times, times, 1
+            elif times == instances:
+                yield size * times, 1, size
+    elif operation == "CatBackward0":
+        dim = _signed(saved(node, "dim"))
+        joined = {metadata(child)[number].shape[dim] for child, number in below if child is not None}
+        if joined == {instances} and shapes[0][dim] == len(below) * instances:
+            yield shapes[0][dim], len(below), 1
+    elif operation in PIECES:
+        dim, size = _signed(saved(node, "dim")), saved(node, "self_sym_sizes")[_signed(saved(node, "dim"))]
+        places, rest = divmod(size, instances)
+        cut = {shape[dim] for shape in shapes}
+        if rest == 0 and cut == {instances}:
+            start, step = (
+                (saved(node, "start"), saved(node, "step")) if operation == "SliceBackward0" else (0, 1)
+            )
+            if step == places and start < places:
+                yield size, 1, places
+            elif step == 1 and _signed(start) % instances == 0:
+                yield size, places, 1
+        elif rest == 0 and len(shapes) == instances and cut == {places}:
+            yield size, 1, places
 
 
-@lru_cache(4096)
-def _reshaped(one: Shape, other: Shape, instances: int) -> frozenset[Places]:
-    """Return the axes of either shape whose places lie along an axis of B, and others, of the other shape."""
-    if instances not in one and instances not in other:
-        return frozenset()
-    found: set[Places] = set()
+@lru_cache(2**12)
+def _reshaped(one: Shape, other: Shape, instances: int) -> tuple[Grouping, ...]:
+    found: set[Grouping] = set()
     for few, many in ((one, other), (other, one)):
-        for axis in (axis for axis, size in enumerate(few) if size == instances):
+        if instances not in few or 0 in many:
+            continue
+        for axis, size in enumerate(few):
+            if size != instances:
+                continue
             before, behind = math.prod(few[:axis]), math.prod(few[axis + 1 :])
-            for place, size in enumerate(many):
+            for place, whole in enumerate(many):
+                # Entry (o, b, i) of the flattened (before, B, behind) lies at place i // step of each.
                 ahead, step = math.prod(many[:place]), math.prod(many[place + 1 :])
-                if size > instances and step and ahead and not behind % step and not before % ahead:
-                    outer, inner = before // ahead, behind // step
-                    if outer * instances * inner == size:
-                        found.add((size, outer, inner))
-    return frozenset(found)
+                outer, inner = before // ahead, behind // step
+                if whole > instances and outer * ahead == before and inner * step == behind:
+                    found.add((whole, outer, inner))
+    return tuple(found)
 
 
 def _signed(number: int) -> int:
