@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 LAYERS = [
-    {"errors", "shapes", "compiled"},
+    {"errors", "shapes", "compiled", "global_state"},
     {"spec", "data"},
     {"gramian"},
     {"dual_cone"},
@@ -42,7 +42,7 @@ LAYERS = [
     {"cli"},
 ]
 DEPTH = {name: depth for depth, layer in enumerate(LAYERS) for name in layer}
-ALONE = {"verification": {"errors", "shapes", "aggregator", "gramian", "dual_cone"}}
+ALONE = {"verification": {"errors", "shapes", "global_state", "aggregator", "gramian", "dual_cone"}}
 ZOO = {"data", "errors", "gramian", "shapes", "spec", "problem", "verification"}
 
 
