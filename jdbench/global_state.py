@@ -132,7 +132,7 @@ def _numpy_generator() -> dict[str, Any]:
 
 
 def _same_arrays(before: Any, after: Any) -> bool:
-    if isinstance(before, dict) and isinstance(after, dict):
+    if isinstance(before, dict):
         return before.keys() == after.keys() and all(_same_arrays(before[key], after[key]) for key in before)
     return bool(np.array_equal(before, after))
 
@@ -160,7 +160,7 @@ def _names_changed(before: dict[str, str], after: dict[str, str]) -> str:
 
 def _folder() -> str | None:
     try:
-        return str(os.getcwd())  # noqa: PTH109  a string, ten times as fast as a path
+        return str(os.getcwd())
     except FileNotFoundError:
         return None
 
@@ -170,7 +170,7 @@ def _set_folder(value: str | None) -> None:
         os.chdir(value)
 
 
-ITEMS = (
+OF_RESULTS = (
     Item("the default dtype", torch.get_default_dtype, torch.set_default_dtype),
     Item("the default device", torch.get_default_device, _set_default_device),
     Item("inference mode", torch.is_inference_mode_enabled, _set_inference_mode),
@@ -202,14 +202,19 @@ ITEMS = (
     Item(
         "numpy's global generator",
         _numpy_generator,
-        np.random.set_state,  # noqa: NPY002
+        np.random.set_state,
         same=_same_arrays,
         told=_nothing,
         draws=True,
     ),
     Item("Python's global generator", random.getstate, random.setstate, told=_nothing, draws=True),
-    Item("warnings filters", lambda: list(warnings.filters), _set_filters, told=_nothing),
     Item("numpy's error state", np.geterr, lambda value: np.seterr(**value)),
+)
+"""What results may depend on."""
+
+ITEMS = (
+    *OF_RESULTS,
+    Item("warnings filters", lambda: list(warnings.filters), _set_filters, told=_nothing),
     Item("environment variables", _environment, _set_environment, told=_names_changed),
     Item("the current directory", _folder, _set_folder, told=_nothing),
 )
@@ -222,19 +227,22 @@ def read_state(items: tuple[Item, ...] = ITEMS) -> list[Any]:
 
 
 @contextlib.contextmanager
-def kept() -> Generator[list[Change]]:
-    """Leave all items after a block as they were before it, however it ends.
+def kept(items: tuple[Item, ...] = ITEMS) -> Generator[list[Change]]:
+    """Leave items after a block as they were before it, however it ends.
+
+    Args:
+        items: Which. After an import the environment is better left as it is: the module may read it later.
 
     Yields:
         A list that holds, after the block, what the block left changed.
     """
-    before = read_state()
+    before = read_state(items)
     changes: list[Change] = []
     try:
         yield changes
     finally:
         # All are read before the first is put back: some change others.
-        for item, old, new in [*zip(ITEMS, before, read_state(), strict=True)]:
+        for item, old, new in [*zip(items, before, read_state(items), strict=True)]:
             if not item.same(old, new):
                 changes.append(Change(item.name, item.told(old, new)))
                 item.restore(old)

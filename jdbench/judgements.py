@@ -8,9 +8,10 @@ from typing import Any
 
 import torch
 
-from jdbench.aggregator import resolve
+from jdbench.aggregator import AnyAggregator, resolve
 from jdbench.errors import InputError, JDBenchError
 from jdbench.expected_failures import ExpectedFailure, dtype_name
+from jdbench.global_state import OF_RESULTS, kept
 from jdbench.runner import local_executor
 from jdbench.verification.curves import Point, curve
 from jdbench.verification.properties import PROPERTIES
@@ -69,7 +70,7 @@ class VerdictTask:
 
     def run(self) -> Judgement:
         """Return the verdict with its recheck."""
-        aggregator = resolve(self.spec).aggregator
+        aggregator = made(self.spec)
         verdict = verify(
             aggregator,
             PROPERTIES[self.prop],
@@ -101,8 +102,26 @@ class CurveTask:
 
     def run(self) -> list[Point]:
         """Return its points."""
-        aggregator = resolve(self.spec).aggregator
+        aggregator = made(self.spec)
         return curve(aggregator, self.spec, self.axis, self.dtype, count=self.count, limit=self.limit)
+
+
+def made(spec: str) -> AnyAggregator:
+    """Return the aggregator that a spec names, with what its module or maker changed for others put back.
+
+    A module is imported once in a process: what it sets then would change the verdicts of all that come after.
+
+    Args:
+        spec: The aggregator.
+
+    Returns:
+        A new one, if the spec names a class or a factory.
+
+    Raises:
+        InputError: The spec names no aggregator.
+    """
+    with kept(OF_RESULTS):
+        return resolve(spec).aggregator
 
 
 def judged(

@@ -17,9 +17,13 @@ FIRST_LIMIT = 60.0
 """Seconds more that calls may take before the search: they import, and compile by means that nobody watches."""
 
 FIRST_SHAPES = ((3, 2), (1, 1), (2, 5), (9, 3))
-"""Those of the matrices with which an aggregator is called before the search: tall, wide, a number, many rows."""
+"""Of the matrices with which an aggregator is called before the search: tall, a number, wide, many rows."""
+
+LONGEST_MESSAGE = 2000
+"""Letters of an exception that are kept."""
 
 DRAWN = tuple(item for item in ITEMS if item.draws)
+"""The global generators."""
 
 
 class MisbehaviourError(Exception):
@@ -118,7 +122,7 @@ class Call:
             except OutOfTimeError:
                 raise MisbehaviourError("hangs", f"took more than {self.limit:g} s") from None
             except Exception as error:
-                raise MisbehaviourError("raises", f"{type(error).__name__}: {error}") from error
+                raise MisbehaviourError("raises", _said(error)) from error
         if not torch.equal(given.detach(), before) or given.requires_grad != requires_grad:
             raise MisbehaviourError("input", "changed its input")
         if given.grad is not None:
@@ -167,15 +171,24 @@ def integers(m: int, n: int) -> Tensor:
     return (3 * i.unsqueeze(-1) + 5 * j + i.unsqueeze(-1) * j + 1) % 7 - 3
 
 
-def _answer(
-    aggregator: AnyAggregator, given: Tensor, generator: torch.Generator, drawn: list[Any]
-) -> object:
+def _answer(aggregator: AnyAggregator, given: Tensor, generator: torch.Generator, drawn: list[Any]) -> Any:
     if isinstance(aggregator, Aggregator):
         return aggregator(given, generator=generator)
     with global_generators(generator):
         a = aggregator(given)
         drawn += read_state(DRAWN)
         return a
+
+
+def _said(error: Exception) -> str:
+    """Return an exception in letters that any file holds, cut where it says more than anybody reads."""
+    try:
+        text = f"{type(error).__name__}: {error}"
+    except Exception:
+        text = f"{type(error).__name__}, whose message raises as well"
+    if len(text) > LONGEST_MESSAGE:
+        text = text[:LONGEST_MESSAGE] + "…"
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 def _copied(aggregator: AnyAggregator) -> AnyAggregator:
@@ -187,4 +200,4 @@ def _copied(aggregator: AnyAggregator) -> AnyAggregator:
 
 def _version(given: Tensor) -> int:
     # It counts what is written; tensors made in inference mode count nothing.
-    return 0 if given.is_inference() else given._version  # noqa: SLF001
+    return 0 if given.is_inference() else given._version

@@ -1,12 +1,13 @@
-"""What everybody may expect of a call besides its direction: nothing kept, nothing left behind, any layout taken.
+"""What everybody may expect of a call besides its direction: nothing kept, nothing left behind, any layout.
 
 What is promised, and so held against everybody:
 
 - A(J) depends on J and the generator alone: not on earlier calls ("keeps state"), not on chance from elsewhere.
-- Nothing that all share stays changed: see `jdbench.global_state`. An `Aggregator` draws from its generator alone;
-  any other callable may draw from the global generators, which are seeded for it, but not seed them itself.
-- The result has memory of its own, each entry for itself: no part of J, nothing that the next call overwrites. It
-  requires no grad if J does not.
+- Nothing that all share stays changed: see `jdbench.global_state`. An `Aggregator` draws from its generator
+  alone; any other callable may draw from the global generators, which are seeded for it, but not seed them.
+  What only the first call in a process changes, as an import does, is put back and not judged.
+- The result has memory of its own, each entry for itself: no part of J, nothing that the next call overwrites.
+  It requires no grad if J does not.
 - J is only read, in whatever strides, be it read-only. Where J is regular, the result is the same to rounding.
 - A J that requires grad may be refused by raising. If not, the direction is the same, and nothing is left in
   ``J.grad``; whether the result can be differentiated is not promised.
@@ -67,7 +68,9 @@ def _what_is_left(call: Call, witness: Witness, answer: Answer) -> Finding:
         return FINE
     # From two states draws lead to two others, as the steps of these generators are invertible; seeding to one.
     other = call.answer(witness.J, witness.seed + 1)
-    seeded = [item.name for item, *ends in zip(DRAWN, answer.drawn, other.drawn, strict=True) if item.same(*ends)]
+    seeded = [
+        item.name for item, *ends in zip(DRAWN, answer.drawn, other.drawn, strict=True) if item.same(*ends)
+    ]
     return _fault(f"seeds {', '.join(seeded)}") if seeded else FINE
 
 
@@ -138,7 +141,7 @@ def _read_only(given: Tensor) -> Tensor:
 
 @functools.cache
 def _warned_of_read_only() -> None:
-    # Torch says once in a process that it hinders nobody from writing; whether somebody does is what is looked at.
+    # Torch says once in a process that it hinders nobody from writing; who writes is what is looked at here.
     with warnings.catch_warnings(action="ignore"):
         torch.frombuffer(b"0", dtype=torch.uint8)
 
@@ -176,9 +179,7 @@ def _expanded(call: Call, witness: Witness, name: str, lay: Callable[[Tensor], T
         return _fault(f"of {name}: {error.what}: {error}")
 
 
-def _same(
-    call: Call, witness: Witness, answer: Answer, what: str, lay: Callable[[Tensor], Tensor]
-) -> Finding:
+def _same(call: Call, witness: Witness, answer: Answer, what: str, lay: Callable[[Tensor], Tensor]) -> Finding:
     J = witness.J
     try:
         other = call.answer(J, witness.seed, lay=lay)

@@ -209,9 +209,10 @@ PROPERTIES = {
         ),
         Property(
             HYGIENE,
-            "a finite direction of the right shape, dtype and device, in memory of its own, from a J that is only "
-            "read, in whatever strides; the same for the same J and generator state, whatever was called before; "
-            "nothing that all share left changed; of a batch the same as of its members, if it takes batches",
+            "a finite direction of the right shape, dtype and device, in memory of its own, from a J that is "
+            "only read, in whatever strides; the same for the same J and generator state, whatever was called "
+            "before; nothing that all share left changed; of a batch the same as of its members, if it takes "
+            "batches",
             anyhow,
             hygienic,
         ),
