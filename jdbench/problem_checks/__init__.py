@@ -9,15 +9,17 @@ from jdbench.problem_checks.calculus import convexity, jacobian, smoothness
 from jdbench.problem_checks.contract import batches, shapes, single_precision, starts
 from jdbench.problem_checks.distance import (
     distance_bound,
-    distance_foot,
+    distance_lipschitz,
+    distance_of_optima,
     distance_off_the_set,
     distance_slope,
     set_distance,
 )
+from jdbench.problem_checks.feet import distance_foot
 from jdbench.problem_checks.optimality import dominance, stationarity
 from jdbench.problem_checks.samples import Samples, draw
 
-__all__ = ["CHECKS", "Finding", "check_problem", "check_specs"]
+__all__ = ["CHECKS", "Examination", "Finding", "check_problem", "check_specs", "examine_problem"]
 
 
 class Finding(NamedTuple):
@@ -36,7 +38,34 @@ class Finding(NamedTuple):
         return f"{self.check}: {self.message}"
 
 
-CHECKS: dict[str, Callable[[Samples], list[str]]] = {
+class Examination(NamedTuple):
+    """What was checked of a problem, and what came of it.
+
+    Attributes:
+        findings: What samples contradict; nothing if all is well.
+        made: Names of the checks that were made.
+        left_out: Names of those that do not apply to it, such as that of a β that it does not claim.
+        points: How many points of the domain were looked at.
+        optimal: How many of the Pareto set.
+    """
+
+    findings: list[Finding]
+    made: list[str]
+    left_out: list[str]
+    points: int
+    optimal: int
+
+    def __str__(self) -> str:
+        """Return what was checked, in a line."""
+        found = f"{len(self.findings)} found" if self.findings else "nothing found"
+        left_out = f"; not applicable: {', '.join(self.left_out)}" if self.left_out else ""
+        return (
+            f"{found} by {len(self.made)} checks at {self.points} points and {self.optimal} of the Pareto set: "
+            f"{', '.join(self.made)}{left_out}"
+        )
+
+
+CHECKS: dict[str, Callable[[Samples], list[str] | None]] = {
     "starts": starts,
     "shapes": shapes,
     "batches": batches,
@@ -49,10 +78,15 @@ CHECKS: dict[str, Callable[[Samples], list[str]]] = {
     "set-distance": set_distance,
     "distance-bound": distance_bound,
     "distance-off-the-set": distance_off_the_set,
+    "distance-lipschitz": distance_lipschitz,
+    "distance-of-optima": distance_of_optima,
     "distance-slope": distance_slope,
     "distance-foot": distance_foot,
 }
-"""The checks by name, in the order in which they are made; each returns what it found, in sentences."""
+"""The checks by name, in the order in which they are made.
+
+Each returns what it found, in sentences, or None where it does not apply.
+"""
 
 
 def check_problem(problem: AnalyticProblem, samples: int = 200, seed: int = 0) -> list[Finding]:
@@ -66,22 +100,46 @@ def check_problem(problem: AnalyticProblem, samples: int = 200, seed: int = 0) -
     Returns:
         Findings, one a check at most but for several about one; a check that raises is one too.
     """
+    return examine_problem(problem, samples, seed).findings
+
+
+def examine_problem(problem: AnalyticProblem, samples: int = 200, seed: int = 0) -> Examination:
+    """Return what was checked of a problem, and what came of it.
+
+    Args:
+        problem: Any analytic problem.
+        samples: As of `check_problem`.
+        seed: As of `check_problem`.
+
+    Returns:
+        The findings, with the checks that were made and those that do not apply.
+    """
     try:
         drawn = draw(problem, samples, seed)
     except Exception as error:
-        return [Finding("starts", f"raised {type(error).__name__}: {error}")]
+        return Examination([_raised("starts", error)], ["starts"], [], 0, 0)
     found: list[Finding] = []
+    made: list[str] = []
     for name, check in CHECKS.items():
         try:
             messages = check(drawn)
         except Exception as error:
-            messages = [f"raised {type(error).__name__}: {error}"]
-        found += [Finding(name, message) for message in messages]
-    return found
+            found.append(_raised(name, error))
+            made.append(name)
+            continue
+        if messages is not None:
+            made.append(name)
+            found += [Finding(name, message) for message in messages]
+    left_out = [name for name in CHECKS if name not in made]
+    return Examination(found, made, left_out, len(drawn.x), len(drawn.optimal))
 
 
-def check_specs(specs: Sequence[str], samples: int = 200, seed: int = 0) -> list[tuple[str, Finding]]:
-    """Return the findings about problems that specs name, all resolved before the first is checked.
+def _raised(check: str, error: Exception) -> Finding:
+    return Finding(check, f"raised {type(error).__name__}: {error}")
+
+
+def check_specs(specs: Sequence[str], samples: int = 200, seed: int = 0) -> list[tuple[str, Examination]]:
+    """Return what was checked of problems that specs name, all resolved before the first is checked.
 
     Args:
         specs: Specs of analytic problems.
@@ -89,7 +147,7 @@ def check_specs(specs: Sequence[str], samples: int = 200, seed: int = 0) -> list
         seed: As of `check_problem`.
 
     Returns:
-        Pairs of a spec and a finding.
+        Pairs of a spec and what came of it.
 
     Raises:
         InputError: A spec names no analytic problem, or there are fewer than 2 samples.
@@ -104,4 +162,4 @@ def check_specs(specs: Sequence[str], samples: int = 200, seed: int = 0) -> list
                 f"problem={spec!r}, required an AnalyticProblem, got a TrainingProblem, name another"
             )
         problems.append((spec, problem))
-    return [(spec, finding) for spec, problem in problems for finding in check_problem(problem, samples, seed)]
+    return [(spec, examine_problem(problem, samples, seed)) for spec, problem in problems]
