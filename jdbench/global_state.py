@@ -155,7 +155,7 @@ def _set_environment(value: dict[str, str]) -> None:
 
 def _names_changed(before: dict[str, str], after: dict[str, str]) -> str:
     # Names alone: what an environment holds may be secret.
-    return " " + ", ".join(sorted(name for name, _ in before.items() ^ after.items()))
+    return " " + ", ".join(sorted({name for name, _ in before.items() ^ after.items()}))
 
 
 def _folder() -> str | None:

@@ -21,7 +21,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from jdbench.aggregator import Aggregator
+from jdbench.aggregator import Aggregator, global_generators
 from jdbench.verification import predicates, tolerances
 from jdbench.verification.calls import DRAWN, Answer, Call, MisbehaviourError, integers
 from jdbench.verification.findings import Finding
@@ -62,12 +62,15 @@ def hygienic(call: Call, witness: Witness) -> Finding:
 
 def _what_is_left(call: Call, witness: Witness, answer: Answer) -> Finding:
     """Nothing that all share is changed, and no generator is seeded."""
-    if answer.changes:
-        return _fault(f"leaves changed: {'; '.join(map(str, answer.changes))}")
+    # To seed is no change where the state is that of the seed already, as Hypothesis leaves it: so from another.
+    with global_generators(torch.Generator().manual_seed(witness.seed + 1)):
+        other = call.answer(witness.J, witness.seed + 1)
+    changes = answer.changes or other.changes
+    if changes:
+        return _fault(f"leaves changed: {'; '.join(map(str, changes))}")
     if not answer.drawn:
         return FINE
     # From two states draws lead to two others, as the steps of these generators are invertible; seeding to one.
-    other = call.answer(witness.J, witness.seed + 1)
     seeded = [
         item.name for item, *ends in zip(DRAWN, answer.drawn, other.drawn, strict=True) if item.same(*ends)
     ]
@@ -107,8 +110,12 @@ def _memory(call: Call, witness: Witness, answer: Answer) -> Finding:
         for other in (integers(m, n), integers(m + 1, n + 1)):
             try:
                 one(other, seed)
-            except MisbehaviourError:
-                continue  # of another matrix than that of the witness nothing is asked
+            except MisbehaviourError as error:
+                if _answers(call, other, seed):
+                    shape = tuple(other.shape)
+                    return _fault(f"{KEEPS_STATE}: after A(J), a matrix of shape {shape} {error.what}: {error}")
+        if not torch.equal(first.returned.detach().to(torch.float64), first.direction):
+            return _fault("returns memory that its next calls overwrite")
         try:
             again = one(J, seed)
         except MisbehaviourError as error:
@@ -117,9 +124,15 @@ def _memory(call: Call, witness: Witness, answer: Answer) -> Finding:
             return _fault(
                 f"{KEEPS_STATE}: A(J) = {answer.direction.tolist()}, {_times(round_)}, {again.tolist()}"
             )
-    if not torch.equal(first.returned.detach().to(torch.float64), first.direction):
-        return _fault("returns memory that its next calls overwrite")
     return FINE
+
+
+def _answers(call: Call, J: Tensor, seed: int) -> bool:
+    try:
+        call(J, seed)
+    except MisbehaviourError:
+        return False
+    return True
 
 
 def _times(rounds: int) -> str:
