@@ -62,7 +62,7 @@ def hygienic(call: Call, witness: Witness) -> Finding:
 
 def _what_is_left(call: Call, witness: Witness, answer: Answer) -> Finding:
     """Nothing that all share is changed, and no generator is seeded."""
-    # To seed is no change where the state is that of the seed already, as Hypothesis leaves it: so from another.
+    # To seed is no change where the state is the seed's already, as Hypothesis leaves it: so from another.
     with global_generators(torch.Generator().manual_seed(witness.seed + 1)):
         other = call.answer(witness.J, witness.seed + 1)
     changes = answer.changes or other.changes

@@ -38,6 +38,9 @@ print("margin", finding.margin, "tolerance", finding.tolerance, "violated", find
 raise SystemExit(0 if finding.violated else 1)
 '''
 
+INSTALLED = ("site-packages", "dist-packages")
+"""Names of the folders of installed packages, whatever environment brings them in."""
+
 PATH = """
 import sys
 from pathlib import Path
@@ -93,8 +96,8 @@ def _folder_of(spec: str) -> Path | None:
         file = Path(package.__file__)
         place = file.parent if hasattr(package, "__path__") else file
     folder = place.resolve().parent
-    installed = [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")]
-    return None if folder in installed else folder
+    installed = folder.name in INSTALLED or folder == Path(sysconfig.get_path("stdlib")).resolve()
+    return None if installed else folder
 
 
 def replay_name(spec: str, prop: str, dtype: str) -> str:
