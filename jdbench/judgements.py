@@ -22,6 +22,7 @@ from jdbench.verification.properties import PROPERTIES, Witness
 from jdbench.verification.recheck import Recheck, recheck
 from jdbench.verification.strategies import Matrix
 from jdbench.verification.verify import Outcome, Verdict, verify
+from jdbench.verification.witnesses import ROUNDS
 
 FAILURES = (Outcome.REFUTED, Outcome.BROKEN)
 
@@ -202,7 +203,7 @@ def _broken(task: VerdictTask, error: ProcessEndedError, executor: Executor) -> 
         if file.exists():
             J, seed = pickle.loads(file.read_bytes())
             matrix = J.detach().to(torch.float64).reshape(-1, *J.shape[-2:])[0]
-            witness = Witness(Matrix(matrix, "last given"), seed)
+            witness = Witness(Matrix(matrix, "last given"), seed, rounds=ROUNDS)
     verdict = Verdict(
         task.prop, task.dtype, Outcome.BROKEN, 0, math.nan, math.nan, witness, message, limit=task.limit
     )

@@ -7,7 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from property_suite import run
+
+from jdbench.verification.calls import FIRST_SHAPES
 
 GIVES = """\
 import ctypes
@@ -32,6 +35,15 @@ def killed_by_two(J):
     if len(J) == 2:
         ctypes.CDLL(None).exit(0)
     return J.mean(0)
+
+class KilledWhenCalledAgain:
+    calls = 0
+
+    def __call__(self, J):
+        self.calls += 1
+        if self.calls == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return J.mean(0)
 
 def leaves_later(J):
     global calls
@@ -73,13 +85,30 @@ def test_verify_says_who_ended_the_process_where_and_judges_the_others(gives: Pa
     }
     matrices = [v["witness"]["J"] for v in verdicts if v["aggregator"] == "gives:killed_by_two"]
     assert [len(J) for J in matrices] == [2] * 2  # the very matrix
-    scripts = sorted((gives / "r").iterdir())
-    assert len(scripts) == 6
-    if sys.platform.startswith("linux"):  # elsewhere its own process ends
-        script = next(script for script in scripts if "killed_by_two" in script.name)
-        replay = subprocess.run([sys.executable, script], capture_output=True, text=True)
-        assert replay.returncode == 0, replay.stderr
-        assert "broken exits its process ended with exit code 0" in replay.stdout
+    assert len([*(gives / "r").iterdir()]) == 6
+    replayed(gives, "killed_by_two")
+
+
+def replayed(gives: Path, name: str) -> None:
+    """Elsewhere than on Linux it is the script's own process that ends."""
+    script = next(script for script in sorted((gives / "r").iterdir()) if f"_{name}_" in script.name)
+    result = subprocess.run([sys.executable, script], capture_output=True, text=True)
+    if sys.platform.startswith("linux"):
+        assert result.returncode == 0, result.stderr
+        assert "broken exits its process ended with " in result.stdout
+
+
+def test_one_that_ends_the_process_when_called_again_is_searched_twice_with_the_same_copies(
+    gives: Path,
+) -> None:
+    """What is written down is the matrix of the search, not one before it: those go to copies of their own."""
+    options = ["--claims", "hygiene", "--examples", "8", "--json", "v.json", "--replays", "r"]
+    result = run(gives, "jdbench.cli", "verify", "gives:KilledWhenCalledAgain", *options)
+    assert result.returncode == 1, result.stderr
+    for verdict in json.loads((gives / "v.json").read_text()):
+        assert verdict["message"] == "exits: its process ended with signal 9 (SIGKILL, out of memory?)"
+        assert torch.tensor(verdict["witness"]["J"]).shape not in FIRST_SHAPES
+    replayed(gives, "KilledWhenCalledAgain")
 
 
 def test_run_stores_a_failed_record_that_says_so_and_runs_the_others(gives: Path) -> None:
