@@ -41,7 +41,7 @@ class KilledWhenCalledAgain:
 
     def __call__(self, J):
         self.calls += 1
-        if self.calls == 3:
+        if self.calls == 5:  # only where one is called again and again
             os.kill(os.getpid(), signal.SIGKILL)
         return J.mean(0)
 

@@ -162,7 +162,7 @@ def test_calls_under_test_are_broken_by_it(said: str) -> None:
 
 class LeavesWhenCopied:
     def __deepcopy__(self, memo: object) -> "LeavesWhenCopied":
-        os._exit(0)
+        sys.exit(0)
 
     def __call__(self, J: Tensor) -> Tensor:
         return J.mean(0)
