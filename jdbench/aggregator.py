@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from importlib.metadata import entry_points
@@ -170,8 +171,8 @@ def aggregate(aggregator: AnyAggregator, J: Jacobian, *, generator: torch.Genera
     """Return A(J) for a batch of Jacobians and any aggregator.
 
     An `Aggregator` gets the batch whole. Any other callable is called matrix by matrix, with the global
-    generators of torch and numpy seeded from ``generator`` around each call and put back after it. One that
-    keeps a state goes from matrix to matrix with it; `jdbench.copies.Copies` keeps members apart.
+    generators of torch, numpy and Python seeded from ``generator`` around each call and put back after it.
+    One that keeps a state goes from matrix to matrix with it; `jdbench.copies.Copies` keeps members apart.
 
     Args:
         aggregator: What to call.
@@ -200,7 +201,7 @@ def aggregate(aggregator: AnyAggregator, J: Jacobian, *, generator: torch.Genera
 
 @contextlib.contextmanager
 def global_generators(generator: torch.Generator | None) -> Generator[None]:
-    """Seed the global generators of torch and numpy for one call of a third party, and put them back after it.
+    """Seed the global generators of torch, numpy and Python for a call of a third party, and put them back.
 
     Args:
         generator: Source of the seed, and the only state that changes.
@@ -210,13 +211,16 @@ def global_generators(generator: torch.Generator | None) -> Generator[None]:
     """
     seed = int(torch.randint(2**31, (1,), generator=generator, device=_device(generator)))
     numpy_state = np.random.get_state()  # noqa: NPY002  third parties draw from the global state
+    python_state = random.getstate()
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         np.random.seed(seed)  # noqa: NPY002
+        random.seed(seed)
         try:
             yield
         finally:
             np.random.set_state(numpy_state)  # noqa: NPY002
+            random.setstate(python_state)
 
 
 def short_repr(self: object) -> str:

@@ -115,13 +115,17 @@ def check_problem_(
     samples: Annotated[int, typer.Option(help="Points that each check looks at.")] = 200,
     seed: Annotated[int, typer.Option(help="Seed of the points.")] = 0,
 ) -> None:
-    """Check by samples that problems are what they say they are: one line a finding, exit 1 if there is one."""
+    """Check by samples that problems are what they say they are: one line a finding, exit 1 if there is one.
+
+    The last line of each problem says what was checked, and which checks do not apply to it.
+    """
     from jdbench.problem_checks import check_specs
 
-    findings = check_specs(problems, samples=samples, seed=seed)
-    for spec, finding in findings:
-        typer.echo(f"{spec}: {finding}")
-    raise typer.Exit(1 if findings else 0)
+    examined = check_specs(problems, samples=samples, seed=seed)
+    for spec, examination in examined:
+        for line in (*examination.findings, examination):
+            typer.echo(f"{spec}: {line}")
+    raise typer.Exit(1 if any(examination.findings for _, examination in examined) else 0)
 
 
 @app.command()

@@ -19,6 +19,7 @@ from jdbench.aggregator import resolve
 from jdbench.environment import environment
 from jdbench.errors import InputError, ProcessEndedError, unknown_name
 from jdbench.expected_failures import dtype_name, find_expected, read_expected_failures
+from jdbench.global_state import OF_RESULTS, kept
 from jdbench.judgements import CurveTask, Judgement, VerdictTask, judged
 from jdbench.verdict_files import write_folder, write_replays, write_verdicts
 from jdbench.verification.axes import AXES, MATRICES
@@ -95,7 +96,8 @@ def examine(
         raise InputError(
             f"examples={examples}, limit={limit}, required both positive, got others, try {EXAMPLES} and 10"
         )
-    named = list(dict.fromkeys(resolve(spec).spec for spec in specs))
+    with kept(OF_RESULTS):
+        named = list(dict.fromkeys(resolve(spec).spec for spec in specs))
     names = chosen_properties(claims)
     expected = () if expected_failures is None else read_expected_failures(expected_failures)
     if report is not None:
@@ -194,10 +196,9 @@ def _where(one: Judgement) -> str:
     verdict = one.verdict
     if verdict.outcome is Outcome.SURVIVED:
         return verdict.witness.matrix.kind
-    if verdict.outcome is not Outcome.REFUTED:
-        lines = [verdict.message]
-    else:
-        lines = [f"{verdict.witness.matrix.kind}: {verdict.witness.matrix.J.tolist()}"]
+    lines = [f"{verdict.witness.matrix.kind}: {verdict.witness.matrix.J.tolist()}"]
+    if verdict.message:
+        lines.insert(0, verdict.message)
     if one.recheck is not None:
         lines.append(str(one.recheck))
     if one.failed and one.expected is not None:

@@ -15,12 +15,14 @@ from torch import Tensor
 from jdbench.aggregator import Aggregator, AnyAggregator, is_built_in, resolve
 from jdbench.errors import InputError, ProcessEndedError
 from jdbench.expected_failures import ExpectedFailure, dtype_name
+from jdbench.global_state import OF_RESULTS, kept
 from jdbench.runner import local_executor
 from jdbench.verification.curves import Point, curve
 from jdbench.verification.properties import PROPERTIES, Witness
 from jdbench.verification.recheck import Recheck, recheck
 from jdbench.verification.strategies import Matrix
 from jdbench.verification.verify import Outcome, Verdict, verify
+from jdbench.verification.witnesses import ROUNDS
 
 FAILURES = (Outcome.REFUTED, Outcome.BROKEN)
 
@@ -78,7 +80,7 @@ class VerdictTask:
         Args:
             last_matrix: File for each matrix, before the aggregator gets it; none if None.
         """
-        aggregator = resolve(self.spec).aggregator
+        aggregator = made(self.spec)
         if last_matrix is not None:
             aggregator = _noting(aggregator, last_matrix)
         verdict = verify(
@@ -112,8 +114,26 @@ class CurveTask:
 
     def run(self) -> list[Point]:
         """Return its points."""
-        aggregator = resolve(self.spec).aggregator
+        aggregator = made(self.spec)
         return curve(aggregator, self.spec, self.axis, self.dtype, count=self.count, limit=self.limit)
+
+
+def made(spec: str) -> AnyAggregator:
+    """Return the aggregator that a spec names, with what its module or maker changed for others put back.
+
+    A module is imported once in a process: what it sets then would change the verdicts of all that come after.
+
+    Args:
+        spec: The aggregator.
+
+    Returns:
+        A new one, if the spec names a class or a factory.
+
+    Raises:
+        InputError: The spec names no aggregator.
+    """
+    with kept(OF_RESULTS):
+        return resolve(spec).aggregator
 
 
 def judged(
@@ -182,10 +202,11 @@ def _broken(task: VerdictTask, error: ProcessEndedError, executor: Executor) -> 
             message += "; it did not happen again"
         if file.exists():
             J, seed = pickle.loads(file.read_bytes())
-            matrix = J.to(torch.float64).reshape(-1, *J.shape[-2:])[0]
-            witness = Witness(Matrix(matrix, "last given"), seed)
-    dtype = task.dtype
-    verdict = Verdict(task.prop, dtype, Outcome.BROKEN, 0, math.nan, math.nan, witness, message)
+            matrix = J.detach().to(torch.float64).reshape(-1, *J.shape[-2:])[0]
+            witness = Witness(Matrix(matrix, "last given"), seed, rounds=ROUNDS)
+    verdict = Verdict(
+        task.prop, task.dtype, Outcome.BROKEN, 0, math.nan, math.nan, witness, message, limit=task.limit
+    )
     return Judgement(task.spec, verdict)
 
 
@@ -195,11 +216,21 @@ def _noting(aggregator: AnyAggregator, file: Path) -> AnyAggregator:
         whole.write_bytes(pickle.dumps((J, 0 if generator is None else generator.initial_seed())))
         whole.replace(file)
 
-    def noted(J: Tensor) -> Tensor:
-        note(J)
-        return aggregator(J)
+    if isinstance(aggregator, Aggregator):
+        return _Noting(aggregator, note)
+    return _NotingCallable(aggregator, note)
 
-    return _Noting(aggregator, note) if isinstance(aggregator, Aggregator) else noted
+
+class _NotingCallable:
+    """No closure, which Python could not copy: each call must find the state that it found the first time."""
+
+    def __init__(self, aggregator: AnyAggregator, note: Callable[[Tensor], None]) -> None:
+        self._aggregator = aggregator
+        self._note = note
+
+    def __call__(self, J: Tensor) -> Tensor:
+        self._note(J)
+        return self._aggregator(J)
 
 
 class _Noting(Aggregator):

@@ -17,6 +17,8 @@ from jdbench.expected_failures import (
     dtype_name,
     find_expected,
 )
+from jdbench.global_state import OF_RESULTS, kept
+from jdbench.judgements import made
 from jdbench.verification.calls import Call, MisbehaviourError
 from jdbench.verification.profiles import EXAMPLES
 from jdbench.verification.properties import PROPERTIES, Witness
@@ -139,11 +141,12 @@ class Subject:
     def _explain(self, aggregator: AnyAggregator, verdict: Verdict) -> str:
         name, where, prop = self.names[0], as_source(verdict.witness), PROPERTIES[self.property]
         if verdict.outcome is Outcome.BROKEN:
-            return f"{name} is broken: {verdict.message} at {where}{self.search.replay}"
+            return f"{name} is broken: {verdict.message}, at {where}{self.search.replay}"
         exactly = recheck(aggregator, verdict)
         return (
-            f"{name} is not {prop.name} ({prop.statement}): margin {verdict.margin:.3g} beyond rounding, "
-            f"{verdict.tolerance:.1g}, at {where}"
+            f"{name} is not {prop.name} ({prop.statement}): "
+            + (f"{verdict.message}: " if verdict.message else "")
+            + f"margin {verdict.margin:.3g} beyond rounding, {verdict.tolerance:.1g}, at {where}"
             + ("" if exactly is None else f"\n{exactly}")
             + self.search.replay
         )
@@ -186,5 +189,6 @@ def named_subject(spec: str) -> tuple[tuple[str, ...], Callable[[], AnyAggregato
     Raises:
         InputError: The spec names no aggregator.
     """
-    resolved = resolve(spec)
-    return (spec, resolved.spec), lambda: resolve(spec).aggregator
+    with kept(OF_RESULTS):
+        resolved = resolve(spec)
+    return (spec, resolved.spec), lambda: made(spec)

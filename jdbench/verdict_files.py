@@ -27,7 +27,7 @@ def write_verdicts(judgements: Iterable[Judgement], path: Path) -> None:
 
 
 def write_replays(judgements: Iterable[Judgement], folder: Path) -> None:
-    """Write a script for each refutation.
+    """Write a script for each refutation, and for each way in which an aggregator is broken.
 
     Args:
         judgements: The verdicts.
@@ -36,9 +36,9 @@ def write_replays(judgements: Iterable[Judgement], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for judgement in judgements:
         verdict = judgement.verdict
-        if verdict.outcome is Outcome.REFUTED:
+        if verdict.outcome is not Outcome.SURVIVED:
             statement = PROPERTIES[verdict.property].statement
-            script = replay_script(judgement.spec, verdict, statement, judgement.recheck)
+            script = replay_script(judgement.spec, verdict, statement, judgement.recheck, folder.resolve())
             name = replay_name(judgement.spec, verdict.property, judgement.dtype)
             (folder / name).write_text(script, encoding="utf-8")
 

@@ -87,6 +87,38 @@ class ZeroDistance(DoubleSphere):
         return torch.zeros_like(x[..., 0])
 
 
+class DistanceToTheLine(DoubleSphere):
+    """To the whole line through both centres, not to the segment between them."""
+
+    def distance(self, x: Tensor) -> Tensor:
+        unit = (self.centre / self.centre.norm()).to(x)
+        return (x - (x @ unit).unsqueeze(-1) * unit).norm(dim=-1)
+
+
+class DistanceBeyondTheEnds(DoubleSphere):
+    """To a segment one hundredth too long."""
+
+    def distance(self, x: Tensor) -> Tensor:
+        return super().distance(x / 1.01) * 1.01
+
+
+class HalfTheSet(DoubleSphere):
+    """Half of the segment between the centres, in the set as in the distance."""
+
+    def pareto_set(self, count: int) -> Tensor:
+        return super().pareto_set(count) / 2
+
+    def distance(self, x: Tensor) -> Tensor:
+        return super().distance(2 * x) / 2
+
+
+class Jumping(DoubleSphere):
+    """Half of the distance on one side."""
+
+    def distance(self, x: Tensor) -> Tensor:
+        return super().distance(x) * torch.where(x[..., 0] > 0, 1.0, 0.5).to(x)
+
+
 class OffsetDistance(DoubleSphere):
     def distance(self, x: Tensor) -> Tensor:
         return super().distance(x) + 1e-12

@@ -240,11 +240,14 @@ def test_a_strangers_problem_is_checked(tmp_path: Path) -> None:
         "class Bent(ElementWiseQuadratic):\n    beta = 1.0\n"
     )
     good = jdbench("check-problem", "EWQ", cwd=tmp_path)
-    assert (good.returncode, good.stdout) == (0, ""), good.stderr
+    assert good.returncode == 0, good.stderr
+    assert good.stdout.startswith("EWQ: nothing found by ")
     bad = jdbench("check-problem", "EWQ", "mine:Bent", cwd=tmp_path)
     assert bad.returncode == 1, bad.stderr
-    assert bad.stdout.startswith("mine:Bent: smoothness: ")
-    assert bad.stdout.count("\n") == 1
+    fine, finding, checked = bad.stdout.splitlines()
+    assert fine == good.stdout.strip()
+    assert finding.startswith("mine:Bent: smoothness: ")
+    assert checked.startswith("mine:Bent: 1 found by ")
 
 
 def test_another_preset_does_not_mix_into_a_store(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from torch import Tensor
 
 from jdbench.aggregator import resolve
 from jdbench.errors import InputError, ProcessEndedError
@@ -157,6 +158,28 @@ def test_calls_under_test_are_broken_by_it(said: str) -> None:
     with pytest.raises(MisbehaviourError) as caught:
         call(torch.eye(2, dtype=torch.float64))
     assert (caught.value.what, str(caught.value)) == ("exits", said)
+
+
+class LeavesWhenCopied:
+    def __deepcopy__(self, memo: object) -> "LeavesWhenCopied":
+        sys.exit(0)
+
+    def __call__(self, J: Tensor) -> Tensor:
+        return J.mean(0)
+
+
+def test_one_that_ends_the_process_when_it_is_copied_is_called_as_it_is() -> None:
+    call = Call(LeavesWhenCopied())
+    J = torch.eye(2, dtype=torch.float64)
+    assert torch.equal(call(J), J.mean(0))
+    assert torch.equal(call.on_one_copy()(J), J.mean(0))
+
+
+def test_what_an_exit_says_is_cut_and_printable() -> None:
+    with pytest.raises(MisbehaviourError) as caught:
+        Call(lambda _: sys.exit("\0" + "x" * 9999))(torch.eye(2, dtype=torch.float64))
+    assert str(caught.value).startswith(r"SystemExit: \x00xxx")
+    assert len(str(caught.value)) < 2100
 
 
 LEAVING = ["exit()", "import os; os._exit(0)", "class Leaves:\n    def __init__(self): exit()"]

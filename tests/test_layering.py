@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 LAYERS = [
-    {"errors", "shapes", "compiled"},
+    {"errors", "shapes", "compiled", "global_state"},
     {"exits"},
     {"spec", "data", "workers"},
     {"gramian"},
@@ -45,7 +45,7 @@ LAYERS = [
     {"cli"},
 ]
 DEPTH = {name: depth for depth, layer in enumerate(LAYERS) for name in layer}
-ALONE = {"verification": {"errors", "exits", "shapes", "aggregator", "gramian", "dual_cone"}}
+ALONE = {"verification": {"errors", "exits", "shapes", "global_state", "aggregator", "gramian", "dual_cone"}}
 OLD_ADDRESSES = {("gramian", "engine")}  # jdbench.gramian.Engine: looked up where it is asked for
 ZOO = {"data", "engine", "errors", "gramian", "shapes", "spec", "problem", "verification"}
 

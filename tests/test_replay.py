@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -74,3 +75,100 @@ def test_tables_json_and_replays_say_what_rational_arithmetic_says(tmp_path: Pat
     assert all(line in script.read_text() for script in scripts)
     replay = subprocess.run([sys.executable, scripts[0]], cwd=tmp_path, capture_output=True, text=True)
     assert replay.returncode == 0, replay.stderr
+
+
+STRANGERS = """
+import time
+
+import torch
+
+
+class Stateful:
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self, J):
+        self.calls += 1
+        return J.mean(0) * (2 if self.calls > 1 else 1)
+
+
+class Narrow:
+    def __call__(self, J):
+        return J.mean(0)[:1]
+
+
+class Raises:
+    def __call__(self, J):
+        raise ValueError('no "matrix" \\x00 today"')
+
+
+class Sleeps:
+    def __call__(self, J):
+        if len(J) > 1 and J.shape != (3, 2) and J.shape != (9, 3) and J.shape != (2, 5):
+            time.sleep(60)
+        return J.mean(0)
+
+
+class Mean:
+    def __call__(self, J):
+        return J.mean(0)
+"""
+
+
+def replayed(script: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, script], cwd=cwd, capture_output=True, text=True, timeout=600)
+
+
+def test_replays_of_what_lies_in_the_working_directory_run_from_any_folder(tmp_path: Path) -> None:
+    """All that is refuted or broken has a matrix and a script, which shows the same from elsewhere."""
+    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
+    (home / "lib").mkdir(parents=True)
+    elsewhere.mkdir()
+    (home / "strangers_here.py").write_text(STRANGERS)
+    specs = [f"strangers_here:{name}" for name in ("Stateful", "Narrow", "Raises", "Sleeps", "Mean")]
+    options = (
+        "--claims non-conflicting --examples 20 --limit 0.5 --workers 1 --json v.json --replays out/replays"
+    )
+    run = subprocess.run(
+        [sys.executable, "-m", "jdbench.cli", "verify", *specs, *options.split()],
+        cwd=home,
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
+    assert run.returncode == 1, run.stderr
+    verdicts = {
+        (v["aggregator"].partition(":")[2], v["property"], v["dtype"]): v
+        for v in json.loads((home / "v.json").read_text())
+    }
+    outcomes = {name: verdicts[name, "hygiene", "float64"]["outcome"] for name, _, _ in verdicts}
+    assert outcomes == {
+        "Stateful": "refuted",
+        "Narrow": "broken",
+        "Raises": "broken",
+        "Sleeps": "broken",
+        "Mean": "survived",
+    }
+    assert verdicts["Stateful", "hygiene", "float64"]["message"].startswith("keeps state: A(J) = [")
+    assert verdicts["Sleeps", "hygiene", "float64"]["message"] == "hangs: took more than 0.5 s"
+    assert all(verdict["witness"]["J"] for verdict in verdicts.values())
+    failed = [verdict for verdict in verdicts.values() if verdict["outcome"] != "survived"]
+    scripts = sorted((home / "out" / "replays").iterdir())
+    assert len(scripts) == len(failed)
+    for script in scripts:
+        if "float64" in script.name:
+            assert str(tmp_path) not in script.read_text()
+            replay = replayed(script, elsewhere)
+            assert replay.returncode == 0, (script.name, replay.stdout, replay.stderr)
+            assert "violated True" in replay.stdout or "broken " in replay.stdout
+    # A script says of another aggregator that nothing is there to see.
+    text = scripts[0].read_text()
+    mended = scripts[0].with_name("mended.py")
+    mended.write_text(re.sub(r"strangers_here:\w+", "UPGrad", text))
+    assert replayed(mended, elsewhere).returncode == 1
+
+
+def test_a_replay_of_an_installed_aggregator_adds_no_folder(tmp_path: Path) -> None:
+    verdict = verify(Mean(), PROPERTIES[NON_CONFLICTING])
+    assert "sys.path" not in replay_script("Mean", verdict, "statement", folder=tmp_path)
+    assert "sys.path" not in replay_script("torchjd.aggregation:Mean", verdict, "statement", folder=tmp_path)

@@ -1,7 +1,7 @@
 """Checks that an analytic problem is what it says it is, ours or anybody's, by samples."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from jdbench.errors import InputError, ProcessEndedError
 from jdbench.exits import survived
@@ -10,16 +10,18 @@ from jdbench.problem_checks.calculus import convexity, jacobian, smoothness
 from jdbench.problem_checks.contract import batches, shapes, single_precision, starts
 from jdbench.problem_checks.distance import (
     distance_bound,
-    distance_foot,
+    distance_lipschitz,
+    distance_of_optima,
     distance_off_the_set,
     distance_slope,
     set_distance,
 )
+from jdbench.problem_checks.feet import distance_foot
 from jdbench.problem_checks.optimality import dominance, stationarity
 from jdbench.problem_checks.samples import Samples, draw
 from jdbench.workers import Workers
 
-__all__ = ["CHECKS", "Finding", "check_problem", "check_specs"]
+__all__ = ["CHECKS", "Examination", "Finding", "check_problem", "check_specs", "examine_problem"]
 
 
 class Finding(NamedTuple):
@@ -38,7 +40,36 @@ class Finding(NamedTuple):
         return f"{self.check}: {self.message}"
 
 
-CHECKS: dict[str, Callable[[Samples], list[str]]] = {
+class Examination(NamedTuple):
+    """What was checked of a problem, and what came of it.
+
+    Attributes:
+        findings: What samples contradict; nothing if all is well.
+        made: Names of the checks that were made; none where the problem ended the process.
+        left_out: Names of those that do not apply to it, such as that of a β that it does not claim.
+        points: How many points of the domain were looked at.
+        optimal: How many of the Pareto set.
+    """
+
+    findings: list[Finding]
+    made: list[str]
+    left_out: list[str]
+    points: int
+    optimal: int
+
+    def __str__(self) -> str:
+        """Return what was checked, in a line."""
+        if not self.made:
+            return f"{len(self.findings)} found, and nothing more was checked"
+        found = f"{len(self.findings)} found" if self.findings else "nothing found"
+        left_out = f"; not applicable: {', '.join(self.left_out)}" if self.left_out else ""
+        return (
+            f"{found} by {len(self.made)} checks at {self.points} points and {self.optimal} of the Pareto set: "
+            f"{', '.join(self.made)}{left_out}"
+        )
+
+
+CHECKS: dict[str, Callable[[Samples], list[str] | None]] = {
     "starts": starts,
     "shapes": shapes,
     "batches": batches,
@@ -51,10 +82,15 @@ CHECKS: dict[str, Callable[[Samples], list[str]]] = {
     "set-distance": set_distance,
     "distance-bound": distance_bound,
     "distance-off-the-set": distance_off_the_set,
+    "distance-lipschitz": distance_lipschitz,
+    "distance-of-optima": distance_of_optima,
     "distance-slope": distance_slope,
     "distance-foot": distance_foot,
 }
-"""The checks by name, in the order in which they are made; each returns what it found, in sentences."""
+"""The checks by name, in the order in which they are made.
+
+Each returns what it found, in sentences, or None where it does not apply.
+"""
 
 
 def check_problem(problem: AnalyticProblem, samples: int = 200, seed: int = 0) -> list[Finding]:
@@ -68,24 +104,48 @@ def check_problem(problem: AnalyticProblem, samples: int = 200, seed: int = 0) -
     Returns:
         Findings, one a check at most but for several about one; a check that raises is one too.
     """
+    return examine_problem(problem, samples, seed).findings
+
+
+def examine_problem(problem: AnalyticProblem, samples: int = 200, seed: int = 0) -> Examination:
+    """Return what was checked of a problem, and what came of it.
+
+    Args:
+        problem: Any analytic problem.
+        samples: As of `check_problem`.
+        seed: As of `check_problem`.
+
+    Returns:
+        The findings, with the checks that were made and those that do not apply.
+    """
     try:
         with survived():
             drawn = draw(problem, samples, seed)
     except Exception as error:
-        return [Finding("starts", f"raised {type(error).__name__}: {error}")]
+        return Examination([_raised("starts", error)], ["starts"], [], 0, 0)
     found: list[Finding] = []
+    made: list[str] = []
     for name, check in CHECKS.items():
         try:
             with survived():
                 messages = check(drawn)
         except Exception as error:
-            messages = [f"raised {type(error).__name__}: {error}"]
-        found += [Finding(name, message) for message in messages]
-    return found
+            found.append(_raised(name, error))
+            made.append(name)
+            continue
+        if messages is not None:
+            made.append(name)
+            found += [Finding(name, message) for message in messages]
+    left_out = [name for name in CHECKS if name not in made]
+    return Examination(found, made, left_out, len(drawn.x), len(drawn.optimal))
 
 
-def check_specs(specs: Sequence[str], samples: int = 200, seed: int = 0) -> list[tuple[str, Finding]]:
-    """Return the findings about problems that specs name, all resolved before the first is checked.
+def _raised(check: str, error: Exception) -> Finding:
+    return Finding(check, f"raised {type(error).__name__}: {error}")
+
+
+def check_specs(specs: Sequence[str], samples: int = 200, seed: int = 0) -> list[tuple[str, Examination]]:
+    """Return what was checked of problems that specs name, all resolved before the first is checked.
 
     Problems that are not our own are checked in a process of their own, which they may end.
 
@@ -95,7 +155,7 @@ def check_specs(specs: Sequence[str], samples: int = 200, seed: int = 0) -> list
         seed: As of `check_problem`.
 
     Returns:
-        Pairs of a spec and a finding.
+        Pairs of a spec and what came of it.
 
     Raises:
         InputError: A spec names no analytic problem, or there are fewer than 2 samples.
@@ -112,21 +172,22 @@ def check_specs(specs: Sequence[str], samples: int = 200, seed: int = 0) -> list
         ours[spec] = type(problem).__module__.startswith("jdbench.")
     with Workers(1) as worker:
         return [
-            (spec, finding)
-            for spec in specs
-            for finding in (
-                _check(spec, samples, seed) if ours[spec] else _check_elsewhere(worker, spec, samples, seed)
+            (
+                spec,
+                _examine(spec, samples, seed)
+                if ours[spec]
+                else _examine_elsewhere(worker, spec, samples, seed),
             )
+            for spec in specs
         ]
 
 
-def _check(spec: str, samples: int, seed: int) -> list[Finding]:
-    problem = resolve_problem(spec)
-    return check_problem(problem, samples, seed) if isinstance(problem, AnalyticProblem) else []
+def _examine(spec: str, samples: int, seed: int) -> Examination:
+    return examine_problem(cast("AnalyticProblem", resolve_problem(spec)), samples, seed)
 
 
-def _check_elsewhere(worker: Workers, spec: str, samples: int, seed: int) -> list[Finding]:
+def _examine_elsewhere(worker: Workers, spec: str, samples: int, seed: int) -> Examination:
     try:
-        return worker.submit(_check, spec, samples, seed).result()
+        return worker.submit(_examine, spec, samples, seed).result()
     except ProcessEndedError as error:
-        return [Finding("exits", str(error))]
+        return Examination([Finding("exits", str(error))], [], [], 0, 0)

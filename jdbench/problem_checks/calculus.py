@@ -27,11 +27,11 @@ def jacobian(s: Samples) -> list[str]:
     return found
 
 
-def convexity(s: Samples) -> list[str]:
+def convexity(s: Samples) -> list[str] | None:
     """No chord is below a convex objective."""
     p = s.problem
     if not p.convex:
-        return []
+        return None
     x, y = torch.cat([s.x, s.x]), torch.cat([s.x.roll(1, 0), s.x.roll(7, 0)])
     t = torch.rand(len(x), 1, dtype=torch.float64, generator=seeded(s.seed + 1))
     above = p.objectives(t * x + (1 - t) * y) - (t * p.objectives(x) + (1 - t) * p.objectives(y))
@@ -45,11 +45,11 @@ def convexity(s: Samples) -> list[str]:
     ]
 
 
-def smoothness(s: Samples) -> list[str]:
+def smoothness(s: Samples) -> list[str] | None:
     """No pair of points, near or far, has ‖Jf(x) - Jf(y)‖_F > β‖x - y‖."""
     p = s.problem
     if p.beta is None:
-        return []
+        return None
     x = torch.cat([s.x, s.optimal])
     near = x + 1e-3 * torch.randn(x.shape, dtype=torch.float64, generator=seeded(s.seed + 2))
     x, y = torch.cat([x, x, x]), torch.cat([x.roll(1, 0), x.roll(7, 0), clip(p, near)])

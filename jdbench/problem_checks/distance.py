@@ -3,14 +3,16 @@
 import torch
 from torch import Tensor
 
+from jdbench.problem_checks.feet import GRADIENT_ERROR, gradients
 from jdbench.problem_checks.optimality import dominated
-from jdbench.problem_checks.samples import Samples, differences, largest, method_slack
+from jdbench.problem_checks.samples import Samples, largest, method_slack
+from jdbench.problem_checks.weighted_sums import MOST_PARAMETERS, minimisers
 
 
-def set_distance(s: Samples) -> list[str]:
+def set_distance(s: Samples) -> list[str] | None:
     """The distance of points of the set is zero."""
     if not len(s.optimal):
-        return []
+        return None
     distance, slack = s.problem.distance(s.optimal), method_slack(s, "distance", torch.float64)
     if bool((distance <= slack).all()):
         return []
@@ -20,13 +22,12 @@ def set_distance(s: Samples) -> list[str]:
 
 def distance_bound(s: Samples) -> list[str]:
     """The distance is no larger than that to any point of the set, and never negative."""
-    p, distance = s.problem, s.problem.distance(s.x)
+    distance = s.problem.distance(s.x)
     found: list[str] = []
     if not bool((distance >= 0).all()):
         found.append(f"is {float(distance.min()):.3g}, required a number ≥ 0")
     if len(s.optimal):
-        at, to = (s.x, s.optimal) if p.space == "x" else (p.objectives(s.x), p.objectives(s.optimal))
-        least = torch.cdist(at, to, compute_mode="donot_use_mm_for_euclid_dist").amin(-1)
+        least = _apart(s, s.x, s.optimal).amin(-1)
         over = distance - least
         if not bool((over <= method_slack(s, "distance", torch.float64)).all()):
             i = largest(over)[0]
@@ -48,14 +49,46 @@ def distance_off_the_set(s: Samples) -> list[str]:
     return [f"is 0 at a dominated point, {s.x[wrong][0].tolist()}"] if bool(wrong.any()) else []
 
 
-def distance_slope(s: Samples) -> list[str]:
+def distance_lipschitz(s: Samples) -> list[str]:
+    """No two points differ in distance by more than they are apart, near or far, of the set or not."""
+    distance = s.problem.distance
+    slack = 2 * method_slack(s, "distance", torch.float64)
+    x = torch.cat([s.x, s.optimal])
+    over = (distance(x).unsqueeze(-1) - distance(x)).abs() - _apart(s, x, x)
+    if bool((over <= slack).all()):
+        return []
+    i, j = largest(over)
+    return [
+        f"changes by {float(over[i, j]):.3g} more than the way from {x[i].tolist()} to {x[j].tolist()}, where "
+        f"it is {float(distance(x[i])):.6g} and {float(distance(x[j])):.6g}"
+    ]
+
+
+def distance_of_optima(s: Samples) -> list[str] | None:
+    """The distance of points that are optimal beyond doubt is zero, whether the set has them or not."""
+    p = s.problem
+    if not (p.convex and p.attained) or p.n > MOST_PARAMETERS:
+        return None
+    x, error = minimisers(s)
+    if not len(x):
+        return None
+    if p.space == "f":
+        # As far as the gradients take it; twice, for they change on the way.
+        error = 2 * error * p.jacobian(x).flatten(1).norm(dim=-1)
+    over = p.distance(x) - error
+    if bool((over <= 2 * method_slack(s, "distance", torch.float64)).all()):
+        return []
+    i = largest(over)[0]
+    return [f"is {float(p.distance(x[i])):.6g} at an optimal point, a minimiser of wᵀf, w > 0, {x[i].tolist()}"]
+
+
+def distance_slope(s: Samples) -> list[str] | None:
     """The distance changes at unit speed: off the set its gradient, where it is measured, has norm 1."""
     # Almost everywhere, as for any distance; differences across a ridge miss it, so that one sample in ten may.
-    _, _, gradient = _gradients(s)
+    _, _, gradient = gradients(s)
     if len(gradient) < 10:
-        return []
-    # Differences are off by the curvature times the step, and by rounding over it; 1e-3 is far above both.
-    off = (gradient.norm(dim=-1) - 1).abs() > 1e-3
+        return None
+    off = (gradient.norm(dim=-1) - 1).abs() > GRADIENT_ERROR
     if float(off.double().mean()) <= 0.1:
         return []
     median = float(gradient.norm(dim=-1).median())
@@ -64,41 +97,7 @@ def distance_slope(s: Samples) -> list[str]:
     ]
 
 
-def distance_foot(s: Samples) -> list[str]:
-    """The point to which the distance leads, f - d∇d, is on the front, as near as that is sampled."""
-    # Told of fronts of two objectives that are measured among objective values, all of which the samples cover.
-    p = s.problem
-    if p.m != 2 or p.space != "f" or len(s.optimal) < 2:
-        return []
-    values, distance, gradient = _gradients(s)
-    front = p.objectives(s.optimal)
-    front = front[front[:, 0].argsort()]
-    spacing = float(front.diff(dim=0).norm(dim=-1).max())
-    foot = values - distance.unsqueeze(-1) * gradient
-    away = torch.cdist(foot, front).amin(-1) if len(foot) else distance
-    # The gradient, from differences, is right to 1e-3 of the distance by far; see above.
-    wrong = away > spacing + 1e-3 * distance
-    if len(foot) < 10 or float(wrong.double().mean()) <= 0.1:
-        return []
-    i = largest(away)[0]
-    return [f"leads from {values[i].tolist()} to {foot[i].tolist()}, {float(away[i]):.3g} off the front"]
-
-
-def _gradients(s: Samples) -> tuple[Tensor, Tensor, Tensor]:
-    """Return x or f(x), the distance and its gradient there, at samples off the set where it is defined.
-
-    For distances of f(x) the gradient v solves Jᵀv = ∇d, where J has full row rank.
-    """
-    p = s.problem
-    distance = p.distance(s.x)
-    step = 1e-6 * s.size
-    x = s.x[distance > 100 * step]
-    if p.n > 64:
-        x = x[:0]
-    gradient = differences(p.distance, x, step)
-    if p.space == "x" or not len(x):
-        return x, p.distance(x), gradient
-    J = p.jacobian(x)
-    sound = torch.linalg.matrix_rank(J, rtol=1e-3) == p.m
-    solved = torch.linalg.lstsq(J[sound].mT, gradient[sound].unsqueeze(-1)).solution.squeeze(-1)
-    return p.objectives(x[sound]), p.distance(x[sound]), solved
+def _apart(s: Samples, x: Tensor, y: Tensor) -> Tensor:
+    """Return how far each point is from each other one, where the problem measures it."""
+    at, to = (x, y) if s.problem.space == "x" else (s.problem.objectives(x), s.problem.objectives(y))
+    return torch.cdist(at, to, compute_mode="donot_use_mm_for_euclid_dist")

@@ -10,18 +10,18 @@ from jdbench.problem import AnalyticProblem, seeded
 from jdbench.problem_checks.samples import Samples, change, clip, largest
 
 
-def dominance(s: Samples) -> list[str]:
+def dominance(s: Samples) -> list[str] | None:
     """No point of the set is dominated by another, by a neighbour, by a sample or by where descent leads."""
     p = s.problem
     if not len(s.optimal):
-        return []
+        return None
     generator = seeded(s.seed)
     near = [
         s.optimal + size * torch.randn(s.optimal.shape, dtype=torch.float64, generator=generator)
         for size in (1e-1, 1e-2, 1e-3)
     ]
     others = torch.cat([s.optimal, s.x, *(clip(p, points) for points in near)])
-    others = torch.cat([others, _descended(p, torch.cat([s.optimal, s.x]))])
+    others = torch.cat([others, descended(p, torch.cat([s.optimal, s.x]))])
     others = others[((others >= p.domain[0]) & (others <= p.domain[1])).all(-1)]
     wrong = dominated(s, p.objectives(s.optimal), p.objectives(others))
     if not bool(wrong.any()):
@@ -29,12 +29,12 @@ def dominance(s: Samples) -> list[str]:
     return [f"{int(wrong.sum())} of {len(wrong)} points are dominated, as is {s.optimal[wrong][0].tolist()}"]
 
 
-def stationarity(s: Samples) -> list[str]:
+def stationarity(s: Samples) -> list[str] | None:
     """Points of the set inside the domain are stationary: min over the simplex of ‖Jᵀw‖ is zero."""
     p = s.problem
     inside = s.optimal[((s.optimal > p.domain[0]) & (s.optimal < p.domain[1])).all(-1)]
     if not len(inside):
-        return []
+        return None
     J = p.jacobian(inside)
     residual = MGDA()(J).norm(dim=-1)
     slack = math.sqrt(p.m * p.n) * s.slack(J, change(s, inside))
@@ -71,8 +71,17 @@ def dominated(s: Samples, values: Tensor, others: Tensor) -> Tensor:
     return found
 
 
-def _descended(problem: AnalyticProblem, x: Tensor, steps: int = 30) -> Tensor:
-    """Return where MGDA's common descent direction leads, halving each step until all objectives fall."""
+def descended(problem: AnalyticProblem, x: Tensor, steps: int = 30) -> Tensor:
+    """Return where MGDA's common descent direction leads, a fourth of each step until all objectives fall.
+
+    Args:
+        problem: The problem.
+        x: Points, shape ``[k, n]``.
+        steps: How many.
+
+    Returns:
+        Points that no start prefers, shape ``[k, n]``.
+    """
     x = x.clone()
     for _ in range(steps):
         d = MGDA()(problem.jacobian(x))

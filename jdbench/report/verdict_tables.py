@@ -184,7 +184,7 @@ def _anchor(entry: Entry) -> str:
 def _refutation(entry: Entry) -> Refutation:
     recheck = entry.recheck["summary"] if entry.recheck else ""
     name = replay_name(entry.aggregator, entry.prop, entry.dtype)
-    replay = f"replays/{name}" if entry.outcome == "refuted" else ""
+    replay = "" if entry.survived else f"replays/{name}"
     return Refutation(entry, _anchor(entry), shown(entry.witness), recheck, replay)
 
 
@@ -205,9 +205,8 @@ def _mark(entry: Entry) -> Mark:
         text, title = "! broken", f"{entry.message} at {shown(entry.witness, BRIEF)}"
     else:
         text = f"✗ {_brief(entry.margin)}"
-        title = (
-            f"margin {entry.margin:.3g}, rounding explains {entry.tolerance:.1g}: {shown(entry.witness, BRIEF)}"
-        )
+        what = entry.message or f"margin {entry.margin:.3g}, rounding explains {entry.tolerance:.1g}"
+        title = f"{what}: {shown(entry.witness, BRIEF)}"
     link = "" if entry.survived else _anchor(entry)
     return Mark(text, ENDS[entry.dtype], entry.standing, f"{entry.dtype}, {words}; {title}", link)
 

@@ -8,11 +8,13 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from jdbench.aggregator import Aggregator
 from jdbench.verification import predicates, tolerances
 from jdbench.verification.calls import Call
+from jdbench.verification.findings import Finding
+from jdbench.verification.hygiene import hygienic
 from jdbench.verification.witnesses import (
     Witness,
+    anyhow,
     anywhere,
     one_row,
     permuted,
@@ -24,26 +26,10 @@ from jdbench.verification.witnesses import (
     with_scalings,
 )
 
+__all__ = ["HYGIENE", "PROPERTIES", "TABLE_1", "Finding", "Property", "Witness"]
+
 DRAWS = (64, 256)
 """Sizes of the samples that are compared where a property holds in law: more only if few tell no difference."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A margin with the error that rounding explains; violated below minus that, or if NaN.
-
-    Attributes:
-        margin: Signed, a pure number.
-        tolerance: Derived, at least 0.
-    """
-
-    margin: float
-    tolerance: float
-
-    @property
-    def violated(self) -> bool:
-        """Whether the property fails here."""
-        return not self.margin >= -self.tolerance
 
 
 class Check(Protocol):
@@ -73,7 +59,7 @@ class Property:
     @property
     def everywhere(self) -> bool:
         """Whether the property is claimed of every matrix."""
-        return self.witnesses in (anywhere, with_scalings)
+        return self.witnesses in (anywhere, anyhow, with_scalings)
 
 
 def _non_conflicting(call: Call, witness: Witness) -> Finding:
@@ -96,20 +82,6 @@ def _weighted(call: Call, witness: Witness) -> Finding:
     J = witness.J
     a = call(J, witness.seed)
     return Finding(float(predicates.weighted(J, a)), tolerances.span(J, a, call.dtype))
-
-
-def _hygienic(call: Call, witness: Witness) -> Finding:
-    """Look at what `Call` does not: the same state gives the same bits, and a batch the same as its members."""
-    J = witness.J
-    a = call(J, witness.seed)
-    if not torch.equal(a, call(J, witness.seed)):
-        return Finding(-1.0, 0.0)
-    if not isinstance(call.aggregator, Aggregator) or call.aggregator.random:
-        return Finding(0.0, 0.0)
-    members = torch.stack([J, J.flip(0)])
-    alone = torch.stack([a, call(members[1], witness.seed)])
-    errors = -predicates.distance(J, call(members, witness.seed), alone)
-    return Finding(float(errors.min()), 2 * tolerances.direction(J, a, call.dtype))
 
 
 def _permutation_invariant(call: Call, witness: Witness) -> Finding:
@@ -237,10 +209,12 @@ PROPERTIES = {
         ),
         Property(
             HYGIENE,
-            "a finite direction of the right shape and dtype, the same for the same generator state, from an "
-            "input left as it was; of a batch the same as of its members, if it takes batches",
-            anywhere,
-            _hygienic,
+            "a finite direction of the right shape, dtype and device, in memory of its own, from a J that is "
+            "only read, in whatever strides; the same for the same J and generator state, whatever was called "
+            "before; nothing that all share left changed; of a batch the same as of its members, if it takes "
+            "batches",
+            anyhow,
+            hygienic,
         ),
     )
 }

@@ -1,55 +1,120 @@
 """A found violation as a script of a few lines that runs alone, and as JSON: both hold all of the witness."""
 
 import dataclasses
+import importlib
 import math
+import os
 import re
+import sysconfig
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from jdbench.verification.calls import FIRST_LIMIT
 from jdbench.verification.recheck import Recheck
-from jdbench.verification.verify import Verdict
+from jdbench.verification.verify import Outcome, Verdict
 
 TEMPLATE = '''"""{title}"""
-
+{path}
 import torch
 
 from jdbench.aggregator import resolve
-from jdbench.verification.calls import Call
+from jdbench.verification.calls import Call, MisbehaviourError
 from jdbench.verification.properties import PROPERTIES
 {imports}
 
 witness = {witness}
-call = Call(resolve({spec!r}).aggregator, {dtype})
+call = Call(resolve({spec!r}).aggregator, {dtype}, {limit!r})
 J = witness.matrix.J
-print("J =", J.tolist(), " A(J) =", call(J, witness.seed).tolist())
-finding = PROPERTIES[{property!r}].check(call, witness)
-print("margin", finding.margin, "tolerance", finding.tolerance, "violated", finding.violated)
+print("J =", J.tolist())
+
+
+def look():
+    print("A(J) =", call(J, witness.seed).tolist())
+    return PROPERTIES[{property!r}].check(call, witness)
+
+
+{ends}call.warm_up()
+try:
+    finding = look()
+except MisbehaviourError as error:
+    print("broken", error.what, error)
+    raise SystemExit({broken}) from None
+print("margin", finding.margin, "tolerance", finding.tolerance, "violated", finding.violated, finding.message)
 raise SystemExit(0 if finding.violated else 1)
 '''
 
+ENDS = """# The call may end the process that makes it: so first in a fork, on Linux.
+ending = ending_of(look, {limit!r})
+if ending:
+    print("broken exits its process ended with", ending)
+    raise SystemExit(0)
+"""
 
-def replay_script(spec: str, verdict: Verdict, statement: str, recheck: Recheck | None = None) -> str:
-    """Return a script that shows a refutation; it exits 0 if the violation is there.
+INSTALLED = ("site-packages", "dist-packages")
+"""Names of the folders of installed packages, whatever environment brings them in."""
+
+PATH = """
+import sys
+from pathlib import Path
+
+# The aggregator's module is not installed; it was in this folder, seen from that of this script.
+sys.path.insert(0, str((Path(__file__).parent / {folder!r}).resolve()))
+"""
+
+
+def replay_script(
+    spec: str, verdict: Verdict, statement: str, recheck: Recheck | None = None, folder: Path | None = None
+) -> str:
+    """Return a script that shows a refutation, or how an aggregator breaks; it exits 0 if that happens again.
 
     Args:
-        spec: The aggregator; a module that is not installed must be importable from where the script runs.
-        verdict: A refutation of it.
+        spec: The aggregator.
+        verdict: A refutation of it, or that it is broken.
         statement: What the property says.
         recheck: What rational arithmetic says of the refutation, for the docstring.
+        folder: Where the script will lie: it finds a module that is not installed from there, whatever folder
+            it runs in, and names no other place of this machine. None: the module must be importable.
 
     Returns:
         Python source.
     """
-    title = f"{spec} is not {verdict.property}: {statement}" + ("" if recheck is None else f"\n\n{recheck}\n")
+    broken = verdict.outcome is Outcome.BROKEN
+    title = f"{spec} is {'broken' if broken else 'not ' + verdict.property}: {verdict.message or statement}"
+    title += "" if recheck is None else f"\n\n{recheck}\n"
+    title += " " if title.endswith('"') else ""
+    found = None if folder is None else _folder_of(spec)
+    ends = broken and verdict.message.startswith("exits: ")
+    imports = [*_classes(verdict.witness), *([("jdbench.exits", "ending_of")] if ends else [])]
     return TEMPLATE.format(
         title=title.replace("\\", "\\\\").replace('"""', r"\"\"\""),
-        imports="\n".join(sorted(f"from {m} import {n}" for m, n in _classes(verdict.witness))),
+        path="" if found is None or folder is None else PATH.format(folder=os.path.relpath(found, folder)),
+        imports="\n".join(sorted(f"from {m} import {n}" for m, n in imports)),
         witness=as_source(verdict.witness),
         spec=spec,
-        property=verdict.property,
+        property=verdict.shown_by or verdict.property,
         dtype=str(verdict.dtype),
+        limit=verdict.limit,
+        ends=ENDS.format(limit=verdict.limit + FIRST_LIMIT) if ends else "",
+        broken=int(not broken),
     )
+
+
+def _folder_of(spec: str) -> Path | None:
+    """Return the folder in which a spec's module was found, if it is not one that Python always searches."""
+    module = spec.partition("(")[0].rpartition(":")[0]
+    if not module:
+        return None
+    package = importlib.import_module(module.partition(".")[0])
+    if package.__file__ is None:  # a namespace package
+        place = Path(next(iter(package.__path__)))
+    else:
+        file = Path(package.__file__)
+        place = file.parent if hasattr(package, "__path__") else file
+    folder = place.resolve().parent
+    installed = folder.name in INSTALLED or folder == Path(sysconfig.get_path("stdlib")).resolve()
+    return None if installed else folder
 
 
 def replay_name(spec: str, prop: str, dtype: str) -> str:

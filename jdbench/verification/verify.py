@@ -2,7 +2,7 @@
 
 import contextlib
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import hypothesis
@@ -14,12 +14,16 @@ from hypothesis.errors import Flaky
 from jdbench.aggregator import AnyAggregator
 from jdbench.verification.calls import Call, MisbehaviourError
 from jdbench.verification.profiles import EXAMPLES
-from jdbench.verification.properties import Finding, Property, Witness
+from jdbench.verification.properties import HYGIENE, PROPERTIES, Finding, Property, Witness
 from jdbench.verification.spare_lines import without_spare_lines
+from jdbench.verification.witnesses import ROUNDS
 
 STEPS = 4
 """Steps of the score in each factor e of margin over tolerance: what is climbed must have an end."""
 
+
+TRIED_AGAIN = 8
+"""Of so many violations, the last first, the verdict is one that comes again; shrinking leaves many."""
 
 FEWEST_SHARES = 4
 """No class gets more than a fourth of the examples: where a property has few, there is less to search."""
@@ -45,7 +49,10 @@ class Verdict:
         margin: The smallest margin seen, or that of the shrunk violation.
         tolerance: The rounding error at that margin.
         witness: The shrunk violation, or where the smallest margin was.
-        message: What the aggregator did, where it is broken.
+        message: What the aggregator did, where it is broken, and which hygiene it lacks.
+        shown_by: The property whose check shows it at the witness: another where the aggregator keeps something
+            of which hygiene tells.
+        limit: Seconds that one call could take.
     """
 
     property: str
@@ -56,6 +63,8 @@ class Verdict:
     tolerance: float
     witness: Witness
     message: str = ""
+    shown_by: str = ""
+    limit: float = 10.0
 
 
 class _ViolationError(Exception):
@@ -77,6 +86,10 @@ def verify(
     Every class of the property's domain gets its share of the examples, simple classes first; the first class
     that holds a violation gives the counterexample.
 
+    The verdict is on the function of J that a new copy of the aggregator is: each call goes to a copy of its
+    own, but where hygiene asks whether anything is kept. What a violation shows it must show again: one that
+    keeps something where no copy reaches, in its module or in a closure, is not refuted but broken.
+
     Args:
         aggregator: What is verified.
         prop: The property.
@@ -84,7 +97,8 @@ def verify(
         examples: Number of matrices tried before the property counts as surviving, at least 1, shared among
             the classes, rounded up; half of it where the property concerns two classes alone.
         seed: Seed of the search; the same seed tries the same matrices.
-        limit: Seconds that one call may take; the first of all may compile and gets a minute more.
+        limit: Seconds that one call may take, compilation by numba or torch not counted; the first of all may
+            import and compile by other means, and get a minute more.
         shrink: Whether to make a found violation small, which takes longer than to find it.
 
     Returns:
@@ -103,27 +117,60 @@ def verify(
         if search.violations:
             if shrink and prop.everywhere:
                 search.leave_out_spare_lines()
-            finding, witness = search.violations[-1]
-            return _verdict(prop, dtype, Outcome.REFUTED, tried, finding, witness)
+            return _confirmed(search, tried)
         if search.misbehaviours:
             message, witness = search.misbehaviours[-1]
-            nothing = Finding(math.nan, math.nan)
-            return _verdict(prop, dtype, Outcome.BROKEN, tried, nothing, witness, message)
+            return _verdict(call, prop, Outcome.BROKEN, tried, NOTHING, witness, message)
         lowest += search.lowest
     finding, witness = min(lowest, key=lambda pair: pair[0].margin)
-    return _verdict(prop, dtype, Outcome.SURVIVED, tried, finding, witness)
+    return _verdict(call, prop, Outcome.SURVIVED, tried, finding, witness)
+
+
+NOTHING = Finding(math.nan, math.nan)
+"""Where a call did not end in a direction there is no margin."""
+
+ONCE = "violated once and not again: it depends on something besides J and the generator"
 
 
 def _verdict(
+    call: Call,
     prop: Property,
-    dtype: torch.dtype,
     outcome: Outcome,
     tried: int,
     finding: Finding,
     witness: Witness,
     message: str = "",
+    shown_by: str = "",
 ) -> Verdict:
-    return Verdict(prop.name, dtype, outcome, tried, finding.margin, finding.tolerance, witness, message)
+    return Verdict(
+        prop.name,
+        call.dtype,
+        outcome,
+        tried,
+        finding.margin,
+        finding.tolerance,
+        witness,
+        message or (finding.message if outcome is Outcome.REFUTED else ""),
+        shown_by or prop.name,
+        call.limit,
+    )
+
+
+def _confirmed(search: "_Search", tried: int) -> Verdict:
+    """Return the refutation by the smallest violation that comes again, or why none does."""
+    call, prop = search.call, search.prop
+    for _, witness in reversed(search.violations[-TRIED_AGAIN:]):
+        with contextlib.suppress(MisbehaviourError):
+            finding = prop.check(call, witness)
+            if finding.violated:
+                return _verdict(call, prop, Outcome.REFUTED, tried, finding, witness)
+    witness = replace(search.violations[-1][1], rounds=ROUNDS)
+    try:
+        kept = PROPERTIES[HYGIENE].check(call, witness)
+    except MisbehaviourError as error:
+        kept = Finding(math.nan, math.nan, f"{error.what}: {error}")
+    shown_by, message = (HYGIENE, kept.message) if kept.violated else (prop.name, ONCE)
+    return _verdict(call, prop, Outcome.BROKEN, tried, NOTHING, witness, message, shown_by)
 
 
 @dataclass

@@ -14,6 +14,9 @@ Classes = Mapping[str, st.SearchStrategy["Witness"]]
 
 SEEDS = st.integers(0, 3)
 
+ROUNDS = 64
+"""How often an aggregator is called again to see whether it keeps something, in the class that is for that."""
+
 
 @dataclass(frozen=True)
 class Witness:
@@ -25,6 +28,7 @@ class Witness:
         scalings: c₁ and c₂, for linearity; otherwise none.
         other_matrix: A second matrix, for properties that compare two: PJ, JQ, cJ or J + E.
         action: What takes A(J) to A of the second matrix, from the right, shape ``[n, n]``; None: nothing.
+        rounds: How often an aggregator is called again, at most, to see whether it keeps something; None: once.
     """
 
     matrix: Matrix
@@ -32,6 +36,7 @@ class Witness:
     scalings: tuple[Tensor, ...] = field(default=())
     other_matrix: Tensor | None = None
     action: Tensor | None = None
+    rounds: int | None = None
 
     @property
     def J(self) -> Tensor:  # noqa: N802  the paper's name
@@ -54,6 +59,19 @@ def anywhere(dtype: torch.dtype) -> Classes:
         A strategy for each class.
     """
     return _with_seeds(classes(dtype))
+
+
+def anyhow(dtype: torch.dtype) -> Classes:
+    """Return witnesses of every class, regular ones, and ones that are called again `ROUNDS` times.
+
+    Args:
+        dtype: In which the aggregator is called.
+
+    Returns:
+        A strategy for each class.
+    """
+    often = st.builds(Witness, classes(dtype)["any shape"], SEEDS, rounds=st.just(ROUNDS))
+    return {**anywhere(dtype), **_with_seeds(regular(dtype)), "called again and again": often}
 
 
 def one_row(dtype: torch.dtype) -> Classes:

@@ -19,7 +19,7 @@ from jdbench.verification.strategies.ranks import (
     rank_deficient,
     zero_rows,
 )
-from jdbench.verification.strategies.regular import regular_rows
+from jdbench.verification.strategies.regular import is_regular, regular_rows
 from jdbench.verification.strategies.scales import OUT_OF_RANGE, extreme, uneven
 from jdbench.verification.strategies.stationary import near_stationary, strongly_stationary, weakly_stationary
 
@@ -28,6 +28,7 @@ __all__ = [
     "RANGES",
     "Matrix",
     "classes",
+    "is_regular",
     "matrices",
     "near_stationary",
     "regular",

@@ -2,8 +2,10 @@
 
 import torch
 from hypothesis import strategies as st
+from torch import Tensor
 
 from jdbench.verification.strategies.matrix import Matrix, exponents, integers, shuffled, size
+from jdbench.verification.tolerances import largest_entry, row_norms, unit_rows
 
 DIAGONAL = 8
 REST = 4
@@ -11,6 +13,9 @@ REST = 4
 
 EIGENVALUE = 2 / 11
 """At least so large is the smallest eigenvalue of the unit-row Gramian of a regular matrix."""
+
+SPREAD = 8
+"""At most so large is the ratio of two row norms of a regular matrix."""
 
 
 @st.composite
@@ -39,3 +44,20 @@ def regular_rows(draw: st.DrawFn, kind: str, scales: tuple[int, ...] = (0,)) -> 
     J = torch.cat([A, integers(draw, m, extra, 2)], -1)
     J = J[:, shuffled(draw, m + extra)] * exponents(draw, m, 1)
     return Matrix(J * 2.0 ** draw(st.sampled_from(scales)), kind)
+
+
+def is_regular(J: Tensor) -> bool:
+    """Return whether a matrix is as far from any discontinuity as those that `regular_rows` draws.
+
+    Args:
+        J: Matrix, shape ``[m, n]``, float64.
+
+    Returns:
+        Whether eigenvalue and ratio of norms are within `EIGENVALUE` and `SPREAD`.
+    """
+    if len(J) > J.shape[1]:
+        return False
+    norms = row_norms(J / largest_entry(J))
+    if not bool(norms.max() <= SPREAD * norms.min()) or not bool(norms.min() > 0):
+        return False
+    return float(torch.linalg.svdvals(unit_rows(J))[-1].square()) >= EIGENVALUE
