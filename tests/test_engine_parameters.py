@@ -36,6 +36,12 @@ MATRICES: dict[str, Formula] = {
         x.reshape(len(x), -1, 4), x.reshape(len(x), -1, 4), W.expand(len(x), 4, 4), beta=0.5, alpha=2.0
     ),
     "addmm": lambda x, W: torch.addmm(W[0], x.reshape(-1, 4), W, beta=0.5, alpha=-2.0).view(x.shape),
+    "addmm, a bias a row": lambda x, W: torch.addmm(
+        W.repeat(x.numel() // 16, 1)[:, :1], x.reshape(-1, 4), W, alpha=0.5
+    ).view(x.shape),
+    "addmm, a matrix of biases": lambda x, W: torch.addmm(
+        W if x.ndim == 2 else W.repeat(x.numel() // 16, 1), x.reshape(-1, 4), W
+    ).view(x.shape),
     "addmv": lambda x, W: x @ torch.addmv(W[0], W, W[1]).unsqueeze(-1),
 }
 

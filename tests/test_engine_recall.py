@@ -140,6 +140,19 @@ def test_permutations_that_change(how: str) -> None:
     agrees_in_turn(model, [lambda order=order: losses_of(order) for order in orders])
 
 
+def test_tokens_in_an_order_that_changes() -> None:
+    """Places of [B·T] are picked as those of [B] are."""
+    torch.manual_seed(0)
+    first, second = nn.Linear(3, 4).double(), nn.Linear(4, 2).double()
+
+    def losses_of(order: Tensor) -> Tensor:
+        h = torch.tanh(first(normal(4, 3, 3))).flatten(0, 1)[order]
+        return second(h)[order.argsort()].view(4, 3, 2).square().sum((1, 2))
+
+    orders = [torch.arange(12)] * USES + [torch.randperm(12), torch.randperm(12)]
+    agrees_in_turn(nn.Sequential(first, second), [lambda order=order: losses_of(order) for order in orders])
+
+
 def test_pieces_that_change() -> None:
     """Pairs lie in halves of a batch at some uses, beside each other at others."""
     torch.manual_seed(0)
@@ -201,7 +214,12 @@ def stacked(model: nn.Module, use: int) -> Tensor:
     return torch.stack([model(normal(4, 3)) for _ in range(5 + use % 4)], 1).square().sum((1, 2))
 
 
-@pytest.mark.parametrize("losses_of", [in_the_middle, in_halves, in_pieces, stacked])
+def normalized(model: nn.Module, use: int) -> Tensor:
+    """The normalization has three outputs; one batch has as many instances."""
+    return squares(functional.group_norm(model(normal(3 + 2 * (use % 2), 3)).square(), 1))
+
+
+@pytest.mark.parametrize("losses_of", [in_the_middle, in_halves, in_pieces, stacked, normalized])
 def test_sizes_that_the_graph_explains_are_recalled(
     losses_of: Callable[[nn.Module, int], Tensor], separations: list[int]
 ) -> None:

@@ -17,10 +17,15 @@ from jdbench.engine.scale import working
 
 
 def counts_rows(junction: Junction) -> bool:
-    """Return whether each row of the product is one instance's, and no parameter enters from the left."""
+    """Return whether each row of the product is one instance's, and no parameter enters from the left.
+
+    A bias has to be the same for all rows.
+    """
     layout = junction.layouts[0]
-    entering = {i.number for i in junction.inputs}
+    entering = {i.number: i for i in junction.inputs}
     left = 1 if junction.node.name() == "AddmmBackward0" else 0
+    if left == 1 and 0 in entering and origin(entering[0]).shape[-2:-1] not in {(), (1,)}:
+        return False
     return layout is not None and layout.axis == 0 and left not in entering
 
 
