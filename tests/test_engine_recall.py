@@ -260,25 +260,6 @@ def test_one_engine_forgets_structures_that_were_not_met_for_long(monkeypatch: p
         assert len(engine._memory._structures) <= 2
 
 
-def test_chains_of_what_follows_from_parameters_alone() -> None:
-    """Their signatures are numbers: as trees they would grow with every use of the one before."""
-    torch.manual_seed(0)
-    model = nn.ParameterDict({"w": torch.rand(3, 3, dtype=DOUBLE)})
-
-    def balanced(steps: int) -> Tensor:
-        w = model["w"].exp()
-        for _ in range(steps):
-            w = w / w.sum(0, keepdim=True)
-            w = w / w.sum(1, keepdim=True)
-        return squares(normal(4, 3) @ w)
-
-    agrees_in_turn(model, [lambda: balanced(60)])
-    scaled = model["w"]
-    for _ in range(2000):
-        scaled = scaled * 1.0001
-    assert_agrees(Engine(model), squares(normal(4, 3) @ scaled))
-
-
 class Keeping(torch.autograd.Function):
     """3w, from a function that keeps its argument under a name that leaves use."""
 

@@ -186,3 +186,23 @@ def test_complex_parameters() -> None:
     losses = model(x.to(torch.complex128)).abs().square().sum(1)
     with pytest.raises(InputError, match=r"weight.*complex"):
         Engine(model).gramian(losses)
+
+
+def test_chains_of_what_follows_from_parameters_alone() -> None:
+    """Their signatures are numbers: as trees they would grow with every use of the one before."""
+    torch.manual_seed(0)
+    model = nn.ParameterDict({"w": torch.rand(3, 3, dtype=torch.float64)})
+
+    def balanced(steps: int) -> Tensor:
+        w = model["w"].exp()
+        for _ in range(steps):
+            w = w / w.sum(0, keepdim=True)
+            w = w / w.sum(1, keepdim=True)
+        return squares(normal(4, 3) @ w)
+
+    for check in ("first", False):
+        assert_agrees(Engine(model), balanced(60), check=check)
+    scaled = model["w"]
+    for _ in range(2000):
+        scaled = scaled * 1.0001
+    assert_agrees(Engine(model), squares(normal(4, 3) @ scaled))
