@@ -113,3 +113,18 @@ def test_weights_of_another_shape() -> None:
     model, x = network(), batch()
     with Engine(model) as engine, pytest.raises(InputError, match=r"weights of shape \(5,\)"):
         engine.backward(losses_of(model, x), Wrong())
+
+
+@pytest.mark.parametrize("separable", [True, False])
+@pytest.mark.parametrize("lost", ["freed", "changed"])
+def test_a_graph_that_does_not_hold_its_tensors_any_more(lost: str, separable: bool) -> None:
+    model, x = network(), batch()
+    losses = model(x).square().sum(1)
+    if lost == "freed":
+        losses.sum().backward()
+    else:
+        with torch.no_grad():
+            for p in model.parameters():
+                p.mul_(2)
+    with pytest.raises(InputError, match=r"losses, required a graph"):
+        Engine(model).gramian(losses, separable=separable)

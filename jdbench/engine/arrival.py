@@ -18,8 +18,7 @@ class Arrival:
     Attributes:
         junction: The junction.
         deltas: By the numbers of the outputs, instances in front as `Layout.arranged` puts them: ``[m, …]``,
-            the
-            rows (0, 0), (0, 1), … of instances and tasks one after the other.
+            the rows (0, 0), (0, 1), … of instances and tasks one after the other.
         times: Rows an instance, the number of tasks.
     """
 

@@ -44,34 +44,37 @@ class Engine:
 
     Losses come in three kinds; row k of J is the gradient of the k-th.
 
-    - ``[B]``, one an instance: 1 backward pass. That loss i depends on instance i alone is the caller's
-    promise. - ``[B, T]``, one an instance and task: T passes; the rows are (0, 0), (0, 1), …, (B-1, T-1). -
+    ``[B]``, one an instance: 1 backward pass. That loss i depends on instance i alone is the caller's promise.
+
+    ``[B, T]``, one an instance and task: T passes; the rows are (0, 0), (0, 1), …, (B-1, T-1).
+
     ``[T]`` with ``separable=False``: T passes, and the Jacobian is held in memory.
 
     Where a parameter meets the data, the places of the instances along an axis are read off the gradients when
     a structure is met for the first time, by two light backward passes more, and recalled afterwards;
-    instances need not come first. Where places follow no rule, as with tokens that go to experts, loops over
-    instances or random orders, they are read in every step, by four passes or five. If instances mix, the
-    module is named and refused.
+    instances need not come first. Several places of each along an axis, as in ``[B·T, n]``, are recalled where
+    the graph says why, such as by ``[B, T, n].flatten(0, 1)``. Otherwise, as with ragged batches, and where
+    places follow no rule, as with tokens that go to experts or random orders, they are read in every step, by
+    two passes to five. If instances mix, the module is named and refused.
 
     Operations without a closed form have their own derivative taken with the gradient of one instance at a
-    time, in one batch where torch can batch it, otherwise one after the other. What follows from parameters
-    alone, such as a normalised weight, gets per-instance gradients of its own, which are taken back to the
-    parameters.
+    time, B times its work, in one batch where torch can batch it, otherwise one after the other. What follows
+    from parameters alone, such as a normalised weight, gets per-instance gradients of its own, which are taken
+    back to the parameters.
 
     ``check="first"`` compares Jᵀw and wᵀGw for a random w with one more ordinary backward pass, each parameter
     by itself and to half of the digits, at uses 1, 2, 4, 8, … of every structure: operations, parameters,
     which axes count instances, axes that operations work along, dtypes, training flags, kind of losses.
     ``check=True`` does so always. In between it may miss instances that change places within one structure
-    other than by index tensors, masks or rolls, which are compared; and it may miss what is below half of the
-    digits. Neither sees what makes the graph itself wrong: a custom function whose backward is no derivative,
-    or ``.data`` written between the passes. A checked step takes about half a step more, and holds the graph
-    and all parts beside each other: 1.3 times the memory for a transformer (``python -m
-    benchmarks.engine_checks``).
+    other than by index tensors, rolls, pieces or the order of a loop, which are compared; and it may miss what
+    is below half of the digits. Neither sees what makes the graph itself wrong: a custom function whose
+    backward is no derivative, or ``.data`` written between the passes. A checked step takes about half a step
+    more, and holds the graph and all parts beside each other: 1.3 times the memory for a transformer
+    (``python -m benchmarks.engine_checks``).
 
     Hooks on parameters see Jᵀw once, as torch's backward shows it; G does not know of them, nor do closed
     forms of hooks on nodes of the graph (``grad_fn.register_hook``). Hooks on modules and on tensors in
-    between count, and are called in every pass; so what ``retain_grad()`` keeps is that of the last pass.
+    between count, and are called in every pass; so what ``retain_grad()`` keeps is the sum over all.
 
     The Gramian is float64. The products of float64 gradients are float64 throughout; those of narrower ones
     err by at most γ‖gᵢ‖‖gⱼ‖ in the γ of float32 and of the layer's places plus 1024, whatever the norms: a
@@ -168,9 +171,8 @@ class Engine:
         Args:
             losses: Shape ``[B]``, ``[B, T]`` or, if not separable or with heads, ``[T]``; or a sequence of
                 them.
-            aggregator: One with ``weights(G, generator=…)``, such as any `GramianAggregator`, or TorchJD's: J
-                is
-                not formed. Any other callable of J, which is. Or the spec of one, such as ``"UPGrad"``.
+            aggregator: One with ``weights(G, generator=…)``, such as any `GramianAggregator`, or TorchJD's:
+                J is not formed. Any other callable of J, which is. Or the spec of one, such as ``"UPGrad"``.
             generator: Source of the aggregator's randomness; the global one if None.
             separable: Whether each loss depends on one instance alone.
             heads: Parameters of each of T tasks, as modules or iterables: J covers the others, which are

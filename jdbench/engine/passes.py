@@ -10,6 +10,9 @@ from torch.autograd.graph import GradientEdge
 from jdbench.engine.graph import Graph, Junction
 from jdbench.errors import InputError
 
+LOST = ("through the graph a second time", "modified by an inplace operation")
+"""What torch says where a graph does not hold any more what its derivatives need."""
+
 
 def vjp(
     outputs: Tensor | Sequence[GradientEdge],
@@ -32,7 +35,8 @@ def vjp(
         One an input, None where no output depends on it.
 
     Raises:
-        InputError: Parts of the graph are computed again (`torch.utils.checkpoint`) and cannot be here.
+        InputError: The graph was freed or changed in place, or parts of it are computed again
+            (`torch.utils.checkpoint`) and cannot be here.
     """
     try:
         found = torch.autograd.grad(  # pyright: ignore[reportCallIssue]
@@ -44,6 +48,11 @@ def vjp(
             is_grads_batched=batched,
         )
     except RuntimeError as error:
+        if any(lost in str(error) for lost in LOST):
+            raise InputError(
+                "losses, required a graph that torch.autograd.grad can go through, got one where it fails: "
+                f"{str(error).splitlines()[0]}"
+            ) from error
         if "torch.utils.checkpoint" not in str(error):
             raise
         raise InputError(
