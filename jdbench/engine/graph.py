@@ -24,6 +24,7 @@ from jdbench.engine.structure import (
     Shape,
     axes,
     groupings,
+    is_plain,
     metadata,
     pieces,
     routes,
@@ -208,7 +209,7 @@ def walk(
                 kind = below_it
             if below_it == CROSSED and child in junctions:
                 junctions[child].used.add(output_nr)
-            if child in unbound:
+            if unbound and child in unbound:
                 one_by_one.append(output_nr)
         if kind == IRRELEVANT and not inputs:
             kinds[node] = IRRELEVANT
@@ -216,18 +217,21 @@ def walk(
         operation, outputs = node.name(), metadata(node)
         shapes = shapes_of(outputs)
         along = tuple([tuple([size == instances or -(size == 1) for size in shape]) for shape in shapes])
-        if kind == CROSSED:
+        plain = is_plain(node, operation)
+        if kind == CROSSED and not plain:
             places += routes(node, shapes)
             grouped.update(groupings(node, operation, below, shapes, instances))
             if len(outputs) == instances and (operation in PIECES or operation in UNBINDING):
                 unbound.add(node)
-        cut = pieces(node, operation, instances) if kind == CROSSED and operation in PIECES else ()
         ways = tuple([operations.get(child) for child, _ in below])  # pyright: ignore[reportArgumentType]
-        # As sets: the steps that are unbound from a sequence, or stacked, may be many.
-        facts.add((
-            operation, along if len(along) == 1 else frozenset(along), axes(node), cut,
-            ways if len(ways) <= FEW else frozenset(ways),
-        ))  # fmt: skip
+        if plain:
+            facts.add((operation, along, ways))
+        else:
+            cut = pieces(node, operation, instances) if kind == CROSSED and operation in PIECES else ()
+            # As sets: the steps that are unbound from a sequence, or stacked, may be many.
+            facts.add((
+                operation, frozenset(along), frozenset(ways) if len(ways) > FEW else ways, axes(node), cut
+            ))  # fmt: skip
         operations[node] = operation
         if not inputs:
             kinds[node] = kind
@@ -251,7 +255,8 @@ def walk(
     structure = (signed, frozenset(facts), training, losses.ndim)
     counting = {instances, *(size for size, _, _ in grouped)}
     picked = [place for sizes, place in places if not counting.isdisjoint(sizes)]
-    picked.append(torch.tensor(one_by_one, dtype=torch.int64))
+    if one_by_one:
+        picked.append(torch.tensor(one_by_one, dtype=torch.int64))
     return Graph(list(junctions.values()), ends, picked, grouped, structure)
 
 

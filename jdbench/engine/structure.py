@@ -29,6 +29,26 @@ def axes(node: Node) -> tuple[Hashable, ...]:
     return tuple([getattr(node, name) for name in names]) if names else ()
 
 
+_plain: dict[type[Node], bool] = {}
+
+
+def is_plain(node: Node, operation: str) -> bool:
+    """Return whether an operation has neither axes nor pieces, nor picks, joins or reshapes anything.
+
+    Args:
+        node: Any node.
+        operation: Its name.
+    """
+    kind = type(node)
+    known = _plain.get(kind)
+    if known is None:
+        moving = operation in RESHAPING or operation in PIECES or operation in UNBINDING or operation in JOINING
+        known = not moving and not any(hasattr(kind, name) for name in AXES + ROUTES)
+        # What is no operation of torch itself may have anything: its kind says nothing.
+        known = _plain[kind] = known and not issubclass(kind, torch.autograd.function.BackwardCFunction)
+    return known
+
+
 ROUTES = ("_saved_index", "_saved_indices", "_saved_shifts")
 """Where operations keep the places that they pick from, or put to."""
 
@@ -66,6 +86,9 @@ def routes(node: Node, shapes: list[Shape]) -> list[tuple[set[int], Tensor]]:
 
 RESHAPING = {"ViewBackward0", "UnsafeViewBackward0", "ReshapeAliasBackward0"}
 """Operations that divide the same entries, in the same order, into other axes."""
+
+JOINING = {"CatBackward0", "RepeatBackward0"}
+"""Operations that lay whole batches one after the other."""
 
 PIECES = {
     "SliceBackward0": ("start", "end", "step"),
