@@ -69,7 +69,7 @@ class Engine:
     other than by index tensors, rolls, pieces or the order of a loop, which are compared; and it may miss what
     is below half of the digits. Neither sees what makes the graph itself wrong: a custom function whose
     backward is no derivative, or ``.data`` written between the passes. A checked step takes about half a step
-    more, and holds the graph and all parts beside each other: 1.3 times the memory for a transformer
+    more, and holds the graph and all parts beside each other: up to 1.65 times the memory of another
     (``python -m benchmarks.engine_checks``).
 
     Hooks on parameters see Jᵀw once, as torch's backward shows it; G does not know of them, nor do closed
