@@ -55,6 +55,18 @@ def kept(model: nn.Module) -> list[object]:
     ]  # fmt: skip
 
 
+def assert_rows(rows: Tensor, J: Tensor, dtype: torch.dtype = DOUBLE) -> None:
+    """Rows are those of J, up to 100 roundings an entry relative to each row's norm."""
+    room = gamma(100 * J.shape[1], dtype)
+    assert ((rows - J).norm(dim=1) <= room * J.norm(dim=1)).all(), "Jacobian"
+
+
+def assert_combined(direction: Tensor, J: Tensor, w: Tensor, dtype: torch.dtype = DOUBLE) -> None:
+    """A direction is Jᵀw, up to as many roundings of every weighted row."""
+    room = gamma(100 * J.shape[1], dtype)
+    assert (direction - J.mT @ w).norm() <= room * (w.abs() * J.norm(dim=1)).sum(), "gradient"
+
+
 def assert_agrees(
     engine: Engine,
     losses: Tensor,
@@ -79,12 +91,10 @@ def assert_agrees(
     norms, room = J.norm(dim=1), gamma(100 * J.shape[1], dtype)
     G = engine.gramian(losses, check=check, separable=separable)
     assert ((G - J @ J.mT).abs() <= room * norms.outer(norms)).all(), "Gramian"
-    rows = engine.jacobian(losses, check=check, separable=separable).double()
-    assert ((rows - J).norm(dim=1) <= room * norms).all(), "Jacobian"
+    assert_rows(engine.jacobian(losses, check=check, separable=separable).double(), J, dtype)
     model.zero_grad()
     w = engine.backward(losses, Drawn(), check=check, separable=separable).flatten()
-    error = (gradient(model) - J.mT @ w).norm()
-    assert error <= room * (w.abs() * norms).sum(), "gradient"
+    assert_combined(gradient(model), J, w, dtype)
     assert kept(model) == before, "moved"
 
 

@@ -4,10 +4,18 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from engine_agreement import DOUBLE, Function, assert_agrees, assert_model_agrees, normal, squares
+from engine_agreement import (
+    DOUBLE,
+    Function,
+    assert_agrees,
+    assert_model_agrees,
+    jacobian,
+    normal,
+    squares,
+)
 from torch import Tensor, nn
 
-from jdbench.engine import Engine
+from jdbench.engine import Check, Engine
 
 B = 4
 
@@ -196,3 +204,16 @@ def test_instances_without_a_gradient() -> None:
         assert_model_agrees(model, lambda m, mask=mask: squares(m(x)) * mask)
         model = TimeFirst().double()
         assert_model_agrees(model, lambda m, mask=mask: m(series).square().sum((0, 2)) * mask)
+
+
+@pytest.mark.parametrize("check", ["first", False])
+def test_one_instance_that_has_diverged_among_places_in_any_order(check: Check) -> None:
+    """What is no number is what autograd has none for: it multiplies by zero, and zero times NaN is NaN."""
+    torch.manual_seed(0)
+    model, tokens = nn.Linear(3, 2).double(), normal(8, 3)
+    owner = torch.tensor([2, 0, 1, 0, 3, 3, 2, 1])
+    scale = torch.tensor([1.0, 1.0, float("nan"), 1.0], dtype=DOUBLE)
+    losses = squares(torch.zeros(4, 2, dtype=DOUBLE).index_add(0, owner, model(tokens))) * scale
+    rows, J = Engine(model).jacobian(losses, check=check), jacobian(losses, model)
+    assert J.isnan().any()
+    assert torch.equal(rows.isnan(), J.isnan())

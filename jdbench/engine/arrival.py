@@ -7,6 +7,7 @@ from torch import Tensor
 
 from jdbench.engine.graph import Input, Junction
 from jdbench.engine.layout import Layout
+from jdbench.engine.structure import saved
 from jdbench.errors import InputError
 
 
@@ -57,7 +58,7 @@ class Arrival:
             InputError: It was changed in place since.
         """
         try:
-            return getattr(self.junction.node, f"_saved_{name}")
+            return saved(self.junction.node, name)
         except RuntimeError as error:
             raise InputError(
                 f"losses, required a graph with all that it needs, got {self.junction.node.name()} without: "

@@ -13,7 +13,6 @@ from jdbench.shapes import Gramian, Weights
 KEPT = 4
 """Per-instance gradients are kept from G to Jᵀw if they take at most so many times the memory of x and δ."""
 
-
 AT_ONCE = 2**18
 """Entries of per-instance gradients in memory at once, if the factors themselves are smaller."""
 

@@ -49,10 +49,7 @@ def vjp(
         )
     except RuntimeError as error:
         if any(lost in str(error) for lost in LOST):
-            raise InputError(
-                "losses, required a graph that torch.autograd.grad can go through, got one where it fails: "
-                f"{str(error).splitlines()[0]}"
-            ) from error
+            raise _impassable(error) from error
         if "torch.utils.checkpoint" not in str(error):
             raise
         raise InputError(
@@ -61,6 +58,13 @@ def vjp(
             "use_reentrant=False"
         ) from error
     return cast("tuple[Tensor | None, ...]", found)
+
+
+def _impassable(error: RuntimeError) -> InputError:
+    return InputError(
+        "losses, required a graph that torch.autograd.grad can go through, got one where it fails: "
+        f"{str(error).splitlines()[0]}"
+    )
 
 
 Receiver = Callable[[Junction, "dict[int, Tensor]"], None]
@@ -91,10 +95,7 @@ def sweep(graph: Graph, losses: Tensor, seed: Tensor, receive: Receiver, *, reta
     except torch.OutOfMemoryError:
         raise
     except RuntimeError as error:
-        raise InputError(
-            "losses, required a graph that torch.autograd.grad can go through, got one where it fails: "
-            f"{str(error).splitlines()[0]}"
-        ) from error
+        raise _impassable(error) from error
     finally:
         for handle in handles:
             handle.remove()

@@ -161,15 +161,15 @@ def _without_layout(graph: Graph, losses: Tensor, memory: Memory) -> list[Juncti
                 if _is_laid_out(one, other, layout, w)
             ]
             if len(fitting) == 1:
-                told[junction, number] = fitting[0]
-            if not fitting:
-                irregular.append(junction)
-            if len(fitting) == 1 or not one.finite():
+                told[junction, number] = junction.layouts[number] = fitting[0]
+            elif fitting and not one.finite():  # diverged: nothing tells more
                 junction.layouts[number] = fitting[0]
             else:
                 untold.append((junction, number))
-            if fitting:
-                ambiguous.add((junction, number))
+                if fitting or not one.finite():  # row by row, if digits do not tell it either
+                    ambiguous.add((junction, number))
+                if not fitting:
+                    irregular.append(junction)
     memory.learn(graph, len(losses), told, irregular)
     if not untold:
         return []

@@ -9,7 +9,7 @@ from torch._vmap_internals import _vmap  # pyright: ignore[reportPrivateUsage]
 
 from jdbench.engine.arrival import Arrival
 from jdbench.engine.graph import Junction
-from jdbench.engine.origin import Derived, origin, stacked
+from jdbench.engine.origin import origin, stacked
 from jdbench.engine.part import Part, Target
 from jdbench.engine.rows import Rows
 from jdbench.engine.structure import metadata
@@ -37,8 +37,6 @@ def any_parts(arrival: Arrival) -> list[Part]:
         found = [chunk[number] for chunk in chunks]
         if any(g is not None for g in found):
             target = origin(entering)
-            if not isinstance(target, Derived) and entering.below.name() == "ToCopyBackward0":
-                target = Derived(entering.below, entering.output_nr)
             whole = torch.cat([g for g in found if g is not None])  # of a node's, all are there or none
             rows[target] = rows[target] + whole if target in rows else whole
     return [Rows(rows)] if rows else []

@@ -12,7 +12,7 @@ from jdbench.engine.structure import saved
 def is_bilinear(junction: Junction) -> bool:
     """Return whether the product of three is that of nn.Bilinear, and the weight alone enters."""
     node, layout = junction.node, junction.layouts[0]
-    expanded = [tuple(getattr(node, f"_saved_expand{k}")) for k in (1, 2, 3)]
+    expanded = [tuple(saved(node, f"expand{k}")) for k in (1, 2, 3)]
     return (
         layout is not None
         and layout.axis == 0

@@ -20,13 +20,10 @@ from torch.nn import grad as weight_gradients
 from jdbench.engine.arrival import Arrival
 from jdbench.engine.graph import Junction
 from jdbench.engine.origin import origin
-from jdbench.engine.outer_products import OuterProducts
+from jdbench.engine.outer_products import KEPT, OuterProducts
 from jdbench.engine.part import Part, Target
 from jdbench.engine.rows import Rows
 from jdbench.engine.scale import working
-
-LARGEST = 4
-"""Per-instance gradients are kept if they take at most so many times the memory of x and δ."""
 
 AT_ONCE = 2**18
 """Entries that one grouped weight gradient returns: it takes as much memory again, reordered."""
@@ -131,7 +128,7 @@ def _prefers_outer_products(geometry: Geometry, x: Tensor, delta: Tensor) -> boo
         return False
     m, o, positions = len(x), delta.shape[1], math.prod(delta.shape[2:])
     i = geometry.weight[1:].numel()
-    too_large = o * i * m > LARGEST * (x.numel() + delta.numel())
+    too_large = o * i * m > KEPT * (x.numel() + delta.numel())
     return too_large or m * positions**2 * (i + o) < (positions + m) * i * o
 
 
