@@ -11,7 +11,7 @@ from benchmarks.projection import SIZES
 from benchmarks.sampling import REPEAT, ROUNDS, TIMEOUT, WARMUP_TIME
 from benchmarks.threads import set_threads
 from jdbench.aggregator import resolve
-from jdbench.aggregators import LEADERBOARD
+from jdbench.roster import LEADERBOARD
 
 SLOW = {"UPGrad": 128, "MGDA": 128, "NashMTL": 64, "PCGrad": 128, "CAGrad": 128}
 """Largest m of TorchJD's: beyond it one call takes seconds."""

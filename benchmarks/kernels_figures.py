@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 
 from benchmarks.gramians import CAPTURED, RANKS
 from jdbench.problems.networks import NETWORKS
-from jdbench.report.drawing import Drawing, render
-from jdbench.report.palette import SOLID, Style, slug
+from jdbench.report.figures.drawing import Drawing, render
+from jdbench.report.figures.palette import SOLID, Style
+from jdbench.spec import slug
 
 COLOURS = {
     "ours": "#d1121f",

@@ -7,14 +7,14 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-import jdbench.report
+import jdbench.report.pages
 from benchmarks.kernels_figures import LOOKS, memory_figure, projection_figure, training_figure
 from benchmarks.table7 import PAPER
+from jdbench.analysis.results import rows_of
 from jdbench.problems.networks import NETWORKS
-from jdbench.report.results import rows_of
-from jdbench.report.tables import Cell, Heading, Table, number, text
+from jdbench.report.tables.cells import Cell, Heading, Table, number, text
 
-HERE, REPORT = Path(__file__).parent, Path(jdbench.report.__file__).parent
+HERE, REPORT = Path(__file__).parent, Path(jdbench.report.pages.__file__).parent
 
 TABLES = ("table7.csv", "projection.csv", "training.csv")
 """Files that the page is written from, and `environment.json`."""

@@ -172,7 +172,7 @@ def aggregate(aggregator: AnyAggregator, J: Jacobian, *, generator: torch.Genera
 
     An `Aggregator` gets the batch whole. Any other callable is called matrix by matrix, with the global
     generators of torch, numpy and Python seeded from ``generator`` around each call and put back after it.
-    One that keeps a state goes from matrix to matrix with it; `jdbench.copies.Copies` keeps members apart.
+    One that keeps a state goes from matrix to matrix with it; `jdbench.descent` keeps members apart.
 
     Args:
         aggregator: What to call.

@@ -1,6 +1,7 @@
 """The exceptions of jdbench: one root, one class for each thing a caller may want to tell apart."""
 
 import difflib
+import math
 from collections.abc import Iterable
 
 
@@ -59,3 +60,25 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> UnknownNameError
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(names)}"
     return UnknownNameError(f"{what}={name!r}, required a known {what}, got an unknown one, {hint}")
+
+
+def checked_number(name: str, value: float, *, positive: bool, hint: str) -> float:
+    """Return a parameter as a float.
+
+    Args:
+        name: The parameter, for the message of an error.
+        value: A finite number, at least 0.
+        positive: Whether 0 is refused too.
+        hint: A value to try.
+
+    Returns:
+        The same number.
+
+    Raises:
+        InputError: It is something else.
+    """
+    sound = isinstance(value, int | float) and 0 <= value < math.inf and not (positive and value == 0)  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not sound:
+        kind = "positive finite number" if positive else "finite number ≥ 0"
+        raise InputError(f"{name}={value}, required a {kind}, got another, try {hint}")
+    return float(value)

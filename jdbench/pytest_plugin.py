@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from jdbench.expected_failures import StaleExpectedFailureWarning
-    from jdbench.parametrization import parametrize_with_properties
-    from jdbench.subject import Subject
+    from jdbench.verification.expected_failures import StaleExpectedFailureWarning
+    from jdbench.verification.pytest.check import Subject
+    from jdbench.verification.pytest.decorator import parametrize_with_properties
 
 __all__ = ["StaleExpectedFailureWarning", "Subject", "parametrize_with_properties"]
 
 HOMES = {
-    "StaleExpectedFailureWarning": "jdbench.expected_failures",
-    "Subject": "jdbench.subject",
-    "parametrize_with_properties": "jdbench.parametrization",
+    "StaleExpectedFailureWarning": "jdbench.verification.expected_failures",
+    "Subject": "jdbench.verification.pytest.check",
+    "parametrize_with_properties": "jdbench.verification.pytest.decorator",
 }
 """Where what is imported from here is defined."""
 
@@ -143,7 +143,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if all(config.getoption(destination(name)) is None for name in OPTIONS):
         return
     from jdbench.errors import InputError
-    from jdbench.pytest_options import check_options
+    from jdbench.verification.pytest.options import check_options
 
     try:
         check_options(config, getattr(config, "workerinput", {}).get(SEED))
@@ -173,7 +173,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     seed, file = (config.getoption(destination(name)) for name in ("verification-seed", "expected-failures"))
     if seed is None and file is None:
         return []
-    from jdbench.pytest_options import header
+    from jdbench.verification.pytest.options import header
 
     return header(config)
 
@@ -185,7 +185,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc: The test function.
     """
     # Whoever decorates has imported the decorator: without it there is nothing to look for.
-    if "jdbench.parametrization" in sys.modules:
-        from jdbench.pytest_options import parametrize
+    if "jdbench.verification.pytest.decorator" in sys.modules:
+        from jdbench.verification.pytest.options import parametrize
 
         parametrize(metafunc)

@@ -1,8 +1,10 @@
 """Specs, the names by which things are chosen: ``Name``, ``Name(key=literal)``, ``package.module:Name(…)``."""
 
 import ast
+import hashlib
 import importlib
 import inspect
+import re
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -137,3 +139,18 @@ def _is_factory(found: Any) -> bool:
         return False
     # What takes keywords alone cannot take a matrix: it makes something.
     return all(p.default is not p.empty or p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def slug(name: str) -> str:
+    """Return a name in letters, digits and hyphens, different for different names.
+
+    Args:
+        name: Any text.
+
+    Returns:
+        The name itself if it qualifies, else what is left of it and eight digits of its digest.
+    """
+    clean = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")
+    if clean == name:
+        return name
+    return f"{clean[:40]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}".lstrip("-")

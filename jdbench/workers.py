@@ -13,6 +13,8 @@ from multiprocessing import connection, get_context, parent_process
 from multiprocessing.context import SpawnProcess
 from typing import Any, ParamSpec, TypeVar
 
+import torch
+
 from jdbench.errors import ProcessEndedError
 from jdbench.exits import how_it_ended, survived
 
@@ -171,3 +173,21 @@ def _answer(call: bytes) -> bytes:
 def _end_with(sentinel: int) -> None:
     connection.wait([sentinel])
     os._exit(1)
+
+
+def local_executor(workers: int) -> Workers:
+    """Return processes of one torch thread each, which end with this one, killed or not.
+
+    A call that ends its process raises `jdbench.errors.ProcessEndedError`; the others go on.
+
+    Args:
+        workers: Number of processes.
+
+    Returns:
+        The executor.
+    """
+    return Workers(workers, _one_thread)
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from jdbench.pytest_options import claimed, specs, subjects
 from jdbench.pytest_plugin import add_short_options
+from jdbench.verification.pytest.options import claimed, specs, subjects
 
 HERE = Path(__file__).parent
 

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 
 from jdbench.dual_cone import Status, available_solvers
-from jdbench.verification.statements import STATEMENTS, Programs, findings, programs
+from jdbench.verification.dual_cone.statements import STATEMENTS, Programs, findings, programs
 from jdbench.verification.strategies import classes
 
 OURS, *OTHERS = available_solvers()

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numba
 import pytest
-from property_suite import PROPERTIES, STRANGER
 
-import jdbench.pytest_options  # noqa: F401  loads torch, which no process can import twice: see `pytester`
+import jdbench.verification.pytest.options  # noqa: F401  loads torch, which no process can import twice: see `pytester`
+from support.property_suite import PROPERTIES, STRANGER
 
 # Its assertions then say what they compared.
-pytest.register_assert_rewrite("exact_references")
+pytest.register_assert_rewrite("support.exact_references")
 
 
 @pytest.fixture(scope="session")

@@ -25,20 +25,3 @@ __all__ = [
     "PCGrad",
     "UPGrad",
 ]
-
-LEADERBOARD = (
-    "Mean",
-    "MGDA",
-    "DualProj",
-    "DualProj(trace_regularization=0.0001)",
-    "PCGrad",
-    "GradDrop",
-    "IMTLG",
-    "CAGrad",
-    "RGW",
-    "NashMTL",
-    "AlignedMTL",
-    "UPGrad",
-    "UPGrad(trace_regularization=0.0001)",
-)
-"""Specs of every leaderboard: Table 1 in its order, with the published variants beside the definitions."""

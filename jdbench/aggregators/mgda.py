@@ -8,7 +8,7 @@ import torch
 
 from jdbench.aggregator import GramianAggregator, short_repr
 from jdbench.compiled import compiled
-from jdbench.dual_cone.nonnegative_qp import EPS, nonnegative_qp
+from jdbench.dual_cone.kernels.nonnegative_qp import EPS, nonnegative_qp
 from jdbench.gramian import checked_gramian, unit_rows
 from jdbench.shapes import Gramian, Weights
 

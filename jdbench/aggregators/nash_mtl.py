@@ -8,9 +8,9 @@ import torch
 
 from jdbench.aggregator import GramianAggregator, short_repr
 from jdbench.aggregators.mgda import minimum_norm
-from jdbench.aggregators.numbers import checked_number
 from jdbench.compiled import compiled
-from jdbench.dual_cone.nonnegative_qp import EPS
+from jdbench.dual_cone.kernels.nonnegative_qp import EPS
+from jdbench.errors import checked_number
 from jdbench.gramian import checked_gramian, rank_cutoff, unit_rows
 from jdbench.shapes import Gramian, Weights
 

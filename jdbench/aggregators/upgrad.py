@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import torch
 
 from jdbench.aggregator import GramianAggregator, short_repr
-from jdbench.aggregators.numbers import checked_number
 from jdbench.aggregators.preferences import checked_preferences, preference_bounds
 from jdbench.aggregators.trace_regularization import trace_regularized
 from jdbench.dual_cone import summed_weights
+from jdbench.errors import checked_number
 from jdbench.gramian import as_gramian
 from jdbench.shapes import Gramian, Weights
 

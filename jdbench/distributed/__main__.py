@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from jdbench.aggregator import resolve
-from jdbench.descent import descend
+from jdbench.descent.loop import descend
+from jdbench.descent.optimizers import make_optimizer
 from jdbench.distributed.training import Trained, train_distributed
-from jdbench.optimizers import make_optimizer
 from jdbench.problem import Evaluation, TrainingProblem, resolve_problem, seeded
 from jdbench.shapes import Vector
 

@@ -7,11 +7,11 @@ import torch.distributed as dist
 from torch import Tensor
 
 from jdbench.aggregator import Aggregator, resolve
-from jdbench.descent import DIVERGED, State
+from jdbench.descent.loop import DIVERGED, State
+from jdbench.descent.optimizers import check_optimizer, make_optimizer
 from jdbench.distributed.aggregation import aggregate_shares, gather_rows
 from jdbench.distributed.processes import PATIENCE, run_ranks
 from jdbench.errors import InputError, JDBenchError
-from jdbench.optimizers import check_optimizer, make_optimizer
 from jdbench.problem import TrainingProblem, resolve_problem, seeded
 from jdbench.shapes import Vector
 

@@ -13,7 +13,7 @@ INNER_PRODUCT_ULPS = 96
 An inner product of n terms is summed in blocks of 64 in any order, then pairwise: at most 65 + log₂(n/64)
 roundings of 2⁻⁵³, which is 92 up to n = 8·10⁹, relative to the product of the norms. The squared norms err by
 as much, half of which is left after each root, and roots, divisions and products add 6: (92 + 92 + 6)/2 < 96.
-That is a bound; rows of one sign up to n = 10⁶ come within 4 (`tests/test_gramian.py`).
+That is a bound; rows of one sign up to n = 10⁶ come within 4 (`tests/gramian/test_gramian.py`).
 """
 
 

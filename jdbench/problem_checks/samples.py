@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from jdbench.problem import AnalyticProblem, seeded
-from jdbench.verification.tolerances import gamma
+from jdbench.rounding import gamma
 
 
 @dataclass(frozen=True)

@@ -7,30 +7,30 @@ from pathlib import Path
 
 import pandas as pd
 
+from jdbench.analysis.choices import choices
+from jdbench.analysis.reading import read
+from jdbench.analysis.results import Results
+from jdbench.analysis.tables import csv_name, write_tables
+from jdbench.analysis.traits import traits
 from jdbench.errors import InputError
-from jdbench.report.choices import choices
-from jdbench.report.choose_page import choose_page
-from jdbench.report.family_page import family_page
-from jdbench.report.held_out_tables import held_out
-from jdbench.report.outcomes import errors
-from jdbench.report.overview_page import overview_page
-from jdbench.report.palette import styles
-from jdbench.report.problem_page import Made, problem_page
-from jdbench.report.problem_tables import problem_results
-from jdbench.report.reading import read
-from jdbench.report.results import Results
-from jdbench.report.run_tables import along
-from jdbench.report.traits import traits
-from jdbench.report.verdict_marks import read_verdicts
-from jdbench.report.weight_norms import with_weight_norms
-from jdbench.runner import local_executor
-from jdbench.score_tables import csv_name, write_tables
+from jdbench.report.figures.palette import styles
+from jdbench.report.pages.choose import choose_page
+from jdbench.report.pages.family import family_page
+from jdbench.report.pages.overview import overview_page
+from jdbench.report.pages.problem import Made, problem_page
+from jdbench.report.tables.outcomes import errors
+from jdbench.report.tables.problems import problem_results
+from jdbench.report.tables.run_tables import along
+from jdbench.report.tables.training import held_out
+from jdbench.report.tables.weight_norms import with_weight_norms
+from jdbench.verification.property_outcomes import read_verdicts
+from jdbench.workers import local_executor
 
 IN_PROCESS = 8
 """Up to so many problems, starting processes takes longer than they save."""
 
 BEHIND_FIGURES = ("curves", "end_points", "fronts", "paths")
-"""Tables that the pages of problems make, see `jdbench.report.problem_page.Made`."""
+"""Tables that the pages of problems make, see `jdbench.report.pages.problem.Made`."""
 
 BRIEF = ["problem", "aggregator", "rate", "seed", "trace", "state", "steps_taken", "seconds", "score", "final"]
 """Columns of the table of all runs; `selected` and `references` have all indicators, and the store has."""

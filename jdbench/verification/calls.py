@@ -12,8 +12,8 @@ from torch import Tensor
 from jdbench.aggregator import Aggregator, AnyAggregator, global_generators
 from jdbench.errors import ProcessEndedError
 from jdbench.exits import survived
-from jdbench.global_state import ITEMS, Change, kept, read_state
 from jdbench.verification.clock import OutOfTimeError, time_limit
+from jdbench.verification.global_state import ITEMS, Change, kept, read_state
 
 FIRST_LIMIT = 60.0
 """Seconds more that calls may take before the search: they import, and compile by means that nobody watches."""

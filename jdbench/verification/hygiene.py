@@ -3,9 +3,9 @@
 What is promised, and so held against everybody:
 
 - A(J) depends on J and the generator alone: not on earlier calls ("keeps state"), not on chance from elsewhere.
-- Nothing that all share stays changed: see `jdbench.global_state`. An `Aggregator` draws from its generator
-  alone; any other callable may draw from the global generators, which are seeded for it, but not seed them.
-  What only the first call in a process changes, as an import does, is put back and not judged.
+- Nothing that all share stays changed: see `jdbench.verification.global_state`. An `Aggregator` draws from its
+  generator alone; any other callable may draw from the global generators, which are seeded for it, but not
+  seed them. What only the first call in a process changes, as an import does, is put back and not judged.
 - The result has memory of its own, each entry for itself: no part of J, nothing that the next call overwrites.
   It requires no grad if J does not.
 - J is only read, in whatever strides, be it read-only. Where J is regular, the result is the same to rounding.

@@ -5,24 +5,22 @@ import torch
 from scipy.optimize import nnls
 from torch import Tensor
 
+from jdbench.rounding import gamma, largest_norm, non_conflicting, normalized_rows
 from jdbench.shapes import Jacobian, Vector
-from jdbench.verification.tolerances import gamma, unit_rows
 
-
-def non_conflicting(J: Jacobian, a: Vector) -> Tensor:
-    """Return min_i gᵢᵀa / (‖gᵢ‖ max_j ‖gⱼ‖), at least 0 for a non-conflicting aggregation ([JD] Definition 1).
-
-    Dividing by the norm of each row makes a conflict with a small gradient count in full.
-
-    Args:
-        J: Jacobian, shape ``[..., m, n]``.
-        a: Its aggregation, shape ``[..., n]``.
-
-    Returns:
-        Margin, shape ``[...]``, float64; 0 where all rows are zero, NaN if an input is.
-    """
-    a = a.to(torch.float64)
-    return (unit_rows(J) @ (a / _largest(J).unsqueeze(-1)).unsqueeze(-1)).squeeze(-1).amin(-1)
+__all__ = [
+    "continuous",
+    "distance",
+    "equal",
+    "equal_in_law",
+    "linear_under_scaling",
+    "non_conflicting",
+    "shift",
+    "stationarity",
+    "weighted",
+    "zero",
+    "zero_only_if_weakly_stationary",
+]
 
 
 def linear_under_scaling(first: Vector, second: Vector, both: Vector, J: Jacobian) -> Tensor:
@@ -57,11 +55,11 @@ def weighted(J: Jacobian, a: Vector) -> Tensor:
     """
     a = a.to(torch.float64)
     m, n = J.shape[-2:]
-    _, sigma, basis = torch.linalg.svd(unit_rows(J), full_matrices=False)
+    _, sigma, basis = torch.linalg.svd(normalized_rows(J), full_matrices=False)
     counts = sigma > gamma(8 * (m + n)) * m**0.5  # their own rounding
     coordinates = (basis @ a.unsqueeze(-1)).squeeze(-1) * counts
     rest = a - (coordinates.unsqueeze(-2) @ basis).squeeze(-2)
-    return -rest.norm(dim=-1) / _largest(J)
+    return -rest.norm(dim=-1) / largest_norm(J)
 
 
 def equal(first: Vector, second: Vector) -> Tensor:
@@ -136,7 +134,7 @@ def stationarity(J: Jacobian) -> float:
     Returns:
         0 to 1.
     """
-    units = unit_rows(J)
+    units = normalized_rows(J)
     if not bool((units != 0).any(-1).all()):
         return 0.0
     columns = torch.cat([units.T, torch.ones(1, len(J), dtype=torch.float64)])
@@ -156,7 +154,7 @@ def zero(J: Jacobian, a: Vector) -> Tensor:
     Returns:
         Margin, shape ``[...]``, float64, at most 0.
     """
-    return -(a.to(torch.float64) / _largest(J).unsqueeze(-1)).norm(dim=-1)
+    return -(a.to(torch.float64) / largest_norm(J).unsqueeze(-1)).norm(dim=-1)
 
 
 def continuous(J: Jacobian, shifted: Jacobian, first: Vector, second: Vector) -> Tensor:
@@ -200,14 +198,5 @@ def distance(J: Jacobian, first: Vector, second: Vector) -> Tensor:
     Returns:
         Shape ``[...]``, float64, at least 0.
     """
-    largest = _largest(J).unsqueeze(-1)
+    largest = largest_norm(J).unsqueeze(-1)
     return (first.to(torch.float64) / largest - second.to(torch.float64) / largest).norm(dim=-1)
-
-
-def _largest(J: Jacobian) -> Tensor:
-    """Return max_j ‖gⱼ‖ in float64, or 1 where all rows are zero."""
-    J = J.to(torch.float64)
-    entry = J.abs().amax((-2, -1), keepdim=True)
-    entry = torch.where(entry > 0, entry, 1.0)
-    largest = (J / entry).norm(dim=-1).amax(-1) * entry[..., 0, 0]
-    return torch.where(largest > 0, largest, 1.0)

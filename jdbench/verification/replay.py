@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from jdbench.verification.calls import FIRST_LIMIT
-from jdbench.verification.recheck import Recheck
+from jdbench.verification.exact.recheck import Recheck
 from jdbench.verification.verify import Outcome, Verdict
 
 TEMPLATE = '''"""{title}"""

@@ -11,14 +11,14 @@ import numpy.typing as npt
 import torch
 
 from jdbench.compiled import compiled
-from jdbench.dual_cone.face import Face, empty_face
-from jdbench.dual_cone.in_step import solve_in_step
-from jdbench.dual_cone.lanes import LANES
-from jdbench.dual_cone.nonnegative_qp import DESCENT, IN_STEP, PIVOTING, TABLEAU, chain, column_chain
-from jdbench.dual_cone.octet import empty_octet
-from jdbench.dual_cone.octet_bounds import empty_terms, set_terms, weights_and_residual
-from jdbench.dual_cone.principal_pivoting import factorize_independent
-from jdbench.dual_cone.tableau import empty_tableau, fresh_tableau
+from jdbench.dual_cone.kernels.face import Face, empty_face
+from jdbench.dual_cone.kernels.lanes import LANES
+from jdbench.dual_cone.kernels.lockstep import solve_in_step
+from jdbench.dual_cone.kernels.lockstep_arithmetic import empty_octet
+from jdbench.dual_cone.kernels.lockstep_bounds import empty_terms, set_terms, weights_and_residual
+from jdbench.dual_cone.kernels.nonnegative_qp import DESCENT, IN_STEP, PIVOTING, TABLEAU, chain, column_chain
+from jdbench.dual_cone.kernels.principal_pivoting import factorize_independent
+from jdbench.dual_cone.kernels.tableau import empty_tableau, fresh_tableau
 from jdbench.gramian import half_precision, is_sound
 
 HALF_OF_FLOAT64 = half_precision(torch.float64)

@@ -4,8 +4,8 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
+from jdbench.rounding import largest_entry, normalized_rows, row_norms
 from jdbench.verification.strategies.matrix import Matrix, exponents, integers, shuffled, size
-from jdbench.verification.tolerances import largest_entry, row_norms, unit_rows
 
 DIAGONAL = 8
 REST = 4
@@ -60,4 +60,4 @@ def is_regular(J: Tensor) -> bool:
     norms = row_norms(J / largest_entry(J))
     if not bool(norms.max() <= SPREAD * norms.min()) or not bool(norms.min() > 0):
         return False
-    return float(torch.linalg.svdvals(unit_rows(J))[-1].square()) >= EIGENVALUE
+    return float(torch.linalg.svdvals(normalized_rows(J))[-1].square()) >= EIGENVALUE

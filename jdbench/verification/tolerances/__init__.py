@@ -24,17 +24,6 @@ from jdbench.verification.tolerances.programs import (
     smallest_eigenvalue,
     strong_convexity,
 )
-from jdbench.verification.tolerances.rounding import (
-    DOUBLE,
-    combination,
-    cosine,
-    gamma,
-    inner_product,
-    largest_entry,
-    row_norms,
-    size,
-    unit_rows,
-)
 from jdbench.verification.tolerances.sampling import (
     FALSE_ALARM,
     binomial_range,
@@ -42,21 +31,15 @@ from jdbench.verification.tolerances.sampling import (
 )
 
 __all__ = [
-    "DOUBLE",
     "FALSE_ALARM",
     "MOST_ROWS",
     "REFERENCE_GAP",
     "REFERENCE_GAP_OF_LOGARITHMS",
     "binomial_range",
-    "combination",
     "conditioning",
-    "cosine",
     "direction",
     "distribution_distance",
-    "gamma",
     "improvement",
-    "inner_product",
-    "largest_entry",
     "modulus",
     "nearly_dependent",
     "one_row",
@@ -66,12 +49,9 @@ __all__ = [
     "projections",
     "regular",
     "relative_size",
-    "row_norms",
-    "size",
     "smallest_eigenvalue",
     "span",
     "stationarity",
     "strong_convexity",
-    "unit_rows",
     "vanishing",
 ]

@@ -8,9 +8,9 @@ import torch
 from scipy.optimize import nnls
 from torch import Tensor
 
+from jdbench.rounding import DOUBLE, gamma, largest_entry, normalized_rows, row_norms
 from jdbench.shapes import Jacobian
 from jdbench.verification.tolerances.programs import smallest_eigenvalue
-from jdbench.verification.tolerances.rounding import DOUBLE, gamma, largest_entry, row_norms, unit_rows
 
 MOST_CHANGES = 1000
 """Changes of the active set, for each row, after which a fit is given up."""
@@ -44,7 +44,7 @@ def conditioning(J: Jacobian) -> float:
         At least 1.
     """
     norms = row_norms(J / largest_entry(J))
-    units = unit_rows(J).numpy()
+    units = normalized_rows(J).numpy()
     y = torch.ones(len(J), dtype=DOUBLE) * norms
     for k, length in enumerate(norms.tolist()):
         y += length * torch.from_numpy(nnls(units.T, -units[k], maxiter=MOST_CHANGES * len(J))[0])

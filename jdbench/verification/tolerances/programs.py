@@ -5,8 +5,8 @@ import itertools
 import torch
 from torch import Tensor
 
+from jdbench.rounding import DOUBLE, cosine, gamma, row_norms, size
 from jdbench.shapes import Jacobian, Weights
-from jdbench.verification.tolerances.rounding import DOUBLE, cosine, gamma, row_norms, size
 
 MOST_ROWS = 64
 """The most rows of a matrix whose residuals are compared."""

@@ -1,0 +1,83 @@
+"""Whether gradients oppose each other: the smallest cosine of two of them, and where it is negative."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from jdbench.analysis.results import Row
+from jdbench.problem import AnalyticProblem
+from jdbench.rounding import cosine, normalized_rows
+from jdbench.shapes import Jacobian
+
+STARTS = 16
+"""Starts from which, and at most as many points of the Pareto set towards which, points are sampled."""
+
+FRACTIONS = tuple(k / 8 for k in range(8))
+"""How far along the way: on the set itself all gradients oppose each other or vanish, whatever the problem."""
+
+POSITIVE = ("Mean", "RGW")
+"""Aggregators whose weights are positive."""
+
+
+def smallest_cosine(J: Jacobian) -> Tensor:
+    """Return the smallest cosine of two rows, 1 for a single row; zero rows count as orthogonal to all.
+
+    Args:
+        J: Shape ``[..., m, n]``.
+
+    Returns:
+        Shape ``[...]``.
+    """
+    units = normalized_rows(J)
+    cosines = units @ units.mT
+    return cosines.where(~torch.eye(J.shape[-2], dtype=torch.bool), 1.0).amin((-2, -1))
+
+
+def opposed_share(problem: AnalyticProblem) -> float:
+    """Return at what share of points between starts and Pareto set some gᵢᵀgⱼ < 0.
+
+    The points lie on the segments from `STARTS` starts to points of the set, at `FRACTIONS` of their lengths;
+    they are the starts alone where there is no set. A cosine is negative where rounding cannot make it so.
+
+    Args:
+        problem: Any; its runs do not matter.
+
+    Returns:
+        0 to 1; NaN where no point has a finite Jacobian.
+    """
+    starts = torch.stack([problem.start(seed) for seed in range(1, STARTS + 1)])
+    targets = problem.pareto_set(STARTS)
+    found: list[Tensor] = []
+    for fraction in FRACTIONS:
+        points = starts
+        if len(targets):
+            points = ((1 - fraction) * starts.unsqueeze(1) + fraction * targets).flatten(0, 1)
+        J = problem.jacobian(points)
+        J = J[torch.isfinite(J).all(-1).all(-1)]
+        found.append(smallest_cosine(J) < -cosine(problem.n))
+    opposed = torch.cat(found)
+    return float(opposed.double().mean()) if len(opposed) else math.nan
+
+
+def conflict_share(runs: Sequence[Row], tolerance: float) -> float:
+    """Return in what share of the seeds runs prove that gradients opposed each other.
+
+    An update Jᵀw with w > 0 that conflicts with gᵢ, gᵢᵀJᵀw < 0, proves that gᵢᵀgⱼ < 0 for some j. The converse
+    does not hold: gradients may oppose each other and their mean conflict with none, as two of equal norm.
+
+    Args:
+        runs: Selected runs on a problem; those by other aggregators than `POSITIVE` prove nothing.
+        tolerance: Margins below minus this conflict.
+
+    Returns:
+        0 to 1, of the seeds that one of these aggregators finished; NaN if there are none.
+    """
+    proofs: dict[int, bool] = {}
+    for run in runs:
+        margin = run.get("worst_margin", math.nan)
+        if run["aggregator"] in POSITIVE and run["state"] == "finished" and math.isfinite(margin):
+            proofs[run["seed"]] = proofs.get(run["seed"], False) or margin < -tolerance
+    return float(np.mean(list(proofs.values()))) if proofs else math.nan

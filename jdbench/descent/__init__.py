@@ -1,0 +1,1 @@
+"""How a step is taken: the loop, directions from rows of gradients, optimisers, momentum by aggregation."""

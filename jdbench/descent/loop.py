@@ -1,0 +1,215 @@
+"""Jacobian descent, x ← x - ηA(J), with the full, a sub- or an estimated Jacobian ([JD] Section 2.1).
+
+JD (Algorithm 1), SSJD and SEJD share one loop and differ in the Jacobian it is fed: `full_jacobian`,
+`sub_jacobian` or `estimated_jacobian`, or a `Training`. Gradient descent is the case of one objective.
+"""
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from jdbench.aggregator import AnyAggregator
+from jdbench.descent.directions import Draws, directions
+from jdbench.descent.optimizer import Optimizer
+from jdbench.descent.own_aggregators import Copies
+from jdbench.errors import InputError
+from jdbench.problem import AnalyticProblem, Evaluation
+from jdbench.shapes import Vector, Weights
+
+DIVERGED = 1e12
+"""A member has diverged once an objective is not finite or exceeds this times 1 + the largest at the start."""
+
+DIVERGENCE = (
+    f"an objective exceeded {DIVERGED:g} times (1 + the largest at the start) or was not finite, or squares of "
+    "the Jacobian's entries were not"
+)
+"""When a member has diverged, in words."""
+
+Source = Callable[[Vector, Tensor, int], Evaluation]
+"""Objectives and Jacobian at the points ``[k, n]`` of members ``[k]`` at a step."""
+
+Weighed = Callable[[int, Tensor, Weights], None]
+"""Called before `Watch` with the index of a step, members and the weights of a Gramian aggregator."""
+
+Watch = Callable[[int, Vector, Tensor, Evaluation, "Vector | None"], None]
+"""Called before each step with its index, points, members, evaluation and direction; at the end without one."""
+
+
+class State(StrEnum):
+    """How a member of the batch ended."""
+
+    FINISHED = "finished"
+    DIVERGED = "diverged"
+    FAILED = "failed"
+
+
+class Outcome(NamedTuple):
+    """The end of a descent.
+
+    Attributes:
+        x: Last points, shape ``[b, n]``; of a member that ended early, the point where it did.
+        states: How each member ended.
+        ends: Number of steps that each member took.
+        errors: What the aggregator raised, where a member failed; otherwise empty.
+    """
+
+    x: Vector
+    states: list[State]
+    ends: list[int]
+    errors: list[str]
+
+
+def full_jacobian(problem: AnalyticProblem) -> Source:
+    """Return the source of JD: the objectives and the whole Jacobian.
+
+    Args:
+        problem: Where from.
+
+    Returns:
+        A source for `descend`.
+    """
+
+    def source(x: Vector, members: Tensor, step: int) -> Evaluation:  # noqa: ARG001
+        return Evaluation(problem.objectives(x), problem.jacobian(x))
+
+    return source
+
+
+def sub_jacobian(problem: AnalyticProblem, rows: int, generator: torch.Generator) -> Source:
+    """Return the source of SSJD: a random subset of the rows, the same for all members at a step.
+
+    Args:
+        problem: Where from.
+        rows: Number of rows drawn without replacement, 1 to m.
+        generator: Source of the draws.
+
+    Returns:
+        A source for `descend`.
+
+    Raises:
+        InputError: The number of rows is not within 1 to m.
+    """
+    if not 1 <= rows <= problem.m:
+        raise InputError(f"rows={rows}, required 1 to m={problem.m}, got another, choose fewer rows")
+
+    def source(x: Vector, members: Tensor, step: int) -> Evaluation:  # noqa: ARG001
+        drawn = torch.randperm(problem.m, generator=generator)[:rows].sort().values
+        return Evaluation(problem.objectives(x), problem.jacobian(x)[..., drawn, :])
+
+    return source
+
+
+def estimated_jacobian(problem: AnalyticProblem, noise: float, generator: torch.Generator) -> Source:
+    """Return the source of SEJD: an unbiased estimate, the Jacobian plus normal noise.
+
+    Args:
+        problem: Where from.
+        noise: Standard deviation of an entry's error, in the unit of the gradients, at least 0.
+        generator: Source of the noise.
+
+    Returns:
+        A source for `descend`.
+
+    Raises:
+        InputError: The noise is negative.
+    """
+    if not noise >= 0:
+        raise InputError(f"noise={noise}, required a number ≥ 0, got another, 0 is JD")
+
+    def source(x: Vector, members: Tensor, step: int) -> Evaluation:  # noqa: ARG001
+        J = problem.jacobian(x)
+        error = torch.randn(J.shape, dtype=J.dtype, generator=generator).to(J.device)
+        return Evaluation(problem.objectives(x), J + noise * error)
+
+    return source
+
+
+def descend(
+    x: Vector,
+    source: Source,
+    aggregator: AnyAggregator,
+    optimizer: Optimizer,
+    steps: int,
+    *,
+    generators: Sequence[torch.Generator] | None = None,
+    watch: Watch | None = None,
+    weighed: Weighed | None = None,
+    rest: bool = False,
+) -> Outcome:
+    """Take steps of Jacobian descent with a batch of points at once ([JD] Algorithm 1).
+
+    A member that diverges (see `DIVERGED`), or whose Jacobian is not finite, is left out before the next
+    aggregation; so is one for which the aggregator raises. The others go on.
+
+    Args:
+        x: Starts, shape ``[b, n]``; not changed.
+        source: The Jacobian of each step.
+        aggregator: Any aggregator; one that takes no batches is called member by member, a copy for each, and
+            is itself never called.
+        optimizer: The step taken with the aggregation.
+        steps: Number of steps T, at least 0.
+        generators: Sources of the aggregator's randomness, one a member, so that a member draws the same in any
+            batch; the global one if None.
+        watch: Sees every step.
+        weighed: Sees the weights of every step, where the aggregator has weights.
+        rest: Whether a member whose step leaves it where it was has come to rest and is computed no further,
+            nor watched. Right where source, aggregator and optimiser do the same at every step: the point
+            would be the same ever after. Such a member counts as finished after all steps.
+
+    Returns:
+        The last points and how each member ended.
+    """
+    x = x.detach().clone()
+    members = torch.arange(len(x))
+    states = [State.FINISHED] * len(x)
+    ends = [steps] * len(x)
+    errors = [""] * len(x)
+    aggregators, randomness = Copies(aggregator), Draws(aggregator, generators)
+    limits: Tensor | None = None
+
+    def end(gone: Tensor, state: State, step: int) -> None:
+        for member in gone.tolist():
+            states[member], ends[member] = state, step
+
+    for step in range(steps + 1):
+        evaluation = source(x[members], members, step)
+        size = evaluation.objectives.abs().amax(-1)
+        if limits is None:
+            limits = DIVERGED * (1 + size)
+        sound = size <= limits[members]  # false for NaN
+        if not bool(sound.all()):
+            end(members[~sound], State.DIVERGED, step)
+            members, evaluation = members[sound], _select(evaluation, sound)
+        if step == steps or not len(members):
+            if watch and len(members):
+                watch(step, x[members], members, evaluation, None)
+            break
+        found = directions(aggregators, evaluation.jacobian, members, step, randomness)
+        sound = found.sound
+        if found.raised:
+            for member, error in zip(members[~sound].tolist(), found.raised, strict=True):
+                states[member] = State.FAILED if error else State.DIVERGED
+                ends[member], errors[member] = step, error
+            members, evaluation = members[sound], _select(evaluation, sound)
+            if not len(members):
+                break
+        if weighed and found.weights is not None:
+            weighed(step, members, found.weights)
+        old = x[members]
+        if watch:
+            watch(step, old, members, evaluation, found.vectors)
+        new = optimizer.step(old, found.vectors, members)
+        x[members] = new
+        if rest:
+            moved = (new != old).any(-1)
+            members = members if bool(moved.all()) else members[moved]
+            if not len(members):
+                break
+    return Outcome(x, states, ends, errors)
+
+
+def _select(evaluation: Evaluation, keep: Tensor) -> Evaluation:
+    return Evaluation(evaluation.objectives[keep], evaluation.jacobian[keep])

@@ -1,0 +1,106 @@
+"""Adam, AdamW and NAdam, with gradient and momentum combined in the metric of the second moments."""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from jdbench.descent.momentum.combination import Combination
+from jdbench.descent.momentum.method import Momentum
+from jdbench.descent.momentum.options import BETAS, EPS, MOMENTUM_DECAY, Option, weight_decay
+from jdbench.shapes import Vector
+
+
+class Adam(Momentum):
+    """m ← (1 - β₁)g ⊕ β₁m in the metric of v ← β₂v + (1 - β₂)g², x ← x - ηD⁻¹m / (1 - β₁ᵗ) (Kingma & Ba, 2014).
+
+    Options: ``betas``, both within [0, 1), (0.9, 0.999) by default; ``eps`` > 0, 1e-8 by default;
+    ``weight_decay``, λ ≥ 0, whose λx is added to g, 0 by default.
+    """
+
+    options: ClassVar[dict[str, Option]] = {"betas": BETAS, "eps": EPS, "weight_decay": weight_decay(0.0)}
+    buffers: ClassVar[dict[str, str]] = {"m": "exp_avg", "v": "exp_avg_sq"}
+
+    @staticmethod
+    def displacement(
+        g: Vector, state: dict[str, Tensor], options: dict[str, Tensor], sums: Combination
+    ) -> Vector:
+        """Return D⁻¹m / (1 - β₁ᵗ), which conflicts neither with g nor with the last m."""
+        return _adams(g, state, options, sums)
+
+
+class AdamW(Momentum):
+    """Adam's step after x ← (1 - ηλ)x, which is no part of the combination (Loshchilov & Hutter, 2019).
+
+    Options: those of `Adam`, with ``weight_decay`` 0.01 by default.
+    """
+
+    options: ClassVar[dict[str, Option]] = {"betas": BETAS, "eps": EPS, "weight_decay": weight_decay(0.01)}
+    buffers: ClassVar[dict[str, str]] = {"m": "exp_avg", "v": "exp_avg_sq"}
+    decoupled: ClassVar[bool] = True
+
+    @staticmethod
+    def displacement(
+        g: Vector, state: dict[str, Tensor], options: dict[str, Tensor], sums: Combination
+    ) -> Vector:
+        """Return D⁻¹m / (1 - β₁ᵗ), which conflicts neither with g nor with the last m."""
+        return _adams(g, state, options, sums)
+
+
+class NAdam(Momentum):
+    """x ← x - ηD⁻¹(c g ⊕ c′m), Adam's moments in Nesterov's step (Dozat, 2016), c and c′ as in torch.
+
+    μₜ = β₁(1 - ½·0.96^(tψ)), Πₜ = μ₁⋯μₜ, c = (1 - μₜ) / (1 - Πₜ) and c′ = μₜ₊₁ / (1 - Πₜ₊₁).
+
+    Options: those of `Adam`, and ``momentum_decay``, ψ ≥ 0, 0.004 by default.
+    """
+
+    options: ClassVar[dict[str, Option]] = {
+        "betas": BETAS,
+        "eps": EPS,
+        "weight_decay": weight_decay(0.0),
+        "momentum_decay": MOMENTUM_DECAY,
+    }
+    buffers: ClassVar[dict[str, str]] = {"m": "exp_avg", "v": "exp_avg_sq"}
+    counts: ClassVar[dict[str, tuple[str, float]]] = {**Momentum.counts, "product": ("mu_product", 1.0)}
+
+    @staticmethod
+    def displacement(
+        g: Vector, state: dict[str, Tensor], options: dict[str, Tensor], sums: Combination
+    ) -> Vector:
+        """Return D⁻¹(c g ⊕ c′m), which conflicts neither with g nor with m."""
+        m, D = moments(g, state, options, sums)
+        now, soon = (
+            options["betas"][0] * (1 - 0.5 * 0.96 ** (t * options["momentum_decay"]))
+            for t in (state["t"], state["t"] + 1)
+        )
+        state["product"] = state["product"] * now.to(state["product"])
+        product = state["product"].to(now)
+        c = sums.spread((1 - now) / (1 - product), g)
+        c_soon = sums.spread(soon / (1 - product * soon), g)
+        return sums.combine(c * g, c_soon * m, D) / D
+
+
+def moments(
+    g: Vector, state: dict[str, Tensor], options: dict[str, Tensor], sums: Combination
+) -> tuple[Vector, Vector]:
+    """Return m and D = √v̂ + ε, brought up to date.
+
+    Args:
+        g: Gradients, shape ``[k, n]``.
+        state: With ``t``, ``m`` and ``v``, of which the latter two are replaced.
+        options: With ``betas`` and ``eps``.
+        sums: What adds gradient and momentum.
+
+    Returns:
+        Both of shape ``[k, n]``.
+    """
+    beta1, beta2 = options["betas"]
+    state["v"] = sums.spread(beta2, g) * state["v"] + sums.spread(1 - beta2, g) * g.square()
+    D = (state["v"] / sums.spread(1 - beta2 ** state["t"], g)).sqrt() + sums.spread(options["eps"], g)
+    state["m"] = sums.combine(sums.spread(1 - beta1, g) * g, sums.spread(beta1, g) * state["m"], D)
+    return state["m"], D
+
+
+def _adams(g: Vector, state: dict[str, Tensor], options: dict[str, Tensor], sums: Combination) -> Vector:
+    m, D = moments(g, state, options, sums)
+    return m / sums.spread(1 - options["betas"][0] ** state["t"], g) / D

@@ -1,0 +1,193 @@
+"""The methods of this package in anybody's training loop, as an optimiser of torch."""
+
+import copy
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from jdbench.aggregator import AnyAggregator, aggregate, resolve
+from jdbench.descent.momentum import parameter_state
+from jdbench.descent.momentum.combination import Combination
+from jdbench.descent.momentum.groups import check_loaded, checked_group
+from jdbench.descent.momentum.method import Momentum
+from jdbench.descent.momentum.options import checked_options, checked_rate, coefficients
+from jdbench.descent.own_aggregators import Copies
+from jdbench.errors import InputError
+
+
+class CombinedOptimizer(torch.optim.Optimizer):
+    """A method with momentum over all parameters at once, the gradient in their ``.grad``.
+
+    One row is the gradient of all parameters that have one, the other their momentum, across groups: groups
+    give options, and dividing parameters into groups of equal options changes nothing. With
+    ``aggregator="Mean"`` it is torch's optimiser of the method's name. It is saved, loaded, copied and
+    scheduled as torch's are. Such as
+
+    >>> import torch
+    >>> from jdbench.momentum import AdamW, CombinedOptimizer
+    >>> model = torch.nn.Linear(3, 1)
+    >>> groups = [{"params": [model.weight]}, {"params": [model.bias], "weight_decay": 0.0}]
+    >>> optimizer = CombinedOptimizer(groups, AdamW, lr=1e-3, aggregator="UPGrad")
+    >>> model(torch.ones(2, 3)).square().mean().backward()
+    >>> optimizer.step()
+
+    A parameter whose ``.grad`` is None, or that requires no gradient, is passed over as if it were not
+    there: it neither moves nor decays, its momentum has no part in the rows, and its state waits, as in
+    torch. (Where ``requires_grad`` is off and an old ``.grad`` is left, torch goes on moving; this does
+    not.) Gradients with entries that are NaN or beyond 1e150 are added, not aggregated, and spoil the
+    parameters as they do in torch.
+
+    Parameters may have different dtypes and devices: a step is computed in the widest dtype among them, at
+    least float32, on the device of the first. Complex ones count as pairs of real ones. Random aggregators
+    draw from a generator seeded by ``seed`` and the steps taken, so that a training that goes on from its
+    ``state_dict``, and replicas on other processes, draw the same. What somebody else's aggregator
+    remembers from call to call is no part of ``state_dict``; pickling and copying the optimiser keep it.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]],
+        method: type[Momentum],
+        lr: float | Tensor,
+        aggregator: str | AnyAggregator = "UPGrad",
+        *,
+        seed: int = 0,
+        **options: Any,
+    ) -> None:
+        """Set the method.
+
+        Args:
+            params: Parameters, perhaps with names, or groups of them with options of their own.
+            method: A class of `jdbench.momentum`.
+            lr: Learning rate η ≥ 0.
+            aggregator: A, by its spec or itself.
+            seed: Of a random aggregator's draws.
+            options: The method's, see its class.
+
+        Raises:
+            InputError: There are no parameters, one comes twice, or an option is unknown or out of its range.
+        """
+        if not (isinstance(method, type) and issubclass(method, Momentum)):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InputError(
+                f"method={method!r}, required a class of jdbench.momentum, got another, try "
+                "jdbench.momentum.Adam"
+            )
+        self.method = method
+        self.seed = seed
+        self.aggregators = Copies(_aggregator(aggregator))
+        given = params if isinstance(params, Tensor) else list(cast("Iterable[Any]", params))
+        if not isinstance(given, Tensor) and not given:
+            raise InputError("params=[], required at least one parameter, got none, pass model.parameters()")
+        defaults = {"lr": checked_rate(lr), **checked_options(method.__name__, method.options, options)}
+        super().__init__(given, defaults)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Take more parameters, from the next step on, with momentum 0.
+
+        Args:
+            param_group: ``params``, and options that differ from those the optimiser was made with; it is not
+                changed.
+
+        Raises:
+            InputError: A parameter comes twice, or an option is unknown or out of its range.
+        """
+        group = checked_group(self.method, param_group, self.defaults, self.param_groups)
+        try:
+            super().add_param_group(group)
+        except ValueError as error:
+            raise InputError(
+                f"param_group={len(self.param_groups)}, required parameters that torch can optimise, got: "
+                f"{error}, mend the group"
+            ) from error
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Move the parameters that have gradients.
+
+        Args:
+            closure: Evaluates the loss again, if given.
+
+        Returns:
+            What the closure returned, or None.
+
+        Raises:
+            InputError: A gradient is sparse; nothing has moved then.
+        """
+        with torch.enable_grad():
+            loss = closure() if closure else None
+        with torch.no_grad():
+            self._move()
+        return loss
+
+    def _move(self) -> None:
+        moving = [
+            (p, group)
+            for i, group in enumerate(self.param_groups)
+            for j, p in enumerate(cast("list[Tensor]", group["params"]))
+            if p.requires_grad and _dense(p.grad, i, j)
+        ]
+        if not moving:
+            return
+        parameters, groups = [p for p, _ in moving], [group for _, group in moving]
+        generator = self._generator()
+        layout = parameter_state.Layout(parameters)
+        own = [parameter_state.begun(self.method, p, self.state[p]) for p in parameters]
+        state = parameter_state.gathered(self.method, own, layout)
+        options = coefficients([{name: group[name] for name in self.method.options} for group in groups])
+        sums = Combination(
+            lambda rows, _: aggregate(self.aggregators.of(0), rows, generator=generator),
+            torch.tensor([[float(group["lr"]) for group in groups]], dtype=torch.float64),
+            torch.tensor(layout.sizes),
+        )
+        x, g = layout.flat(parameters), layout.flat([cast("Tensor", p.grad) for p in parameters])
+        layout.scatter(self.method.advance(x, g, state, options, sums), parameters)
+        parameter_state.keep(self.method, state, own, layout)
+
+    def _generator(self) -> torch.Generator:
+        """Return a generator for this step: the steps of all parameters together grow with every one."""
+        states = cast("Mapping[Tensor, dict[str, Any]]", self.state).values()
+        steps = sum(int(own.get("step", 0)) for own in states)
+        digest = hashlib.sha256(repr((self.seed, steps)).encode()).hexdigest()
+        return torch.Generator().manual_seed(int(digest[:14], 16))
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a saved state, this method's or that of torch's optimiser of its name.
+
+        Args:
+            state_dict: What `state_dict` gave. It is copied: torch's optimisers would share its tensors, and
+                two that were loaded from it would move each other's momentum.
+
+        Raises:
+            InputError: It is another method's; nothing has changed then.
+        """
+        super().load_state_dict({**state_dict, "state": copy.deepcopy(state_dict["state"])})
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what pickling keeps: torch's part, and the method with its aggregator."""
+        own = {name: self.__dict__[name] for name in ("method", "aggregators", "seed")}
+        return {**super().__getstate__(), **own}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what was pickled, or what `load_state_dict` was given, if it is this method's."""
+        check_loaded(state.get("method") or self.method, state["state"], state["param_groups"])
+        super().__setstate__(state)
+
+
+def _aggregator(given: str | AnyAggregator) -> AnyAggregator:
+    if isinstance(given, str):
+        return resolve(given).aggregator
+    if not callable(given):
+        raise InputError(f"aggregator={given!r}, required a spec or a callable, got neither, try 'UPGrad'")
+    return given
+
+
+def _dense(gradient: Tensor | None, group: int, place: int) -> bool:
+    """Tell whether there is a gradient, and refuse one that is sparse."""
+    if gradient is not None and gradient.layout != torch.strided:
+        raise InputError(
+            f"gradient of parameter {place} of group {group}, required a dense one, got one of layout "
+            f"{gradient.layout}, make its layer with sparse=False or give it an optimiser of its own"
+        )
+    return gradient is not None

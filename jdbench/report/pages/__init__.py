@@ -1,0 +1,1 @@
+"""Pages of the report, one function a page, and their templates."""

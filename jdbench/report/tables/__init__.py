@@ -1,0 +1,1 @@
+"""Tables of the report: what analysis computed, as cells of a page."""

@@ -1,0 +1,1 @@
+"""What was run: specifications, records, the store, and what runs them."""

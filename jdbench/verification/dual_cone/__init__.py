@@ -1,0 +1,1 @@
+"""Statements of Proposition 1 that any solver of the dual cone's programs must keep."""

@@ -1,0 +1,1 @@
+"""Margins in exact arithmetic: what rounding cannot have caused."""

@@ -1,0 +1,1 @@
+"""What the pytest plugin and the suite `properties/` are made of."""
