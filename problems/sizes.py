@@ -3,7 +3,7 @@
 from jdbench.errors import InputError
 
 
-def check_size(name: str, value: int, least: int, most: int | None = None) -> None:
+def check_size(name: str, value: object, least: int, most: int | None = None) -> None:
     """Raise unless a size is an integer within its range.
 
     Args:
