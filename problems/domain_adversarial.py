@@ -10,7 +10,7 @@ from jdbench.errors import InputError
 from jdbench.problem import Measure, TrainingProblem, seeded
 from jdbench.problems.flat_model import initialised
 from jdbench.problems.gradient_reversal import Reversal, ReversalTraining
-from jdbench.problems.labelled_images import labelled_images
+from jdbench.problems.images import labelled_images
 from jdbench.shapes import Objectives, Vector
 
 

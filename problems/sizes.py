@@ -1,4 +1,4 @@
-"""Sizes of problems, checked at construction."""
+"""Sizes of problems, checked at construction: a file of its own, since every family checks its sizes alike."""
 
 from jdbench.errors import InputError
 
