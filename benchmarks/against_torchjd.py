@@ -19,7 +19,7 @@ from jdbench.gramian import gramian
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--size", type=int, default=32)
     parser.add_argument("--budget", type=float, default=2.0, help="seconds for each aggregator")
     arguments = parser.parse_args()

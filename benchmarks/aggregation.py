@@ -10,8 +10,8 @@ from benchmarks.peers import MATRIX, peer, peer_weights
 from benchmarks.projection import SIZES
 from benchmarks.sampling import REPEAT, ROUNDS, TIMEOUT, WARMUP_TIME
 from benchmarks.threads import set_threads
-from jdbench.aggregator import resolve
-from jdbench.roster import LEADERBOARD
+from jdbench.aggregator import GramianAggregator, resolve
+from jdbench.aggregators import LEADERBOARD
 
 SLOW = {"UPGrad": 128, "MGDA": 128, "NashMTL": 64, "PCGrad": 128, "CAGrad": 128}
 """Largest m of TorchJD's: beyond it one call takes seconds."""
@@ -41,7 +41,7 @@ class Aggregator:
 
 def _ours(name: str, m: int, device: str) -> tuple[Callable[[Tensor], Tensor], Tensor]:
     found = resolve(name).aggregator
-    if name == "GradDrop":
+    if not isinstance(found, GramianAggregator):  # GradDrop
         return found, jacobian("full", m)[0].to(device)
     found.weights(gramian("full", 2, device=device))
     return found.weights, gramian("full", m, device=device)

@@ -12,7 +12,6 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -132,7 +131,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--rate", type=float, help="learning rate, that of `RATES` by default")
     parser.add_argument("--seed", type=int, default=SEED, help="seed of everything, %(default)s by default")
-    options: Any = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     torch.set_num_threads(1)  # the order of sums depends on it, and a training on the order of sums
     taken: list[Snapshot] = []
     for network in options.networks:

@@ -71,10 +71,9 @@ def judge(base: Measurement | None, new: Measurement | None, factor: float = FAC
     if base.version != new.version:
         return Verdict.NOT_MEASURED, "the benchmark itself differs, run both commits again"
     floor = FLOORS.get(base.unit, 0.0)
-    (old, *olds), (now, *nows) = (
-        [max(v, floor) for v in (one.value, one.low, one.high)] for one in (base, new)
-    )
-    ratio, low, high = _ratio(now, old), _ratio(nows[0], olds[1]), _ratio(nows[1], olds[0])
+    ratio = _ratio(max(new.value, floor), max(base.value, floor))
+    low = _ratio(max(new.low, floor), max(base.high, floor))
+    high = _ratio(max(new.high, floor), max(base.low, floor))
     reason = f"{ratio:.3g} times" + ("" if low == high else f" ({low:.3g} to {high:.3g})")
     if ratio > factor and low > 1:
         return Verdict.REGRESSED, reason

@@ -47,7 +47,8 @@ class Steps:
             check: When the engine checks.
             batch: Number of instances.
         """
-        self._name, self._check, self._batch = model, check, batch
+        self._name, self._batch = model, batch
+        self._check: Check = check
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             self._model: nn.Module = NETWORKS[model].build() if model in NETWORKS else KINDS[model][0]()

@@ -163,7 +163,7 @@ def _own_matrices() -> nn.Module:
     return nn.Sequential(OwnMatrix(64, 128), nn.ReLU(), OwnMatrix(128, 128), nn.ReLU(), nn.Linear(128, CLASSES))
 
 
-def _recurrent(kind: type[nn.RNNBase]) -> nn.Module:
+def _recurrent(kind: type[nn.RNN | nn.LSTM | nn.GRU]) -> nn.Module:
     return Pooled(kind(WIDTH, WIDTH, batch_first=True))
 
 

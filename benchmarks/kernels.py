@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import pandas as pd
 
@@ -22,7 +22,15 @@ from jdbench.environment import environment
 
 OUT = Path("reports/kernels")
 
-DRAFT = {"turns": 3, "seconds": 0.0}
+
+class Effort(TypedDict, total=False):
+    """How often each is called: at most so many times, and within so many seconds beyond the first three."""
+
+    turns: int
+    seconds: float
+
+
+DRAFT: Effort = {"turns": 3, "seconds": 0.0}
 """Three calls of each."""
 
 
@@ -52,7 +60,7 @@ def _measure(out: Path, *, draft: bool) -> None:
     started = time.perf_counter()
     set_threads()
     out.mkdir(parents=True, exist_ok=True)
-    few = DRAFT if draft else {}
+    few: Effort = DRAFT if draft else {}
     _write(out / "table7.csv", table7.measure(**few))
     _write(out / "projection.csv", scaling.solved(**few))
     _write(out / "training.csv", scaling.trained(**few))

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from benchmarks.gramians import CAPTURED, RANKS
 from jdbench.problems.networks import NETWORKS
@@ -65,11 +67,13 @@ def projection_figure(frame: pd.DataFrame) -> Drawing:
         for column, rank in enumerate(RANKS):
             times, residuals = panels[0][column], panels[1][column]
             times.set_title(TITLES[rank])
-            for solver, lines in frame[frame["rank"] == rank].groupby("solver", sort=False):
-                _line(times, str(solver), lines["m"], lines["seconds"])
-                _line(residuals, str(solver), lines["m"], lines["residual"].clip(lower=SMALLEST))
+            chosen: pd.DataFrame = frame.loc[frame["rank"] == rank]
+            for solver, lines in chosen.groupby("solver", sort=False):
+                m, residual = _numbers(lines, "m"), _numbers(lines, "residual")
+                _line(times, str(solver), m, _numbers(lines, "seconds"))
+                _line(residuals, str(solver), m, np.maximum(residual, SMALLEST))
             residuals.set_xlabel("m, number of rows")
-            _powers(residuals, sorted(set(frame[frame["rank"] == rank]["m"])))
+            _powers(residuals, sorted(set(chosen["m"])))
         panels[0][0].set_ylabel("seconds, UPGrad's weights")
         panels[1][0].set_ylabel("largest KKT residual")
         _finish(panels.flat)
@@ -116,9 +120,9 @@ def _by_batch(frame: pd.DataFrame, what: str, quantity: str, label: str) -> Call
         panels = figure.subplots(1, len(NETWORKS), sharey=True)
         for axes, network in zip(panels, NETWORKS, strict=True):
             axes.set_title(f"{network} ([JD] Table {NETWORKS[network].table})")
-            chosen = frame[(frame["network"] == network) & (frame["what"] == what)]
+            chosen: pd.DataFrame = frame.loc[(frame["network"] == network) & (frame["what"] == what)]
             for method, lines in chosen.groupby("method", sort=False):
-                _line(axes, str(method), lines["batch"], lines[quantity])
+                _line(axes, str(method), _numbers(lines, "batch"), _numbers(lines, quantity))
             axes.set_xlabel("batch")
             _powers(axes, sorted(set(chosen["batch"])))
         panels[0].set_ylabel(label)
@@ -127,7 +131,11 @@ def _by_batch(frame: pd.DataFrame, what: str, quantity: str, label: str) -> Call
     return paint
 
 
-def _line(axes: Axes, name: str, x: "pd.Series[float]", y: "pd.Series[float]") -> None:
+def _numbers(lines: pd.DataFrame, column: str) -> NDArray[np.float64]:
+    return np.asarray(lines[column], dtype=np.float64)
+
+
+def _line(axes: Axes, name: str, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
     look = LOOKS[name]
     axes.plot(x, y, "o-", color=look.colour, linewidth=1.5, markersize=3.5, gid=look.gid())
 

@@ -148,11 +148,9 @@ def gramian_step(method: str, network: str, batch: int, device: str = "cpu") -> 
 
 def _autojac_jacobian(training: Training) -> Tensor:
     autojac.backward(training.losses())
-    parameters = list(training.model.parameters())
-    J = torch.cat([p.jac.flatten(1) for p in parameters], 1)
-    for p in parameters:
-        del p.jac
-    return J
+    # It leaves on every parameter its columns of J, in an attribute ``jac`` that torch does not know.
+    parts: list[Tensor] = [vars(p).pop("jac") for p in training.model.parameters()]
+    return torch.cat([part.flatten(1) for part in parts], 1)
 
 
 def _sgd(training: Training, batch: int, aggregator: str) -> Step:  # noqa: ARG001

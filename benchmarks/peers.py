@@ -14,7 +14,7 @@ MATRIX = {"GradDrop", "NashMTL"}
 """Those that take the Jacobian, not its Gramian: of TorchJD's, GradDrop and Nash-MTL."""
 
 
-def peer(name: str, m: int) -> Callable[[Tensor], Tensor]:
+def peer(name: str, m: int) -> torchjd.Aggregator:
     """Return TorchJD's aggregator of a name.
 
     Args:
@@ -40,7 +40,14 @@ def peer_weights(name: str, m: int) -> Callable[[Tensor], Tensor]:
 
     Returns:
         A mapping of Gramians ``[m, m]``, for NashMTL of Jacobians ``[m, n]``, to weights ``[m]``.
+
+    Raises:
+        ValueError: It has no weights.
     """
     found = peer(name, m)
+    if isinstance(found, torchjd.GramianWeightedAggregator):
+        return found.gramian_weighting
     # Mean's and Random's look at the number of rows alone, so they stand for any matrix.
-    return getattr(found, "gramian_weighting", found.weighting)
+    if isinstance(found, torchjd.WeightedAggregator):
+        return found.weighting
+    raise ValueError(f"name={name!r}, required an aggregator by weights, got another, call `peer`")

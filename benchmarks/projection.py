@@ -40,6 +40,8 @@ class _Projections:
 class Weights(_Projections):
     """UPGrad's weights: m programs a Gramian."""
 
+    unit = "largest KKT residual in unit rows"  # of what is tracked: times have their own
+
     def setup(self, batch: int, m: int, rank: str, solver: str, device: str) -> None:
         """Leave out what takes many seconds a call."""
         if m > SLOW.get(solver, m):
@@ -54,8 +56,6 @@ class Weights(_Projections):
     def track_residual(self, batch: int, m: int, rank: str, solver: str, device: str) -> float:
         """Return the largest KKT residual: beside every time, so that no speed is bought with accuracy."""
         return residual(solver, self.G)
-
-    track_residual.unit = "largest KKT residual in unit rows"
 
 
 class WeightsOfBatch(Weights):

@@ -58,6 +58,8 @@ class Gramian(_Trainings):
 class Memory(_Trainings):
     """Peak memory of a step with UPGrad."""
 
+    unit = "bytes"
+
     def setup(self, network: str, batch: int, method: str, device: str) -> None:
         """Build it, and load what a first step on four images loads."""
         _skip(batch, method)
@@ -68,8 +70,6 @@ class Memory(_Trainings):
     def track_peak(self, network: str, batch: int, method: str, device: str) -> float:
         """Return the bytes above what was resident before the steps; on CUDA what its allocator held."""
         return peak(self._steps, device)
-
-    track_peak.unit = "bytes"
 
     def peakmem_step(self, network: str, batch: int, method: str, device: str) -> None:
         """Take the steps: asv records the peak of the whole process, torch's own 200 to 300 MB included."""

@@ -12,13 +12,15 @@ import argparse
 import statistics
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import cast
 
 import numpy as np
 import qpsolvers
 import torch
 from torch import Tensor
 from torchjd.aggregation import UPGradWeighting
+from torchjd.linalg import PSDMatrix
 
 from jdbench.aggregators import UPGrad
 from jdbench.dual_cone import Solution, solve
@@ -77,7 +79,7 @@ def residual(G: Tensor, W: Tensor) -> float:
     return float(Solution(G, U, W, 0, "").residual().max())
 
 
-def seconds(calls: dict[str, Callable[[], object]], budget: float) -> dict[str, float]:
+def seconds(calls: Mapping[str, Callable[[], object]], budget: float) -> dict[str, float]:
     """Return the median CPU time of each call, the calls taken in turns within a budget each."""
     times: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(101):
@@ -107,7 +109,9 @@ def measure(family: str, m: int, seed: int, budget: float) -> dict[str, tuple[fl
     for backend in BACKENDS:
         calls[backend] = lambda backend=backend: by_backend(C, backend)
     times = seconds(calls, budget)
-    residuals = {"jdbench": residual(G, solve(G, U).weights), "torchjd": residual(G, theirs.projector(U, G))}
+    # No tensor is of TorchJD's class of Gramians: it stands for them in annotations.
+    projected = theirs.projector(U, cast("PSDMatrix", G))
+    residuals = {"jdbench": residual(G, solve(G, U).weights), "torchjd": residual(G, projected)}
     for backend in BACKENDS:
         Y = torch.from_numpy(by_backend(C, backend))
         residuals[backend] = residual(G, Y * norms.unsqueeze(-1) / norms / m)
@@ -129,7 +133,7 @@ def batches(budget: float) -> None:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--sizes", default="8,32,64,128")
     parser.add_argument("--families", default="gaussian,13,deficient,captured")
     parser.add_argument("--budget", type=float, default=1.0, help="seconds for each solver and row")

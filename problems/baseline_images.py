@@ -2,10 +2,10 @@
 
 from jdbench.data import DATASETS, contents
 from jdbench.errors import DataError, InputError
-from jdbench.problems.single_task import content
+from jdbench.problems.single_task import ImagesFacts, content
 
 
-def facts(names: tuple[str, ...]) -> dict[str, dict[str, int | str]]:
+def facts(names: tuple[str, ...]) -> dict[str, ImagesFacts]:
     """Return what the files of data sets hold: number of images and digest by data set.
 
     Args:

@@ -8,10 +8,19 @@ import torch
 
 from jdbench.problems.baseline_images import facts
 from jdbench.problems.competing_tasks import CompetingTasks
-from jdbench.problems.labelled_images import NAMES, available_images
+from jdbench.problems.images import GREY, available_grey_images
 from jdbench.problems.overlaid_digits import MultiDigits
 from jdbench.problems.regressions import DiabetesPanel, Linnerud
-from jdbench.problems.single_task import COMMAND, EPOCHS, RATES, SEEDS, TaskProblem, stored, train_alone
+from jdbench.problems.single_task import (
+    COMMAND,
+    EPOCHS,
+    RATES,
+    SEEDS,
+    Content,
+    TaskProblem,
+    stored,
+    train_alone,
+)
 
 
 def problems() -> list[TaskProblem]:
@@ -21,7 +30,7 @@ def problems() -> list[TaskProblem]:
         Linnerud(),
         DiabetesPanel(),
         *(CompetingTasks(cosine=dial) for dial in dials),
-        *(MultiDigits(images=name) for name in NAMES),
+        *(MultiDigits(images=name) for name in GREY),
     ]
 
 
@@ -29,7 +38,7 @@ def measure() -> dict[str, dict[str, float]]:
     """Return the baselines of all problems; those of images that are not here stay as they were stored."""
     found: dict[str, dict[str, float]] = {}
     for problem in problems():
-        absent = isinstance(problem, MultiDigits) and problem.images not in available_images()
+        absent = isinstance(problem, MultiDigits) and problem.images not in available_grey_images()
         if absent and problem.key in stored():
             found[problem.key] = stored()[problem.key]
         if not absent:
@@ -43,13 +52,13 @@ def measure() -> dict[str, dict[str, float]]:
 def main() -> None:
     """Write the file that the first argument names, by default the one beside this module."""
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("baselines.json")
-    content = {
+    content: Content = {
         "command": COMMAND,
         "torch": torch.__version__,
-        "rates": RATES,
+        "rates": list(RATES),
         "seeds": SEEDS,
         "epochs": EPOCHS,
-        "images": facts(NAMES),
+        "images": facts(GREY),
         "baselines": measure(),
     }
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Which examples a step sees: epochs in random orders, cut into batches."""
+"""Which examples a step sees: random orders cut into batches, a file of its own for all kinds of training."""
 
 from functools import lru_cache
 

@@ -65,7 +65,9 @@ def _distance(values: Tensor, curve: Curve, knots: Tensor, points: Tensor) -> Te
         best = torch.minimum(best, gap.square().sum(0).amin(-1))
         return slope, slope / tangent.square().sum(0).clamp(min=TINY)
 
-    at_low, at_high = visit(low)[0], visit(high)[0]
+    t = low
+    at_low, step = visit(t)
+    at_high = visit(high)[0]
     stayed = torch.zeros_like(low)
     for _ in range(ROUNDS):
         t = (low * at_high - high * at_low) / (at_high - at_low)

@@ -11,7 +11,7 @@ from jdbench.errors import InputError
 from jdbench.problem import Evaluation, Measure, Training, TrainingProblem, seeded
 from jdbench.problems.batches import order
 from jdbench.problems.flat_model import FlatModel, initialised
-from jdbench.problems.labelled_images import labelled_images
+from jdbench.problems.images import labelled_images
 from jdbench.problems.sizes import check_size
 from jdbench.shapes import Vector
 

@@ -10,7 +10,7 @@ from jdbench.errors import InputError
 from jdbench.problem import Measure, TrainingProblem, seeded
 from jdbench.problems.flat_model import initialised
 from jdbench.problems.gradient_reversal import Reversal, ReversalTraining
-from jdbench.problems.labelled_images import labelled_images
+from jdbench.problems.images import labelled_images
 from jdbench.shapes import Objectives, Vector
 
 
@@ -33,7 +33,7 @@ class DomainTraining(ReversalTraining):
     def objectives(self, x: Vector, rows: Tensor) -> Objectives:
         """Return the label's cross-entropy on source images and the domain's on both, shape ``[2]``."""
         images = torch.cat([self.source[0][rows], self.target[0][rows]])
-        logits, domain = self.model(x, images)
+        logits, domain = self.model.several(x, images)
         truth = torch.cat([domain.new_zeros(len(rows)), domain.new_ones(len(rows))])
         label = nn.functional.cross_entropy(logits[: len(rows)], self.source[1][rows])
         return torch.stack([label, nn.functional.binary_cross_entropy_with_logits(domain.squeeze(-1), truth)])
@@ -45,7 +45,7 @@ class DomainTraining(ReversalTraining):
         """
         images, labels = self.target
         with torch.no_grad():
-            losses = [nn.functional.cross_entropy(self.model(point, images)[0], labels) for point in x]
+            losses = [nn.functional.cross_entropy(self.model.several(point, images)[0], labels) for point in x]
         return torch.stack(losses)
 
     def held_out(self, x: Vector) -> Tensor:
@@ -53,7 +53,7 @@ class DomainTraining(ReversalTraining):
         with torch.no_grad():
             found = [
                 [
-                    (self.model(point, images)[0].argmax(-1) == labels).to(x).mean()
+                    (self.model.several(point, images)[0].argmax(-1) == labels).to(x).mean()
                     for images, labels in self.held
                 ]
                 for point in x

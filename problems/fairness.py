@@ -65,7 +65,7 @@ class FairnessTraining(ReversalTraining):
     def objectives(self, x: Vector, rows: Tensor) -> Objectives:
         """Return the cross-entropies of the label and of the group, shape ``[2]``."""
         truths = (self.train.labels[rows], self.train.groups[rows])
-        logits = self.model(x, self.train.features[rows])
+        logits = self.model.several(x, self.train.features[rows])
         pairs = zip(logits, truths, strict=True)
         return torch.stack([
             nn.functional.binary_cross_entropy_with_logits(given.squeeze(-1), truth) for given, truth in pairs
@@ -77,7 +77,7 @@ class FairnessTraining(ReversalTraining):
         The gap is |mean p over group 1 - mean p over group 0|, p the probability given to label 1.
         """
         with torch.no_grad():
-            logits = torch.stack([self.model(point, self.train.features)[0].squeeze(-1) for point in x])
+            logits = torch.stack([self.model.several(point, self.train.features)[0].squeeze(-1) for point in x])
         labels = self.train.labels.expand_as(logits)
         risk = nn.functional.binary_cross_entropy_with_logits(logits, labels, reduction="none").mean(-1)
         return risk + parity_gap(logits.sigmoid(), self.train.groups)
@@ -85,7 +85,7 @@ class FairnessTraining(ReversalTraining):
     def held_out(self, x: Vector) -> Tensor:
         """Return accuracy and the parity gap of the decisions on held-out people, shape ``[b, 2]``."""
         with torch.no_grad():
-            logits = torch.stack([self.model(point, self.test.features)[0].squeeze(-1) for point in x])
+            logits = torch.stack([self.model.several(point, self.test.features)[0].squeeze(-1) for point in x])
         decisions = (logits > 0).to(x)
         accuracy = (decisions == self.test.labels).to(x).mean(-1)
         return torch.stack([accuracy, parity_gap(decisions, self.test.groups)], -1)

@@ -36,9 +36,23 @@ class FlatModel:
         self._shapes = {name: p.shape for name, p in module.named_parameters()}
         self._sizes = [shape.numel() for shape in self._shapes.values()]
 
-    def __call__(self, x: Vector, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """Return what the module gives for the inputs with parameters ``x``, shape ``[n]``, differentiably."""
-        return functional_call(self.module, self._named(x), inputs)
+    def __call__(self, x: Vector, *inputs: Tensor) -> Tensor:
+        """Return the module's one output for the inputs with parameters ``x``, ``[n]``, differentiably."""
+        found: object = functional_call(self.module, self._named(x), inputs)
+        if not isinstance(found, Tensor):
+            name = type(self.module).__name__
+            raise TypeError(f"module={name}, required one output, got {type(found).__name__}, call `several`")
+        return found
+
+    def several(self, x: Vector, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """Return the outputs of a module that gives a tuple, as `__call__` returns a single one."""
+        found: object = functional_call(self.module, self._named(x), inputs)
+        if not isinstance(found, tuple):
+            name = type(self.module).__name__
+            raise TypeError(
+                f"module={name}, required a tuple, got {type(found).__name__}, call the model itself"
+            )
+        return found
 
     def columns(self, part: str) -> Tensor:
         """Return which entries of the vector belong to a submodule, shape ``[n]``, bool."""

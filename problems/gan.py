@@ -69,7 +69,7 @@ class GameTraining(TaskTraining):
         # The penalty is on a derivative, also where the caller wants none.
         with torch.enable_grad():
             points = self.real[rows].clone().requires_grad_()
-            made, real = self.model(x, self.latent[rows], points)[1].chunk(2)
+            made, real = self.model.several(x, self.latent[rows], points)[1].chunk(2)
             (slopes,) = torch.autograd.grad(real.sum(), points, create_graph=True)
             cross_entropy = softplus(-real).mean() + softplus(made).mean()
             penalty = PENALTY / 2 * slopes.square().sum(-1).mean()
@@ -83,7 +83,7 @@ class GameTraining(TaskTraining):
     def made(self, x: Vector, latent: Tensor) -> Tensor:
         """Return the generator's points, shape ``[b, k, 2]``."""
         with torch.no_grad():
-            return torch.stack([self.model(point, latent, latent.new_zeros(0, 2))[0] for point in x])
+            return torch.stack([self.model.several(point, latent, latent.new_zeros(0, 2))[0] for point in x])
 
     def loss(self, x: Vector) -> Tensor:
         """Return the energy distance of 256 generated points to 256 real ones, both fixed, shape ``[b]``."""

@@ -1,12 +1,13 @@
-"""Images for training problems: normalised, cut into a random subset to train on and images held out."""
+"""Images for training problems: grey ones as they are, or any set normalised and cut in two by the seed."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from jdbench.data import DIGITS, contents, data_set, dataset
+from jdbench.data import DIGITS, absence, contents, data_set, dataset
 from jdbench.problem import seeded
 from jdbench.problems.instance_training import Examples
 
@@ -15,6 +16,34 @@ SUBSET = 1024
 
 HELD_OUT = 2048
 """Images held out, at most."""
+
+GREY = (DIGITS, "mnist", "fashion_mnist")
+"""Data sets of grey digits and garments, for problems of several tasks or players."""
+
+
+def available_grey_images() -> tuple[str, ...]:
+    """Return the names that `labelled_images` would find now, ``digits`` first."""
+    return tuple(name for name in GREY if not absence(name))
+
+
+@lru_cache(maxsize=4)
+def labelled_images(name: str) -> tuple[Tensor, Tensor]:
+    """Return all images of a data set of `jdbench.data` that has one channel, and their classes.
+
+    Args:
+        name: ``digits``, ``mnist``, ``fashion_mnist`` or ``kmnist``.
+
+    Returns:
+        Images ``[N, H, W]``, float32, 1 for full ink (16 of the digits, 255 of the others), and classes
+        ``[N]``, int64, 0 to 9.
+
+    Raises:
+        UnknownNameError: There is no such data set.
+        DataError: Its file is nowhere, or damaged.
+    """
+    images, labels = dataset(name)
+    full = 16 if name == DIGITS else 255
+    return torch.tensor(images[..., 0]).float() / full, torch.tensor(labels)
 
 
 def split(name: str, seed: int) -> tuple[Examples, Examples]:

@@ -10,8 +10,7 @@ from jdbench.errors import unknown_name
 from jdbench.problem import Measure, seeded
 from jdbench.problems.baseline_images import difference
 from jdbench.problems.flat_model import initialised
-from jdbench.problems.images import pool
-from jdbench.problems.labelled_images import NAMES, labelled_images
+from jdbench.problems.images import GREY, labelled_images, pool
 from jdbench.problems.single_task import TaskProblem, baseline
 from jdbench.problems.sizes import check_size
 from jdbench.problems.task_training import TaskTraining
@@ -93,7 +92,7 @@ class MultiDigits(TaskProblem):
 
     family: ClassVar[str] = "multi-task"
     source: ClassVar[str] = "after MultiMNIST (Sabour et al. 2017; Sener & Koltun 2018)"
-    variants: ClassVar[tuple[str, ...]] = tuple("" if n == DIGITS else f"(images={n!r})" for n in NAMES)
+    variants: ClassVar[tuple[str, ...]] = tuple("" if n == DIGITS else f"(images={n!r})" for n in GREY)
     PAIRS: ClassVar[int] = 1024
     HELD_OUT: ClassVar[int] = 512
 
@@ -109,8 +108,8 @@ class MultiDigits(TaskProblem):
             UnknownNameError: There are no such images.
         """
         check_size("batch_size", batch_size, 1, self.PAIRS)
-        if images not in NAMES:
-            raise unknown_name("images", images, NAMES)
+        if images not in GREY:
+            raise unknown_name("images", images, GREY)
         self.images, self.batch_size = images, batch_size
         self.key = f"MultiDigits(images={images!r},batch_size={batch_size})"
         names = ("left above: accuracy", "right below: accuracy")

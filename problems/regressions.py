@@ -3,7 +3,9 @@
 from functools import lru_cache
 from typing import ClassVar
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from jdbench.problem import Measure, seeded
@@ -117,14 +119,18 @@ def _split(
 def _linnerud() -> tuple[Tensor, Tensor]:
     from sklearn.datasets import load_linnerud
 
-    bunch = load_linnerud()
-    return torch.from_numpy(bunch.data).double(), torch.from_numpy(bunch.target).double()
+    features, targets = load_linnerud(return_X_y=True)
+    return _float64(features), _float64(targets)
 
 
 @lru_cache(maxsize=1)
 def _diabetes() -> tuple[Tensor, Tensor]:
     from sklearn.datasets import load_diabetes
 
-    bunch = load_diabetes()
-    data, progression = torch.from_numpy(bunch.data).double(), torch.from_numpy(bunch.target).double()
+    features, targets = load_diabetes(return_X_y=True)
+    data, progression = _float64(features), _float64(targets)
     return data[:, :4], torch.cat([data[:, 4:], progression.unsqueeze(1)], 1)
+
+
+def _float64(array: ArrayLike) -> Tensor:
+    return torch.from_numpy(np.asarray(array, dtype=np.float64))

@@ -4,7 +4,7 @@ import json
 import math
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import TypedDict
 
 import torch
 
@@ -21,6 +21,25 @@ SEEDS = 3
 
 EPOCHS = 4
 """Epochs of a baseline: as many as a run of the full preset has."""
+
+
+class ImagesFacts(TypedDict):
+    """What tells the images that baselines were measured on: their number and the digest of their file."""
+
+    images: int
+    sha256: str
+
+
+class Content(TypedDict):
+    """What `baselines.json` holds: measures by name by the key of the problem, and how they were measured."""
+
+    command: str
+    torch: str
+    rates: list[float]
+    seeds: int
+    epochs: int
+    images: dict[str, ImagesFacts]
+    baselines: dict[str, dict[str, float]]
 
 
 class TaskProblem(TrainingProblem):
@@ -84,6 +103,6 @@ def stored() -> dict[str, dict[str, float]]:
 
 
 @lru_cache(maxsize=1)
-def content() -> dict[str, Any]:
+def content() -> Content:
     """Return what is stored: the baselines, how they were measured, and on which images."""
     return json.loads(files("jdbench.problems").joinpath("baselines.json").read_text("utf-8"))

@@ -1,9 +1,9 @@
-"""Sizes of problems, checked at construction."""
+"""Sizes of problems, checked at construction: a file of its own, since every family checks its sizes alike."""
 
 from jdbench.errors import InputError
 
 
-def check_size(name: str, value: int, least: int, most: int | None = None) -> None:
+def check_size(name: str, value: object, least: int, most: int | None = None) -> None:
     """Raise unless a size is an integer within its range.
 
     Args:

@@ -92,7 +92,7 @@ class Schaffer(AnalyticProblem):
 
     def pareto_set(self, count: int) -> Vector:
         """Return points from 0 to 2·1, shape ``[count, n]``."""
-        return along_segment(*self.ends, count)
+        return along_segment(self.ends[0], self.ends[1], count)
 
     def distance(self, x: Vector) -> Tensor:
         """Return the distance of x to the segment from 0 to 2·1."""

@@ -1,4 +1,4 @@
-"""Where runs begin: points drawn by the seed, away from the Pareto set."""
+"""Where runs begin, points drawn by the seed: a file of its own, since most analytic families draw alike."""
 
 import torch
 

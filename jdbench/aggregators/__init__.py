@@ -11,6 +11,7 @@ from jdbench.aggregators.nash_mtl import NashMTL
 from jdbench.aggregators.pcgrad import PCGrad
 from jdbench.aggregators.rgw import RGW
 from jdbench.aggregators.upgrad import UPGrad
+from jdbench.roster import LEADERBOARD as LEADERBOARD
 
 __all__ = [
     "IMTLG",

@@ -14,7 +14,7 @@ from jdbench.data.contents import digest
 from jdbench.errors import DataError
 from jdbench.problem import resolve_problem
 from jdbench.problems import images, overlaid_digits
-from jdbench.problems.labelled_images import labelled_images
+from jdbench.problems.images import labelled_images
 from jdbench.report import write_report
 from jdbench.runs import campaign as benchmark
 from jdbench.runs.campaign import run_benchmark

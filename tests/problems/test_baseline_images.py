@@ -14,7 +14,7 @@ from jdbench.data import Arrays, contents
 from jdbench.data.contents import digest
 from jdbench.problem import TrainingProblem, resolve_problem
 from jdbench.problems import baseline_images, baselines, single_task
-from jdbench.problems.labelled_images import NAMES, labelled_images
+from jdbench.problems.images import GREY, labelled_images
 from jdbench.rounding import gamma
 from jdbench.runs import campaign as benchmark
 from jdbench.runs.campaign import run_benchmark
@@ -109,7 +109,7 @@ def test_measuring_anew_stores_the_images_that_are_here_and_keeps_the_others(mni
     assert set(before) == {"mnist", "fashion_mnist"}
     images, sha256 = digest(mnist)
     expected = {"mnist": {"images": images, "sha256": sha256}, "fashion_mnist": before["fashion_mnist"]}
-    assert baseline_images.facts(NAMES) == expected
+    assert baseline_images.facts(GREY) == expected
 
 
 @pytest.mark.usefixtures("mnist")
@@ -120,5 +120,5 @@ def test_the_script_writes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     new = json.loads((tmp_path / "new.json").read_text("utf-8"))
     old = json.loads(files("jdbench.problems").joinpath("baselines.json").read_text("utf-8"))
     assert list(new) == list(old)
-    assert new["images"] == baseline_images.facts(NAMES)
+    assert new["images"] == baseline_images.facts(GREY)
     assert new["images"]["mnist"] != old["images"]["mnist"]

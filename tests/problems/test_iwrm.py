@@ -272,3 +272,23 @@ def test_a_flat_model_gives_losses_that_are_not_separable_too() -> None:
     torch.testing.assert_close(found.objectives, torch.stack([outputs.sum(1), outputs.square().sum(1) / 2], 1))
     design = torch.cat([inputs, torch.ones(2, 1, dtype=torch.float64)], 1)
     torch.testing.assert_close(found.jacobian, torch.stack([design.sum(0).expand(2, 3), outputs @ design], 1))
+
+
+def test_a_flat_model_tells_one_output_from_several() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(2, 1)
+
+        def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+            found = self.layer(inputs)
+            return found, 2 * found
+
+    one, two, inputs = FlatModel(nn.Linear(2, 1)), FlatModel(Twice()), torch.ones(3, 2)
+    x = torch.tensor([1.0, 2.0, 0.5])
+    assert one(x, inputs).flatten().tolist() == [3.5] * 3
+    assert [found.flatten().tolist() for found in two.several(x, inputs)] == [[3.5] * 3, [7.0] * 3]
+    with pytest.raises(TypeError, match="module=Twice, required one output, got tuple"):
+        two(x, inputs)
+    with pytest.raises(TypeError, match="module=Linear, required a tuple, got Tensor"):
+        one.several(x, inputs)

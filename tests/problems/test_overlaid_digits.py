@@ -8,7 +8,7 @@ import torch
 
 from jdbench.errors import DataError, InputError, UnknownNameError
 from jdbench.problem import resolve_problem
-from jdbench.problems.labelled_images import available_images, labelled_images
+from jdbench.problems.images import available_grey_images, labelled_images
 from jdbench.problems.overlaid_digits import overlay
 from support.trainings import training
 
@@ -59,7 +59,7 @@ def test_images_come_from_the_folder_that_is_named(tmp_path: Path, monkeypatch: 
     labelled_images.cache_clear()
     monkeypatch.delenv("JDBENCH_DATA", raising=False)
     monkeypatch.setenv("JDBENCH_CACHE", str(tmp_path / "none"))
-    assert available_images() == ("digits",)
+    assert available_grey_images() == ("digits",)
     assert "JDBENCH_DATA" in resolve_problem("MultiDigits(images='mnist')").absence()
     with pytest.raises(DataError, match=r"mnist.*JDBENCH_DATA"):
         labelled_images("mnist")
@@ -67,7 +67,7 @@ def test_images_come_from_the_folder_that_is_named(tmp_path: Path, monkeypatch: 
     images = rng.integers(0, 256, (60, 28, 28, 1), dtype=np.uint8)
     np.savez_compressed(tmp_path / "mnist.npz", images=images, labels=np.arange(60) % 10)
     monkeypatch.setenv("JDBENCH_DATA", str(tmp_path))
-    assert available_images() == ("digits", "mnist")
+    assert available_grey_images() == ("digits", "mnist")
     found, labels = labelled_images("mnist")
     assert torch.equal(found, torch.from_numpy(images[..., 0]).float() / 255)
     assert labels.tolist() == (np.arange(60) % 10).tolist()

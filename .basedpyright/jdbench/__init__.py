@@ -1,0 +1,1 @@
+../../jdbench/__init__.py
