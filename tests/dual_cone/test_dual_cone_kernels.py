@@ -15,7 +15,7 @@ from jdbench.dual_cone.kernels.factor import append, empty_factor, factorize, re
 from jdbench.dual_cone.kernels.nonnegative_qp import (
     COLD,
     DESCENT,
-    IN_STEP,
+    LOCKSTEP,
     PIVOTING,
     TABLEAU,
     chain,
@@ -24,7 +24,7 @@ from jdbench.dual_cone.kernels.nonnegative_qp import (
     nonnegative_qp,
 )
 from jdbench.dual_cone.kernels.principal_pivoting import principal_pivoting
-from jdbench.dual_cone.kernels.tableau import empty_tableau, fresh_tableau, solve_column
+from jdbench.dual_cone.kernels.tableau import empty_tableau, reset_tableau, solve_column
 from jdbench.dual_cone.solution import ACCURACY
 from jdbench.dual_cone.solvers.active_set import active_set
 from jdbench.dual_cone.solvers.batched import OPERATIONS, SETTLED, UNSETTLED, batched
@@ -33,7 +33,7 @@ from jdbench.verification import tolerances
 from support.matrix_families import FAMILIES, SIZES
 from support.tensors import draw, eye
 
-LINKS = {"in step": IN_STEP, "tableau": TABLEAU, "pivoting": PIVOTING, "descent": DESCENT, "cold": COLD}
+LINKS = {"in step": LOCKSTEP, "tableau": TABLEAU, "pivoting": PIVOTING, "descent": DESCENT, "cold": COLD}
 
 # Three rows of which the third needs weights of 1e4 on the first two: every quick link must doubt its answer.
 DOUBTFUL = torch.tensor([[1.0, 0.0], [-1.0, 1e-4], [0.0, -1.0]], dtype=torch.float64)
@@ -103,7 +103,7 @@ def test_each_link_makes_answers_of_its_own(family: str) -> None:
     made = {}
     for name, link in LINKS.items():
         face, tableau = empty_face(8), empty_tableau(8)
-        fresh_tableau(M, tableau)
+        reset_tableau(M, tableau)
         made[name] = [column_chain(M, i, tableau, face, link)[1] for i in range(8)]
     # Pivoting may leave a program to the next link; the others solve these themselves.
     assert made["tableau"] == [TABLEAU] * 8
@@ -116,7 +116,7 @@ def test_each_link_makes_answers_of_its_own(family: str) -> None:
 def test_large_weights_are_left_to_the_cold_start(link: str) -> None:
     M = unit_rows(gramian(DOUBTFUL)).gramian.numpy()
     face, tableau = empty_face(3), empty_tableau(3)
-    fresh_tableau(M, tableau)
+    reset_tableau(M, tableau)
     assert column_chain(M, 2, tableau, face, LINKS[link])[1] == COLD
     if LINKS[link] > TABLEAU:
         assert chain(M, M[2], 1.0, face, 0, LINKS[link])[1] == COLD
@@ -147,7 +147,7 @@ def test_large_weights_are_doubted_where_the_rounding_shows(
 def test_a_spoilt_tableau_is_given_up_and_made_afresh() -> None:
     M = cosines("gaussian", 8)
     face, tableau = empty_face(8), empty_tableau(8)
-    fresh_tableau(M, tableau)
+    reset_tableau(M, tableau)
     tableau.T[:] = np.eye(8) + 0.25
     assert solve_column(M, 0, tableau, face) == -1
     tableau.T[:] = np.eye(8) + 0.25

@@ -1,4 +1,4 @@
-"""Memory for eight programs min ½zᵀMz + qᵀz over z ≥ 0 of one matrix M, one a lane of a vector register."""
+"""Memory and product of eight programs min ½zᵀMz + qᵀz over z ≥ 0 of one M, one a lane of a vector register."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 
-class Octet(NamedTuple):
+class Programs(NamedTuple):
     """Memory for eight programs of m columns.
 
     Attributes:
@@ -43,18 +43,11 @@ class Octet(NamedTuple):
 
 
 @compiled
-def empty_octet(m: int) -> Octet:
-    """Return the memory for eight programs.
-
-    Args:
-        m: Number of columns of M.
-
-    Returns:
-        Memory whose ``q``, ``scale`` and ``padded`` are to be filled.
-    """
+def empty_programs(m: int) -> Programs:
+    """Return the memory for eight programs of m columns; ``q``, ``scale`` and ``padded`` are to be filled."""
     rows = np.zeros((6 * m + 4, LANES))  # at m = 8 to allocate each on its own costs a tenth of the kernel
     rows[m] = 1.0
-    return Octet(
+    return Programs(
         q=rows[:m],
         scale=rows[m : m + 1],
         z=rows[m + 1 : 2 * m + 2],
