@@ -28,13 +28,13 @@ class Weighting(Protocol):
         ...
 
 
-Choice = Weighting | AnyAggregator | str
+AggregatorLike = Weighting | AnyAggregator | str
 """An aggregator by its weights, any callable of J, TorchJD's aggregators and weightings, or a spec of one."""
 
 Weigh = Callable[[Gramian, torch.Generator | None], Weights]
 
 
-def named(choice: Choice) -> Any:
+def chosen_aggregator(choice: AggregatorLike) -> Any:
     """Return the aggregator that was chosen, resolved if it was named by a spec.
 
     Args:
@@ -59,7 +59,7 @@ def named(choice: Choice) -> Any:
     return aggregator
 
 
-def weigh(aggregator: Any) -> Weigh | None:
+def weighting_of(aggregator: Any) -> Weigh | None:
     """Return the function of G that gives an aggregator's weights; None if it needs J.
 
     Args:
@@ -92,7 +92,7 @@ def _seeded(aggregator: Any, weights: Callable[..., Any]) -> Weigh:
     return drawn
 
 
-def direct(
+def direction_or_weights(
     aggregator: Any, J: Jacobian, generator: torch.Generator | None
 ) -> tuple[Vector | None, Weights | None]:
     """Return A(J), or the weights if that is what the callable gives: one number a row.

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from jdbench.engine.part import Part, Target
+from jdbench.engine.parts import Part, Target
 from jdbench.shapes import Gramian, Weights
 
 

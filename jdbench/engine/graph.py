@@ -136,7 +136,7 @@ class Graph:
     structure: Hashable
 
 
-Judge = Callable[[Node, list[Input], Signature, list[Shape]], bool]
+IsConstant = Callable[[Node, list[Input], Signature, list[Shape]], bool]
 """Says whether a node that takes nothing differentiable but what follows from parameters alone does so too."""
 
 
@@ -165,7 +165,7 @@ def nodes(losses: Tensor) -> Iterator[tuple[Node, tuple[tuple[Node | None, int],
 
 
 def walk(
-    losses: Tensor, model: nn.Module, trained: dict[Parameter, str], judge: Judge, known: Signatures
+    losses: Tensor, model: nn.Module, trained: dict[Parameter, str], is_constant: IsConstant, known: Signatures
 ) -> Graph:
     """Return the junctions that losses depend on.
 
@@ -173,7 +173,7 @@ def walk(
         losses: Shape ``[B]`` or ``[B, T]``, with a graph.
         model: The model.
         trained: Its trained parameters, with their names.
-        judge: Who says what follows from parameters alone.
+        is_constant: Who says what follows from parameters alone.
         known: The signatures met so far, which are added to.
 
     Returns:
@@ -240,7 +240,7 @@ def walk(
         entered = tuple([(i.number, i.output_nr) for i in inputs])
         signature = known.of_node((operation, entered, along, dtypes), [signatures[i.below] for i in inputs])
         candidate = kind == IRRELEVANT and node is not top
-        if candidate and judge(node, inputs, signature, shapes):
+        if candidate and is_constant(node, inputs, signature, shapes):
             kinds[node], signatures[node] = CONSTANT, signature
             continue
         junctions[node] = junction = Junction(node, inputs, signature, shapes, dtypes, candidate)

@@ -9,9 +9,8 @@ from torch.autograd.graph import GradientEdge, Node
 from torch.nn import Parameter
 
 from jdbench.engine.graph import Input, leaf_of
-from jdbench.engine.part import Part, Target
+from jdbench.engine.parts import Part, Rows, Target
 from jdbench.engine.passes import vjp
-from jdbench.engine.rows import Rows
 from jdbench.engine.structure import metadata, saved
 
 TRANSPOSING = {"TBackward0", "TransposeBackward0", "PermuteBackward0"}
@@ -117,13 +116,13 @@ def _through(rows: dict[Derived, Tensor], trained: dict[Parameter, str]) -> dict
     try:
         found = vjp(edges, leaves, seeds, retain_graph=True, batched=True)
     except RuntimeError:  # an operation that cannot be batched
-        found = stacked([
+        found = stack_columns([
             vjp(edges, leaves, [s[i] for s in seeds], retain_graph=True) for i in range(len(seeds[0]))
         ])
     return {leaf: g for leaf, g in zip(leaves, found, strict=True) if g is not None}
 
 
-def stacked(rows: Sequence[Sequence[Tensor | None]]) -> list[Tensor | None]:
+def stack_columns(rows: Sequence[Sequence[Tensor | None]]) -> list[Tensor | None]:
     """Return columns of rows as tensors, zero where an entry is missing, None where all are."""
     found: list[Tensor | None] = []
     for column in zip(*rows, strict=True):

@@ -5,9 +5,8 @@ from typing import final
 import torch
 from torch import Tensor
 
-from jdbench.engine.part import Part, Target
-from jdbench.engine.products import factors, inner_products, weighted_sum
-from jdbench.engine.scale import working
+from jdbench.engine.parts import Part, Target
+from jdbench.engine.products import factors, inner_products, weighted_sum, working
 from jdbench.shapes import Gramian, Weights
 
 KEPT = 4

@@ -71,7 +71,7 @@ Receiver = Callable[[Junction, "dict[int, Tensor]"], None]
 """Takes a junction and the gradients of its outputs, by their numbers."""
 
 
-def sweep(graph: Graph, losses: Tensor, seed: Tensor, receive: Receiver, *, retain_graph: bool) -> None:
+def backward_pass(graph: Graph, losses: Tensor, seed: Tensor, receive: Receiver, *, retain_graph: bool) -> None:
     """Run one backward pass, handing on the gradients of every junction's outputs as soon as they are known.
 
     No gradient of a parameter is computed: the pass ends at the lowest junctions.

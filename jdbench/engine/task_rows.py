@@ -7,10 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
 
-from jdbench.engine.origin import stacked
-from jdbench.engine.part import Part, Target
+from jdbench.engine.origin import stack_columns
+from jdbench.engine.parts import Part, Rows, Target
 from jdbench.engine.passes import vjp
-from jdbench.engine.rows import Rows
 from jdbench.errors import InputError
 
 Head = nn.Module | Iterable[Parameter]
@@ -34,7 +33,7 @@ def task_rows(losses: Tensor, parameters: list[Parameter]) -> list[Part]:
     try:
         found = vjp(losses, parameters, eye, retain_graph=True, batched=True)
     except RuntimeError:  # an operation in the graph that cannot be batched
-        found = stacked([vjp(losses, parameters, seed, retain_graph=True) for seed in eye])
+        found = stack_columns([vjp(losses, parameters, seed, retain_graph=True) for seed in eye])
     return _rows(found, parameters)
 
 
@@ -59,7 +58,7 @@ def headed_rows(
         found = vjp(losses, [*shared, *head], seed, retain_graph=keep)
         rows.append(found[: len(shared)])
         own.extend(found[len(shared) :])
-    return _rows(stacked(rows), shared), own
+    return _rows(stack_columns(rows), shared), own
 
 
 def _rows(found: Sequence[Tensor | None], parameters: list[Parameter]) -> list[Part]:

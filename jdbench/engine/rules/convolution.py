@@ -21,9 +21,8 @@ from jdbench.engine.arrival import Arrival
 from jdbench.engine.graph import Junction
 from jdbench.engine.origin import origin
 from jdbench.engine.outer_products import KEPT, OuterProducts
-from jdbench.engine.part import Part, Target
-from jdbench.engine.rows import Rows
-from jdbench.engine.scale import working
+from jdbench.engine.parts import Part, Rows, Target
+from jdbench.engine.products import working
 
 AT_ONCE = 2**18
 """Entries that one grouped weight gradient returns: it takes as much memory again, reordered."""

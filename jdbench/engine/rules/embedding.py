@@ -9,9 +9,8 @@ from jdbench.engine.arrival import Arrival
 from jdbench.engine.graph import Junction
 from jdbench.engine.layout import Gathered
 from jdbench.engine.origin import origin
-from jdbench.engine.part import Part, Target
-from jdbench.engine.products import inner_products
-from jdbench.engine.scale import exponents, grow, shrink, weigh, working
+from jdbench.engine.parts import Part, Target
+from jdbench.engine.products import exponents, grow, inner_products, shrink, shrunk_weights, working
 from jdbench.engine.structure import saved
 from jdbench.shapes import Gramian, Weights
 
@@ -141,7 +140,7 @@ class Lookups(Part):
         Returns:
             One tensor, of the shape of the table.
         """
-        delta = self._delta * weigh(w, self._e, self._delta.dtype).view(-1, 1, 1)
+        delta = self._delta * shrunk_weights(w, self._e, self._delta.dtype).view(-1, 1, 1)
         table = delta.new_zeros(self._weight.shape)
         return [table.index_add_(0, self._identifiers.flatten(), delta.flatten(0, 1))]
 

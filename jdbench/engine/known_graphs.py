@@ -1,7 +1,7 @@
 """What an engine has learnt of the graphs it has met: what follows from parameters alone, where instances lie.
 
 Both are guessed where they are new, from shapes and from what the graph has saved, and then read off the
-gradients themselves (`jdbench.engine.separation`). A guess that the gradients refute is turned round.
+gradients themselves (`jdbench.engine.layout_search`). A guess that the gradients refute is turned round.
 """
 
 import math
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 
-from jdbench.engine.graph import Graph, Input, Judge, Junction, Signature, Signatures
+from jdbench.engine.graph import Graph, Input, IsConstant, Junction, Signature, Signatures
 from jdbench.engine.layout import Regular
 from jdbench.engine.structure import Shape, metadata
 
@@ -22,7 +22,7 @@ STRUCTURES = 512
 
 
 @final
-class Known:
+class KnownStructure:
     """What is known of a structure.
 
     Attributes:
@@ -45,7 +45,7 @@ class Known:
 
 
 @final
-class Memory:
+class KnownGraphs:
     """What is known, by structures that depend neither on the batch nor on the length of sequences.
 
     Attributes:
@@ -60,11 +60,11 @@ class Memory:
         self.constant: dict[Signature, bool] = {}
         self.signatures = Signatures()
         self.generator = torch.Generator().manual_seed(0)
-        self._structures: OrderedDict[Hashable, Known] = OrderedDict()
+        self._structures: OrderedDict[Hashable, KnownStructure] = OrderedDict()
 
-    def of(self, graph: Graph) -> Known:
+    def of(self, graph: Graph) -> KnownStructure:
         """Return what is known of a graph's structure; those not met for longest are forgotten."""
-        known = self._structures.setdefault(graph.structure, Known())
+        known = self._structures.setdefault(graph.structure, KnownStructure())
         self._structures.move_to_end(graph.structure)
         if len(self._structures) > STRUCTURES:
             self._structures.popitem(last=False)
@@ -76,7 +76,7 @@ class Memory:
         known.uses += 1
         return known.uses & (known.uses - 1) == 0
 
-    def judge(self, instances: int) -> Judge:
+    def is_constant(self, instances: int) -> IsConstant:
         """Return who says whether a node follows from parameters alone: as learnt, or else as it looks.
 
         A wrong answer costs time, never a wrong number.

@@ -18,9 +18,9 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from jdbench.engine.graph import Graph, Junction, walk
+from jdbench.engine.known_graphs import KnownGraphs, foreign
 from jdbench.engine.layout import Gathered, Layout, Regular, regular_layouts
-from jdbench.engine.memory import Memory, foreign
-from jdbench.engine.passes import sweep
+from jdbench.engine.passes import backward_pass
 from jdbench.errors import InputError
 
 ROOM = 32
@@ -36,7 +36,7 @@ PRODUCTS = {"AddmmBackward0", "MmBackward0", "BmmBackward0", "BaddbmmBackward0",
 """Operations that, if they take a tensor whose first axis counts as many as there are instances, take data."""
 
 
-def separate(losses: Tensor, trained: dict[Parameter, str], memory: Memory) -> Graph:
+def find_layouts(losses: Tensor, trained: dict[Parameter, str], known: KnownGraphs) -> Graph:
     """Return the junctions of losses with their layouts, two backward passes at least.
 
     The graph is kept.
@@ -44,7 +44,7 @@ def separate(losses: Tensor, trained: dict[Parameter, str], memory: Memory) -> G
     Args:
         losses: Shape ``[B]`` or ``[B, T]``.
         trained: The trained parameters of the model, with their names.
-        memory: What is known, which is added to.
+        known: What is known, which is added to.
 
     Returns:
         The junctions. Layouts are None where all gradients are zero.
@@ -53,18 +53,18 @@ def separate(losses: Tensor, trained: dict[Parameter, str], memory: Memory) -> G
         InputError: The instances mix, or do not lie along an axis, where a parameter enters.
     """
     while True:
-        graph = walk(losses, memory.model, trained, memory.judge(len(losses)), memory.signatures)
-        refuted = _without_layout(graph, losses, memory)
+        graph = walk(losses, known.model, trained, known.is_constant(len(losses)), known.signatures)
+        refuted = _without_layout(graph, losses, known)
         if not refuted:
             return graph
-        turned = [j for j in refuted if j.candidate and not _takes_data(j, len(losses), memory)]
+        turned = [j for j in refuted if j.candidate and not _takes_data(j, len(losses), known)]
         if not turned:
-            raise InputError(_mixed(refuted[0], len(losses), memory))
+            raise InputError(_mixed(refuted[0], len(losses), known))
         for junction in turned:
-            memory.constant[junction.signature] = True
+            known.constant[junction.signature] = True
 
 
-def weights_apart(shape: torch.Size, generator: torch.Generator) -> Tensor:
+def distinct_weights(shape: torch.Size, generator: torch.Generator) -> Tensor:
     """Return random powers of two from 1/8 to 8 with signs, each about as often, float64, on the CPU."""
     digits = torch.tensor(DIGITS, dtype=torch.float64)
     count = shape.numel()
@@ -132,16 +132,16 @@ def _projections(graph: Graph, losses: Tensor, c: Tensor, w: Tensor) -> _Project
         found[junction] = {number: _projection(delta) for number, delta in deltas.items()}
 
     seed = c * w.to(losses).view(-1, *[1] * (losses.ndim - 1))
-    sweep(graph, losses, seed.contiguous(), receive, retain_graph=True)
+    backward_pass(graph, losses, seed.contiguous(), receive, retain_graph=True)
     return found
 
 
-def _without_layout(graph: Graph, losses: Tensor, memory: Memory) -> list[Junction]:
+def _without_layout(graph: Graph, losses: Tensor, known: KnownGraphs) -> list[Junction]:
     """Set the layouts of all junctions and return those that have none."""
-    generator = memory.generator
+    generator = known.generator
     one_task = losses[:1].numel() == 1  # then the first pass is what the rows come from
-    c = torch.ones_like(losses[:1]) if one_task else weights_apart(losses[:1].shape, generator).to(losses)
-    w = weights_apart(losses.shape[:1], generator)
+    c = torch.ones_like(losses[:1]) if one_task else distinct_weights(losses[:1].shape, generator).to(losses)
+    w = distinct_weights(losses.shape[:1], generator)
     before = _projections(graph, losses, c, torch.ones_like(w))
     after = _projections(graph, losses, c, w)
     irregular: list[Junction] = []
@@ -170,7 +170,7 @@ def _without_layout(graph: Graph, losses: Tensor, memory: Memory) -> list[Juncti
                     ambiguous.add((junction, number))
                 if not fitting:
                     irregular.append(junction)
-    memory.learn(graph, len(losses), told, irregular)
+    known.learn(graph, len(losses), told, irregular)
     if not untold:
         return []
     refuted = _gathered(graph, losses, untold, before, c, generator)
@@ -217,13 +217,13 @@ def _by_place(one: _Projection, others: list[_Projection], codes: list[Tensor]) 
     return None
 
 
-def _takes_data(junction: Junction, instances: int, memory: Memory) -> bool:
-    arguments = foreign(junction.node, instances, memory.model)
+def _takes_data(junction: Junction, instances: int, known: KnownGraphs) -> bool:
+    arguments = foreign(junction.node, instances, known.model)
     return junction.node.name() in PRODUCTS and any(t.ndim > 1 and t.shape[0] == instances for t in arguments)
 
 
-def _mixed(junction: Junction, instances: int, memory: Memory) -> str:
-    name = memory.signatures.names(junction.signature)[0]
+def _mixed(junction: Junction, instances: int, known: KnownGraphs) -> str:
+    name = known.signatures.names(junction.signature)[0]
     got = " and ".join(str(shape) for shape in junction.shapes)
     narrow = torch.float16 in junction.dtypes
     small = " or, if gradients underflow in float16, scale the losses," if narrow else ""

@@ -9,16 +9,15 @@ from torch._vmap_internals import _vmap  # pyright: ignore[reportPrivateUsage]
 
 from jdbench.engine.arrival import Arrival
 from jdbench.engine.graph import Junction
-from jdbench.engine.origin import origin, stacked
-from jdbench.engine.part import Part, Target
-from jdbench.engine.rows import Rows
+from jdbench.engine.origin import origin, stack_columns
+from jdbench.engine.parts import Part, Rows, Target
 from jdbench.engine.structure import metadata
 
 AT_ONCE = 2**24
 """Entries of gradients, with zeros for the other instances, in memory at once."""
 
 
-def any_parts(arrival: Arrival) -> list[Part]:
+def generic_parts(arrival: Arrival) -> list[Part]:
     """Return the gradients of all that enters at a junction; the graph has to be there still.
 
     Args:
@@ -56,7 +55,7 @@ def _chunk(arrival: Arrival, chosen: Tensor) -> list[Tensor | None]:
         # As torch.autograd.grad does it.
         return list(_vmap(derivative, 0, 0, allow_none_pass_through=True)(*seeds))
     except RuntimeError:  # an operation that cannot be batched
-        return stacked([derivative(*(s[k] for s in seeds)) for k in range(len(chosen))])
+        return stack_columns([derivative(*(s[k] for s in seeds)) for k in range(len(chosen))])
 
 
 def _derivative(junction: Junction, numbers: list[int]) -> Callable[..., tuple[Tensor | None, ...]]:
