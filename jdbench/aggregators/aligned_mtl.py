@@ -33,6 +33,15 @@ class AlignedMTL(GramianAggregator):
     Raises:
         InputError: A preference is not positive.
         UnknownNameError: There is no such scale.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.aggregators import AlignedMTL
+        >>> J = torch.tensor([[4.0, 0.0], [0.0, 1.0]])
+        >>> AlignedMTL()(J).round(decimals=3)  # both components as long as the shorter one
+        tensor([0.5000, 0.5000])
+        >>> AlignedMTL(scale="rmse", preferences=(0.9, 0.1))(J).round(decimals=3)
+        tensor([2.6240, 0.2920])
     """
 
     preferences: tuple[float, ...] | None = None

@@ -27,6 +27,15 @@ class CAGrad(GramianAggregator):
 
     Raises:
         InputError: c is negative or not finite.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.aggregators import CAGrad
+        >>> J = torch.tensor([[4.0, 0.0], [-1.0, 1.0]])
+        >>> J @ CAGrad(c=0.0)(J)  # the mean
+        tensor([ 6., -1.])
+        >>> (J @ CAGrad(c=0.5)(J)).round(decimals=3)  # the worst improvement is larger
+        tensor([3.7640, 0.1180])
     """
 
     c: float = 0.5

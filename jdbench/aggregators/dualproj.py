@@ -24,6 +24,14 @@ class DualProj(GramianAggregator):
 
     Raises:
         InputError: A preference is not positive, or the regularization negative.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.aggregators import DualProj
+        >>> J = torch.tensor([[4.0, 0.0], [-1.0, 1.0]])
+        >>> d = DualProj()(J).round(decimals=3)
+        >>> d, J @ d  # the mean (1.5, 0.5) would worsen the second objective
+        (tensor([1., 1.]), tensor([4., 0.]))
     """
 
     preferences: tuple[float, ...] | None = None

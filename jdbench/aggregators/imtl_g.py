@@ -17,6 +17,14 @@ class IMTLG(GramianAggregator):
 
     Discontinuous in the rank, which is decided in unit rows (`rank_cutoff`), so that no row is too small to
     count. The definition's "1ᵀv = 0" is read as |1ᵀv| at most its rounding error, see `weights`.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.aggregators import IMTLG
+        >>> J = torch.tensor([[4.0, 0.0], [-1.0, 1.0]])
+        >>> d = IMTLG()(J)
+        >>> (J @ d / J.norm(dim=1)).round(decimals=3)  # as far along one unit gradient as along the other
+        tensor([0.3060, 0.3060])
     """
 
     def weights(self, G: Gramian, *, generator: torch.Generator | None = None) -> Weights:  # noqa: ARG002

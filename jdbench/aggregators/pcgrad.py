@@ -20,6 +20,13 @@ class PCGrad(GramianAggregator):
     """A(J) = Σ gᵢ after its projections onto the half-spaces of the other rows ([JD] eq. 32 and 33).
 
     A sum, not a mean: for m ≤ 2 it is m times UPGrad. Zero rows conflict with nothing and are passed over.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.aggregators import PCGrad
+        >>> J = torch.tensor([[4.0, 0.0], [-1.0, 1.0]])
+        >>> PCGrad()(J).round(decimals=3)  # two rows leave nothing to chance
+        tensor([2., 3.])
     """
 
     random: ClassVar[bool] = True

@@ -24,6 +24,16 @@ class UPGrad(GramianAggregator):
 
     Raises:
         InputError: A preference is not positive, or the regularization negative.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.aggregators import UPGrad
+        >>> J = torch.tensor([[4.0, 0.0], [-1.0, 1.0]])
+        >>> d = UPGrad()(J).round(decimals=3)
+        >>> d, J @ d  # worsens none
+        (tensor([1.0000, 1.5000]), tensor([4.0000, 0.5000]))
+        >>> UPGrad(preferences=(0.9, 0.1))(J).round(decimals=3)
+        tensor([1.8000, 1.9000])
     """
 
     preferences: tuple[float, ...] | None = None
