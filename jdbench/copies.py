@@ -18,6 +18,16 @@ class Copies:
 
     Attributes:
         shared: The aggregator itself, if it is an `Aggregator` and so keeps nothing; otherwise None.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.aggregators import Mean
+        >>> from jdbench.copies import Copies
+        >>> copies = Copies(torch.nn.Linear(2, 2))  # stands for what may keep a state
+        >>> copies.of(0) is copies.of(0), copies.of(0) is copies.of(1)
+        (True, False)
+        >>> Copies(Mean()).shared
+        Mean
     """
 
     def __init__(self, aggregator: AnyAggregator) -> None:

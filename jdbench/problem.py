@@ -33,6 +33,15 @@ class AnalyticProblem(ABC):
             `distance`, measured among objective values, is positive everywhere.
         variants: Keywords, in brackets, of the sizes that a benchmark runs, the defaults first; ``""`` stands
             for them. A quick benchmark runs the first only.
+
+    Example:
+        >>> from jdbench.problem import resolve_problem
+        >>> problem = resolve_problem("EWQ")
+        >>> x = problem.start(1)
+        >>> problem.objectives(x), problem.distance(x).round(decimals=3)
+        (tensor([4., 1.], dtype=torch.float64), tensor(4.1230, dtype=torch.float64))
+        >>> round(problem.reference_rate(), 3)  # 1/(β√m)
+        0.354
     """
 
     family: str
@@ -81,6 +90,13 @@ class Evaluation(NamedTuple):
     Attributes:
         objectives: Values, shape ``[b, m]``.
         jacobian: Gradients in rows, shape ``[b, m, n]``.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.problem import Evaluation, resolve_problem
+        >>> problem, x = resolve_problem("EWQ"), torch.ones(5, 2)
+        >>> Evaluation(problem.objectives(x), problem.jacobian(x)).jacobian.shape
+        torch.Size([5, 2, 2])
     """
 
     objectives: Objectives
@@ -93,6 +109,13 @@ class Training(ABC):
     Attributes:
         parameters: The model's parameters at the start, flattened, shape ``[n]``.
         steps_per_epoch: Number of batches in an epoch.
+
+    Example:
+        >>> from jdbench.problem import resolve_problem
+        >>> training = resolve_problem("Linnerud").training(1)
+        >>> x = training.parameters.unsqueeze(0)
+        >>> training.evaluate(x, step=0).jacobian.shape, training.loss(x).shape, training.held_out(x).shape
+        (torch.Size([1, 3, 59]), torch.Size([1]), torch.Size([1, 3]))
     """
 
     parameters: Vector
@@ -130,6 +153,11 @@ class Measure(NamedTuple):
         name: Such as ``accuracy`` or ``left digit: accuracy``.
         larger_is_better: Whether it is.
         baseline: What a model trained for this task alone reaches, for Δm%; None where there is no such thing.
+
+    Example:
+        >>> from jdbench.problem import Measure
+        >>> Measure("accuracy", larger_is_better=True)
+        Measure(name='accuracy', larger_is_better=True, baseline=None)
     """
 
     name: str
@@ -147,6 +175,14 @@ class TrainingProblem(ABC):
         quick: Whether it is small enough for the quick preset.
         large: Whether a step takes so long that presets try fewer rates and seeds.
         measures: What `Training.held_out` returns, in order.
+
+    Example:
+        >>> from jdbench.problem import resolve_problem
+        >>> problem = resolve_problem("Linnerud")
+        >>> [measure.name for measure in problem.measures]
+        ['weight: square error', 'waist: square error', 'pulse: square error']
+        >>> problem.training(seed=1).steps_per_epoch
+        32
     """
 
     family: ClassVar[str]
@@ -191,6 +227,11 @@ def available_problems() -> dict[str, Callable[[], Any]]:
     """Return the problems that installed packages announce, each as a function that loads its class.
 
     A package announces a problem by an entry point of the group ``jdbench.problems``.
+
+    Example:
+        >>> from jdbench.problem import available_problems
+        >>> available_problems()["EWQ"]().__name__
+        'ElementWiseQuadratic'
     """
     return {point.name: point.load for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda p: p.name)}
 
@@ -203,6 +244,13 @@ def benchmark_problems(quick: bool) -> list[str]:
 
     Returns:
         Canonical specs, by name, variants in their order.
+
+    Example:
+        >>> from jdbench.problem import benchmark_problems
+        >>> [spec for spec in benchmark_problems(quick=True) if spec.startswith("DTLZ1")]
+        ['DTLZ1(m=2)']
+        >>> [spec for spec in benchmark_problems(quick=False) if spec.startswith("DTLZ1")]
+        ['DTLZ1(m=2)', 'DTLZ1(m=3)']
     """
     specs: list[str] = []
     for name in available_problems():
@@ -225,6 +273,14 @@ def resolve_problem(spec: str) -> Problem:
     Raises:
         InputError: The spec names something that is no problem, or its keywords do not fit.
         UnknownNameError: Nothing has that name.
+
+    Example:
+        >>> from jdbench.problem import resolve_problem
+        >>> problem = resolve_problem("Spheres(m=8, n=3)")
+        >>> problem.m, problem.n
+        (8, 3)
+        >>> type(resolve_problem("jdbench.problems.zdt:ZDT1")).__name__  # any module will do
+        'ZDT1'
     """
     bare, bracket, rest = spec.partition("(")
     announced = available_problems()
@@ -254,6 +310,11 @@ def canonical_problem(spec: str) -> str:
 
     Returns:
         The spec without blanks and empty brackets.
+
+    Example:
+        >>> from jdbench.problem import canonical_problem
+        >>> canonical_problem("Spheres( m = 8,  n = 3 )"), canonical_problem("EWQ()")
+        ('Spheres(m=8,n=3)', 'EWQ')
     """
     bare, bracket, rest = spec.partition("(")
     if ":" in bare:
@@ -269,5 +330,11 @@ def seeded(seed: int) -> torch.Generator:
 
     Returns:
         A new generator.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.problem import seeded
+        >>> torch.equal(torch.rand(3, generator=seeded(1)), torch.rand(3, generator=seeded(1)))
+        True
     """
     return torch.Generator().manual_seed(seed)

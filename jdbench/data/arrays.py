@@ -36,6 +36,12 @@ def dataset(name: str) -> Arrays:
         UnknownNameError: There is no such data set.
         DataError: Its file is nowhere, or holds something else.
         InputError: ``JDBENCH_DATA`` names no folder.
+
+    Example:
+        >>> from jdbench.data import dataset
+        >>> images, labels = dataset("digits")
+        >>> images.shape, labels[:5].tolist()
+        ((1797, 8, 8, 1), [0, 1, 2, 3, 4])
     """
     if name == DIGITS:
         return _digits()
@@ -58,6 +64,14 @@ def absence(name: str) -> str:
     Raises:
         UnknownNameError: There is no such data set.
         InputError: ``JDBENCH_DATA`` names no folder.
+
+    Example:
+        >>> import os, tempfile
+        >>> from unittest.mock import patch
+        >>> from jdbench.data import absence
+        >>> with tempfile.TemporaryDirectory() as empty, patch.dict(os.environ, JDBENCH_CACHE=empty):
+        ...     print(absence("digits") or "none", absence("mnist"), sep="; ")
+        none; data='mnist', required mnist.npz, got none in ..., run `jdbench data prepare mnist` or ...
     """
     if name == DIGITS or locate(name) is not None:
         return ""
@@ -80,6 +94,16 @@ def locate(name: str) -> Path | None:
     Raises:
         UnknownNameError: There is no such data set.
         InputError: ``JDBENCH_DATA`` names no folder.
+
+    Example:
+        >>> import os, tempfile
+        >>> from pathlib import Path
+        >>> from unittest.mock import patch
+        >>> from jdbench.data import locate
+        >>> with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, JDBENCH_DATA=folder):
+        ...     Path(folder, "mnist.npz").touch()
+        ...     locate("mnist").name
+        'mnist.npz'
     """
     file = f"{data_set(name).name}.npz"
     return next((folder / file for folder in _folders() if (folder / file).is_file()), None)

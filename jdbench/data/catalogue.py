@@ -43,6 +43,14 @@ class DataSet:
         read: Takes the downloaded files, in order, to images and labels.
         licence: What its publisher says on use.
         source: Where it was published.
+
+    Example:
+        >>> from jdbench.data import DATASETS
+        >>> known = DATASETS["mnist"]
+        >>> known.title, known.count, known.shape, known.licence
+        ('MNIST', 60000, (28, 28, 1), 'CC BY-SA 3.0')
+        >>> [file.name for file in known.files]
+        ['train-images-idx3-ubyte.gz', 'train-labels-idx1-ubyte.gz']
     """
 
     name: str
@@ -192,6 +200,15 @@ def data_set(name: str) -> DataSet:
 
     Raises:
         UnknownNameError: There is no such data set.
+
+    Example:
+        >>> from jdbench.data import data_set
+        >>> data_set("svhn").licence
+        'non-commercial use only'
+        >>> data_set("mnit")
+        Traceback (most recent call last):
+            ...
+        jdbench.errors.UnknownNameError: data='mnit', required a known data, ..., did you mean mnist?
     """
     if name not in DATASETS:
         raise unknown_name("data", name, [*DATASETS, "digits"])

@@ -25,6 +25,14 @@ class Arrays(NamedTuple):
     Attributes:
         images: Shape ``[N, H, W, C]``, uint8.
         labels: Shape ``[N]``, int64.
+
+    Example:
+        >>> from jdbench.data import Arrays, dataset
+        >>> isinstance(dataset("digits"), Arrays)
+        True
+        >>> images, labels = dataset("digits")
+        >>> images.dtype, labels.dtype
+        (dtype('uint8'), dtype('int64'))
     """
 
     images: npt.NDArray[np.uint8]

@@ -37,6 +37,16 @@ def prepare(known: DataSet, folder: Path | None = None, *, progress: bool = Fals
         DataError: The network or the server fails, a checksum does not fit, a file is not what it should be,
             or the folder cannot be written.
         InputError: ``JDBENCH_DATA`` names no folder.
+
+    Example:
+        >>> import os, tempfile
+        >>> from pathlib import Path
+        >>> from unittest.mock import patch
+        >>> from jdbench.data import data_set, prepare
+        >>> with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, JDBENCH_DATA=folder):
+        ...     Path(folder, "mnist.npz").touch()
+        ...     prepare(data_set("mnist")).name  # there already: nothing is downloaded
+        'mnist.npz'
     """
     found = locate(known.name) if folder is None else None
     if found is not None:

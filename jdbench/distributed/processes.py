@@ -47,6 +47,12 @@ def run_ranks(
         ShareLostError: A rank died, raised or hung; it is named, and no process is left. A death takes moments
             to tell; a rank that hangs at most the patience, from when the others wait for it, and `GRACE`.
             Beside it those are named that began to wait more than `GRACE` after the first.
+
+    Example:
+        >>> import math
+        >>> from jdbench.distributed import run_ranks
+        >>> run_ranks(math.hypot, 2, 3.0, 4.0)  # two processes, each of which calls it
+        [5.0, 5.0]
     """
     if ranks < 1:
         raise InputError(f"ranks={ranks}, required at least 1, got fewer, try 2")

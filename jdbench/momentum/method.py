@@ -25,6 +25,14 @@ class Momentum(Optimizer):
         decoupled: Whether x shrinks by 1 - ηλ before each step, else λx is added to the gradient.
         state: Counts, shape ``[b, 1]`` but for ``t``, shape ``[b]``, and buffers, shape ``[b, n]``.
         rates: Learning rates η, shape ``[b]``.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.momentum import HeavyBall
+        >>> method = HeavyBall(torch.zeros(1, 2), torch.tensor([0.1]))  # one of its subclasses
+        >>> a, b = torch.tensor([[4.0, 0.0]]), torch.tensor([[-1.0, 1.0]])
+        >>> method.combine(a, b, torch.tensor([0])).round(decimals=3)  # a ⊕ b, where a + b = (3, 1) opposes b
+        tensor([[2., 3.]])
     """
 
     options: ClassVar[dict[str, Option]]
