@@ -99,6 +99,13 @@ class CompetingTasks(TaskProblem):
     The criterion is the root mean square distance of the outputs to it: like the distance to the front on an
     analytic problem, it favours no compromise over another. Held out, on 256 other inputs: both square
     errors as shares of what they were at the start.
+
+    Example:
+        >>> from jdbench.problems.competing_tasks import CompetingTasks
+        >>> training = CompetingTasks(cosine=-0.9, scale=10.0).training(seed=1)
+        >>> g = training.evaluate(training.parameters.unsqueeze(0), step=0).jacobian[0]
+        >>> round(float(g[0] @ g[1] / g[0].norm() / g[1].norm()), 6), round(float(g[1].norm() / g[0].norm()), 6)
+        (-0.9, 10.0)
     """
 
     family: ClassVar[str] = "multi-task"

@@ -118,6 +118,13 @@ class GaussianRingGAN(TrainingProblem):
     distance falls. In the other reading no direction that serves both players needs the generator to resemble
     the mixture: under Mean and under UPGrad the energy distance rises severalfold. The criterion is the energy
     distance, 2E|X - Y| - E|X - X'| - E|Y - Y'|, of 256 generated points to 256 real ones.
+
+    Example:
+        >>> from jdbench.problems.gan import GaussianRingGAN
+        >>> training = GaussianRingGAN(rows="own").training(seed=1)
+        >>> g = training.evaluate(training.parameters.unsqueeze(0), step=0).jacobian[0]
+        >>> float(g[0] @ g[1])  # no column belongs to both players
+        0.0
     """
 
     family: ClassVar[str] = "adversarial"

@@ -33,6 +33,12 @@ class DigitsTasks(TrainingProblem):
 
     Attributes:
         batch_size: Examples of a step; the number of objectives is three times that.
+
+    Example:
+        >>> from jdbench.problems.iwmtl import DigitsTasks
+        >>> training = DigitsTasks(batch_size=16).training(seed=1)
+        >>> training.evaluate(training.parameters.unsqueeze(0), step=0).objectives.shape  # three for each image
+        torch.Size([1, 48])
     """
 
     family: ClassVar[str] = "instance-wise multi-task learning"

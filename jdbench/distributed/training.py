@@ -112,7 +112,7 @@ def train_distributed(
 
     Example:
         >>> from jdbench.distributed import train_distributed
-        >>> trained = train_distributed("Shares-digits(shares=2)", "UPGrad", ranks=2, rate=0.3, steps=4)
+        >>> trained = train_distributed("Shares-digits(shares=2)", "UPGrad", ranks=1, rate=0.3, steps=4)
         >>> trained.losses.shape, str(trained.state)
         (torch.Size([4, 2]), 'finished')
         >>> bool((trained.losses[-1] < trained.losses[0]).all())
