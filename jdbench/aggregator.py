@@ -80,15 +80,7 @@ class GramianAggregator(Aggregator):
         """
 
     def __call__(self, J: Jacobian, *, generator: torch.Generator | None = None) -> Vector:
-        """Return A(J) = Jᵀ W(JJᵀ), computed in float64 and rounded to the dtype of J.
-
-        Args:
-            J: Jacobian, shape ``[..., m, n]`` with m ≥ 1, finite, entries within 1e±150.
-            generator: Source of all randomness; the global one if None.
-
-        Returns:
-            Direction, shape ``[..., n]``, dtype and device of J.
-        """
+        """Return A(J) = Jᵀ W(JJᵀ), computed in float64 and rounded to the dtype of J."""
         return combine(J, self.weights(gramian(J), generator=generator))
 
 
@@ -161,7 +153,7 @@ def resolve(spec: str) -> Named:
     """Return the aggregator that a spec names.
 
     ``UPGrad`` and ``CAGrad(c=0.4)`` are ours or announced by a package, ``package.module:Name`` and
-    ``package.module:Name(key=literal)`` anybody's; modules are searched in the working directory first. A
+    ``package.module:Name(key=literal)`` any other; modules are searched in the working directory first. A
     class, or a callable all of whose parameters have defaults, is called to get the aggregator, with the
     keywords if there are any; anything else is taken as it is.
 

@@ -26,7 +26,7 @@ DIVERGENCE = (
     f"an objective exceeded {DIVERGED:g} times (1 + the largest at the start) or was not finite, or squares of "
     "the Jacobian's entries were not"
 )
-"""When a member has diverged, in words."""
+"""The condition of `DIVERGED` as reports print it."""
 
 Source = Callable[[Vector, Tensor, int], Evaluation]
 """Objectives and Jacobian at the points ``[k, n]`` of members ``[k]`` at a step."""

@@ -50,7 +50,7 @@ class Directions(NamedTuple):
 class Draws:
     """The randomness of a batch of members, of which each draws from its own generator.
 
-    A member draws for `BLOCK` of its steps at a time, whatever the others do: it draws the same in any batch.
+    A member draws for `BLOCK` of its steps at a time, so it draws the same in any batch.
 
     Example:
         >>> import torch

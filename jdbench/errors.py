@@ -60,7 +60,7 @@ class StoreError(JDBenchError):
 
 
 class DataError(JDBenchError):
-    """A data set cannot be had, or a file of it is not what it should be."""
+    """A data set is not available, or a file of it is not what it should be."""
 
 
 class SolverError(JDBenchError):

@@ -152,7 +152,7 @@ class Measure(NamedTuple):
     Attributes:
         name: Such as ``accuracy`` or ``left digit: accuracy``.
         larger_is_better: Whether it is.
-        baseline: What a model trained for this task alone reaches, for Δm%; None where there is no such thing.
+        baseline: What a model trained for this task alone reaches, for Δm%; None if that was not measured.
 
     Example:
         >>> from jdbench.problem import Measure
@@ -262,7 +262,7 @@ def benchmark_problems(quick: bool) -> list[str]:
 
 
 def resolve_problem(spec: str) -> Problem:
-    """Return the problem that a spec names: an announced one, or anybody's ``package.module:Name(…)``.
+    """Return the problem that a spec names: an announced one, or any ``package.module:Name(…)``.
 
     Args:
         spec: The name, with keywords if need be.

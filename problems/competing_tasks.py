@@ -92,8 +92,8 @@ class CompetingTasks(TaskProblem):
     functions at once: L₁ = ½ mean (h - y₁)², L₂ = scale · ½ mean (h - y₂)² over 256 normal inputs, all of
     them at each of 16 steps that count as an epoch. y₁ is a sum of sine waves. With h₀ the network at the
     start, y₂ = h₀ - a(h₀ - y₁) - b(h₀ - q) for another such sum q, where a and b are solved for such that at
-    the start cos(∇L₁, ∇L₂) = cosine and ‖∇L₂‖ = scale · ‖∇L₁‖, exactly up to rounding. At 1 both tasks are
-    the same, up to scale, for good; at -1 the targets mirror each other at h₀: the start is Pareto stationary.
+    the start cos(∇L₁, ∇L₂) = cosine and ‖∇L₂‖ = scale · ‖∇L₁‖, exactly up to rounding. At 1 both tasks stay
+    the same, up to scale; at -1 the targets mirror each other at h₀: the start is Pareto stationary.
 
     Among all functions the Pareto set of the two errors is the segment from y₁ to y₂, whatever the scale.
     The criterion is the root mean square distance of the outputs to it: like the distance to the front on an

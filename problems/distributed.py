@@ -27,7 +27,7 @@ def split_by_labels(labels: Tensor, shares: int, alpha: float | None, seed: int)
     Args:
         labels: Classes of the examples, shape ``[N]``; the remainder of N / shares is left out.
         shares: Number of shares, at most N.
-        alpha: α > 0, or None for a random split that heeds no label.
+        alpha: α > 0, or None for a random split that ignores the labels.
         seed: Seed of all draws.
 
     Returns:

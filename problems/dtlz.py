@@ -22,7 +22,7 @@ AMPLITUDE = 0.1
 
 The set, the front and where g has its local minima do not depend on it. With 100 the curvature of g reaches
 a((20π)² + 2) = 4e5: only steps of 1e-5, the least rate that [JD] D.1 tries, go down, and an aggregator's rank
-tells its luck with larger ones. With 0.1 Mean and UPGrad descend at rates from 1e-4 to 1e-2, and both ends of
+shows its luck with larger ones. With 0.1 Mean and UPGrad descend at rates from 1e-4 to 1e-2, and both ends of
 the grid are of no use.
 """
 

@@ -14,7 +14,7 @@ from jdbench.shapes import Jacobian, Objectives, Vector
 
 
 class ZeroSum(AnalyticProblem):
-    """Zero-sum game, f = (xᵀy, -xᵀy): whatever one player gains the other loses.
+    """Zero-sum game, f = (xᵀy, -xᵀy): what one player gains the other loses.
 
     Every point is Pareto optimal, so that distances, measured in x, are 0: the problem tells whether an
     aggregator rests, as a non-conflicting weighted one must, for Jᵀw with both gᵢᵀJᵀw ≥ 0 is 0 where g₂ =
@@ -24,7 +24,7 @@ class ZeroSum(AnalyticProblem):
         >>> import torch
         >>> from jdbench.problems.games import ZeroSum
         >>> problem = ZeroSum()
-        >>> problem.jacobian(torch.tensor([1.0, 2.0]))  # whatever helps one player harms the other
+        >>> problem.jacobian(torch.tensor([1.0, 2.0]))  # what helps one player harms the other
         tensor([[ 2.,  1.],
                 [-2., -1.]])
         >>> problem.distance(torch.tensor([1.0, 2.0]))

@@ -29,7 +29,7 @@ class DigitsTasks(TrainingProblem):
 
     Images, subsets and network are those of IWRM-digits, the last layer having twelve outputs instead of ten.
     The held-out measures are the two accuracies, and the squared error as a share of the held-out variance,
-    which is 1 for whoever always answers the mean.
+    which is 1 for a model that always answers the mean.
 
     Attributes:
         batch_size: Examples of a step; the number of objectives is three times that.

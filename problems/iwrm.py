@@ -66,7 +66,7 @@ class ImageInstances(TrainingProblem):
         self.batch_size = batch_size
 
     def absence(self) -> str:
-        """Return why the images cannot be had and both ways out, if they cannot."""
+        """Return why the images are not available and the two remedies, or nothing."""
         return absence(self.data)
 
     def provenance(self) -> str:

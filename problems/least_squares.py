@@ -135,7 +135,7 @@ class InstanceLeastSquares(AnalyticProblem):
     2√λ_max(Σ‖xᵢ‖²xᵢxᵢᵀ). Starts are far out.
 
     All other m > n are refused: no exact distance is at hand, and the residual of stationarity, min over the
-    simplex of ‖Jᵀw‖, is no substitute, for it vanishes wherever one rᵢ does, at dominated points too.
+    simplex of ‖Jᵀw‖, cannot replace it: it vanishes wherever one rᵢ does, at dominated points too.
 
     Example:
         >>> from jdbench.problems.least_squares import InstanceLeastSquares

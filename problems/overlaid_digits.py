@@ -129,7 +129,7 @@ class MultiDigits(TaskProblem):
         )
 
     def absence(self) -> str:
-        """Return why the images are not here and both ways out, or nothing."""
+        """Return why the images are not available and the two remedies, or nothing."""
         return absence(self.images)
 
     def caution(self) -> str:

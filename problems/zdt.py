@@ -168,8 +168,8 @@ class ZDT6(TwoPart):
     """Smooth ZDT6, f₁ = 1 - e^(-4x₁)sin⁶(6πx₁): a concave front f₂ = 1 - f₁² of which f₁ ≥ .2807753 only.
 
     x₁ = sin²u₁, f₂ = g - f₁²/g, and g of squares in place of the published fourth root, which has infinite
-    slope at the set. All of {g = 1} is optimal, f₁ running to and fro along the front. A bound β exists, but
-    the six waves make it so large (above 3000) that its step size would be of no use: None.
+    slope at the set. All of {g = 1} is optimal, f₁ moving back and forth along the front. A bound β exists, but
+    the six waves make it so large (above 3000) that its step size would be useless: None.
 
     Example:
         >>> from jdbench.problems.zdt import ZDT6

@@ -57,13 +57,6 @@ class AlignedMTL(GramianAggregator):
 
         V and Σ come from the singular values of X = DB, with D the row norms and Ĝ = BBᵀ: they resolve row
         norms that span eight decades to eight digits, where the eigenvalues of G would resolve none.
-
-        Args:
-            G: Gramian, shape ``[..., m, m]``.
-            generator: Not used.
-
-        Returns:
-            Weights, shape ``[..., m]``, float64.
         """
         G = checked_gramian(G)
         X, rank = _root(G)

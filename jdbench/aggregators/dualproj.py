@@ -43,15 +43,7 @@ class DualProj(GramianAggregator):
         object.__setattr__(self, "trace_regularization", rho)
 
     def weights(self, G: Gramian, *, generator: torch.Generator | None = None) -> Weights:  # noqa: ARG002
-        """Return w = argmin of vᵀGv over v ≥ p ([JD] Section C.3).
-
-        Args:
-            G: Gramian, shape ``[..., m, m]``.
-            generator: Not used.
-
-        Returns:
-            Weights, shape ``[..., m]``, float64.
-        """
+        """Return w = argmin of vᵀGv over v ≥ p ([JD] Section C.3)."""
         bounds = preference_bounds(self.preferences, as_gramian(G), each=False)
         return summed_weights(trace_regularized(G, self.trace_regularization), bounds)
 

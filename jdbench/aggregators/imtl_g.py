@@ -28,7 +28,7 @@ class IMTLG(GramianAggregator):
     """
 
     def weights(self, G: Gramian, *, generator: torch.Generator | None = None) -> Weights:  # noqa: ARG002
-        """Return v / 1ᵀv, or 0.
+        """Return v / 1ᵀv, whose sum is 1, or 0.
 
         With full rank r = m (zero rows aside) v = D⁻¹Ĝ⁻¹1, whatever the row norms. Below it v = X(XᵀX)⁻²Xᵀd
         with X = DB and Ĝ = BBᵀ of rank r, by the singular values of X, of which the r largest count; those
@@ -37,13 +37,6 @@ class IMTLG(GramianAggregator):
         An error of norm κ = `rank_cutoff` in Ĝ shifts y = Ĝ⁻¹1 by at most κ‖y‖/λ with λ the smallest
         eigenvalue, and 1ᵀv = Σ yᵢ/dᵢ by that times Σ 1/dᵢ; in the second case the shift is taken as
         κ √m ‖d‖/σ² with the smallest singular value that counts. A smaller |1ᵀv| is taken for 0.
-
-        Args:
-            G: Gramian, shape ``[..., m, m]``.
-            generator: Not used.
-
-        Returns:
-            Weights, shape ``[..., m]``, float64, with sum 1 or 0.
         """
         G = checked_gramian(G)
         if not G.is_cpu:

@@ -24,15 +24,7 @@ class Mean(GramianAggregator):
     """
 
     def weights(self, G: Gramian, *, generator: torch.Generator | None = None) -> Weights:  # noqa: ARG002
-        """Return the constant weights 1/m, of whatever has the shape of a Gramian.
-
-        Args:
-            G: Gramian, shape ``[..., m, m]``.
-            generator: Not used.
-
-        Returns:
-            Weights, shape ``[..., m]``, float64.
-        """
+        """Return the weights 1/m; the entries of G are not read."""
         G = as_gramian(G)
         return G.new_full(G.shape[:-1], 1 / G.shape[-1])
 

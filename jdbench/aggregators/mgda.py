@@ -29,14 +29,9 @@ class MGDA(GramianAggregator):
     """
 
     def weights(self, G: Gramian, *, generator: torch.Generator | None = None) -> Weights:  # noqa: ARG002
-        """Return w ≥ 0 with sum 1. Not unique when G is singular; Jᵀw is.
+        """Return w ≥ 0 with sum 1, all of it on the zero rows if there are any.
 
-        Args:
-            G: Gramian, shape ``[..., m, m]``.
-            generator: Not used.
-
-        Returns:
-            Weights, shape ``[..., m]``, float64. All weight is on the zero rows if there are any.
+        Where G is singular w is not unique; Jᵀw is.
         """
         G = checked_gramian(G)
         m = G.shape[-1]

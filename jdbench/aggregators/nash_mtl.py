@@ -46,15 +46,7 @@ class NashMTL(GramianAggregator):
         object.__setattr__(self, "epsilon", checked)
 
     def weights(self, G: Gramian, *, generator: torch.Generator | None = None) -> Weights:  # noqa: ARG002
-        """Return (ε/√m) α, or 0.
-
-        Args:
-            G: Gramian, shape ``[..., m, m]``.
-            generator: Not used.
-
-        Returns:
-            Weights, shape ``[..., m]``, float64.
-        """
+        """Return (ε/√m) α, or 0."""
         G = checked_gramian(G)
         m = G.shape[-1]
         norms, cosines = unit_rows(G)

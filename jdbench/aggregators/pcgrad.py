@@ -71,7 +71,7 @@ class PCGrad(GramianAggregator):
 def _project_in_order(
     cosines: npt.NDArray[np.float64], orders: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float64]:
-    """Project each unit row in its order; row i of the result holds the weights of what became of it."""
+    """Project each unit row in its order; row i of the result holds the weights of its projection."""
     size, m, _ = cosines.shape
     weights = np.zeros((size, m, m))
     for b in range(size):

@@ -37,7 +37,7 @@ class RGW(GramianAggregator):
     def weights(
         self, G: Gramian, *, generator: torch.Generator | None = None, draws: Tensor | None = None
     ) -> Weights:
-        """Return softmax(w), drawn without a look at G.
+        """Return softmax(w); the entries of G are not read.
 
         Args:
             G: Gramian, shape ``[..., m, m]``.

@@ -45,15 +45,7 @@ class UPGrad(GramianAggregator):
         object.__setattr__(self, "trace_regularization", rho)
 
     def weights(self, G: Gramian, *, generator: torch.Generator | None = None) -> Weights:  # noqa: ARG002
-        """Return w = Σ wᵢ with wᵢ = argmin of vᵀGv over v ≥ pᵢeᵢ ([JD] eq. 5 and 6).
-
-        Args:
-            G: Gramian, shape ``[..., m, m]``.
-            generator: Not used.
-
-        Returns:
-            Weights, shape ``[..., m]``, float64.
-        """
+        """Return w = Σ wᵢ with wᵢ = argmin of vᵀGv over v ≥ pᵢeᵢ ([JD] eq. 5 and 6)."""
         bounds = preference_bounds(self.preferences, as_gramian(G), each=True)
         return summed_weights(trace_regularized(G, self.trace_regularization), bounds)
 

@@ -53,7 +53,7 @@ def dataset(name: str) -> Arrays:
 
 
 def absence(name: str) -> str:
-    """Return why a data set cannot be had and both ways out, or nothing if its file is there.
+    """Return why a data set is not available and the two remedies, or nothing if its file is there.
 
     Args:
         name: ``digits``, or one of `DATASETS`.
@@ -110,10 +110,9 @@ def locate(name: str) -> Path | None:
 
 
 def cache_folder() -> Path | None:
-    """Return the folder of prepared files.
+    """Return the folder of prepared files: ``JDBENCH_CACHE``, or the platform's folder for caches.
 
-    Returns:
-        ``JDBENCH_CACHE``, or the platform's folder for caches, or None where pooch, which knows it, is missing.
+    None where neither is known: pooch, which finds the latter, is not installed.
     """
     if os.environ.get(CACHE):
         return Path(os.environ[CACHE])
@@ -125,15 +124,7 @@ def cache_folder() -> Path | None:
 
 
 def check_arrays(known: DataSet, arrays: Arrays, where: str) -> Arrays:
-    """Return the arrays if they are what the data set can hold.
-
-    Args:
-        known: What it should be.
-        arrays: What was found.
-        where: The file, for the message.
-
-    Returns:
-        The same arrays.
+    """Return the arrays if they are what the data set can hold; the error says where they come from.
 
     Raises:
         DataError: A dtype, shape or label is wrong.

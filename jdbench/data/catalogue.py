@@ -30,7 +30,7 @@ class DataSet:
 
     The checksums are the MD5 sums that the publishers state (CIFAR-10, EuroSAT, Fashion-MNIST) or that
     torchvision has long used for the same files. MD5 tells a damaged or wrong file from the right one; it does
-    not stop somebody who forges one, for which reason the readers execute nothing.
+    not stop a forger, so the readers execute nothing.
 
     Attributes:
         name: What it is called here.

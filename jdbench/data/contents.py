@@ -99,14 +99,7 @@ def size(name: str) -> int | None:
 
 
 def digest(arrays: Arrays) -> Contents:
-    """Return the number of images and the digest of a data set.
-
-    Args:
-        arrays: The data set.
-
-    Returns:
-        Number and digest.
-    """
+    """Return the number of images and the digest of a data set."""
     found = hashlib.sha256()
     for array in (arrays.images.astype("|u1", copy=False), arrays.labels.astype("<i8", copy=False)):
         found.update(repr(array.shape).encode())

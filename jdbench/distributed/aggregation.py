@@ -7,7 +7,7 @@ Every rank gets the same direction. Two routes lead there; n entries a row, k ro
 - ``columns``: rank r gets the r-th block of columns of all rows (all-to-all, (1 - 1/ranks)kn entries received),
   the m × m Gramians of the blocks are summed, each rank finds the weights, combines its block and sends it to
   all ((1 - 1/ranks)n entries received). For k = 1 these are 2(1 - 1/ranks)n entries, what a ring takes to
-  average the gradients, and 2(1 - 1/ranks)m² more: since averaging is a case of it, next to nothing can be
+  average the gradients, and 2(1 - 1/ranks)m² more: since averaging is a case of it, almost nothing can be
   saved. To weigh one's own rows and sum them over the ranks, instead of the last step, would receive twice its
   entries. Aggregators with weights only; the Gramian is summed in another order than in a single process, so
   that it differs by rounding.

@@ -1,4 +1,4 @@
-"""One process a rank on this machine, watched: a rank that dies, raises or hangs is named, never waited for."""
+"""One process a rank on this machine, watched: a rank that dies, raises or hangs ends the run and is named."""
 
 import contextlib
 import os

@@ -18,7 +18,7 @@ from jdbench.shapes import Vector
 
 @runtime_checkable
 class SharedTraining(Protocol):
-    """A `Training` whose rows can be had one by one, each from its own share of the data.
+    """A `Training` whose rows can be computed one by one, each from its own share of the data.
 
     Attributes:
         parameters: The model's parameters at the start, shape ``[n]``.

@@ -37,7 +37,7 @@ class Solution:
     """Weights W with rows argmin of vᵀGv over v ≥ u, and how well they satisfy Lemma 4.
 
     The residuals are those of the program in unit rows: with D the row norms, y = Dw, û = Du, both
-    divided by the largest entry of û. They are pure numbers, the same whatever the scale of a row.
+    divided by the largest entry of û. They are pure numbers and do not depend on the scale of a row.
 
     Attributes:
         gramian: G, shape ``[..., m, m]``.

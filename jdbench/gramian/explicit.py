@@ -7,7 +7,7 @@ from jdbench.errors import InputError, NonFiniteError
 from jdbench.shapes import Gramian, Jacobian, Vector, Weights
 
 BLOCK = 64
-"""Columns that one matrix product sums, in whatever order BLAS likes."""
+"""Columns that one matrix product sums, in an order that BLAS chooses."""
 
 SLAB = 128 * BLOCK
 """Columns whose blocks are in memory at once."""

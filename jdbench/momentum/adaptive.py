@@ -107,17 +107,7 @@ class NAdam(Momentum):
 def moments(
     g: Vector, state: dict[str, Tensor], options: dict[str, Tensor], sums: Combination
 ) -> tuple[Vector, Vector]:
-    """Return m and D = √v̂ + ε, brought up to date.
-
-    Args:
-        g: Gradients, shape ``[k, n]``.
-        state: With ``t``, ``m`` and ``v``, of which the latter two are replaced.
-        options: With ``betas`` and ``eps``.
-        sums: What adds gradient and momentum.
-
-    Returns:
-        Both of shape ``[k, n]``.
-    """
+    """Return m and D = √v̂ + ε, both ``[k, n]``, and replace ``m`` and ``v`` in the state."""
     beta1, beta2 = options["betas"]
     state["v"] = sums.spread(beta2, g) * state["v"] + sums.spread(1 - beta2, g) * g.square()
     D = (state["v"] / sums.spread(1 - beta2 ** state["t"], g)).sqrt() + sums.spread(options["eps"], g)

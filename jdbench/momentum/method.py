@@ -83,17 +83,9 @@ class Momentum(Optimizer):
     def advance(
         cls, x: Vector, g: Vector, state: dict[str, Tensor], options: dict[str, Tensor], sums: Combination
     ) -> Vector:
-        """Return x after one step, and bring counts and buffers up to date.
+        """Return points ``[k, n]`` after one step, and bring counts and buffers up to date.
 
-        Args:
-            x: Points, shape ``[k, n]``.
-            g: Gradients, shape ``[k, n]``.
-            state: Counts ``[k, P]`` and buffers ``[k, n]``, entries to be replaced.
-            options: Shape ``[P]`` each, pairs ``[2, P]``.
-            sums: What adds gradient and momentum, with the rates.
-
-        Returns:
-            Shape ``[k, n]``.
+        Arguments as of `displacement`, but ``t`` is that of the step before.
         """
         state["t"] = state["t"] + 1
         decay = options["weight_decay"]

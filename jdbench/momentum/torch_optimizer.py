@@ -1,4 +1,4 @@
-"""The methods of this package in anybody's training loop, as an optimiser of torch."""
+"""The methods of this package as an optimiser of torch, for any training loop."""
 
 import copy
 import hashlib

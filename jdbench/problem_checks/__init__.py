@@ -1,4 +1,4 @@
-"""Checks that an analytic problem is what it says it is, ours or anybody's, by samples."""
+"""Checks by samples that an analytic problem, ours or another's, is what it says it is."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, cast
