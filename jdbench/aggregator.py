@@ -150,18 +150,12 @@ def announced_aggregators() -> dict[str, Callable[[], Any]]:
 
 
 def resolve(spec: str) -> Named:
-    """Return the aggregator that a spec names.
+    """Return the aggregator that a spec names, with its canonical spec.
 
     ``UPGrad`` and ``CAGrad(c=0.4)`` are ours or announced by a package, ``package.module:Name`` and
     ``package.module:Name(key=literal)`` any other; modules are searched in the working directory first. A
     class, or a callable all of whose parameters have defaults, is called to get the aggregator, with the
     keywords if there are any; anything else is taken as it is.
-
-    Args:
-        spec: The name.
-
-    Returns:
-        The aggregator with its canonical spec.
 
     Raises:
         InputError: The spec does not parse, its module does not import, its keywords do not fit, or it
@@ -199,13 +193,7 @@ def resolve(spec: str) -> Named:
 
 
 def is_built_in(spec: str) -> bool:
-    """Tell whether a spec names an aggregator of ours, whose calls end no process.
-
-    Args:
-        spec: The name.
-
-    Returns:
-        Whether it does.
+    """Return whether a spec names an aggregator of ours, whose calls end no process.
 
     Example:
         >>> from jdbench.aggregator import is_built_in
@@ -291,12 +279,6 @@ def global_generators(generator: torch.Generator | None) -> Generator[None]:
 
 def short_repr(self: object) -> str:
     """Return the spec of a frozen dataclass with only the fields that differ from their defaults.
-
-    Args:
-        self: An instance of a dataclass.
-
-    Returns:
-        Such as ``UPGrad`` or ``CAGrad(c=0.4)``.
 
     Example:
         >>> from jdbench.aggregators import CAGrad

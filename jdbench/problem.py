@@ -37,11 +37,8 @@ class AnalyticProblem(ABC):
     Example:
         >>> from jdbench.problem import resolve_problem
         >>> problem = resolve_problem("EWQ")
-        >>> x = problem.start(1)
-        >>> problem.objectives(x), problem.distance(x).round(decimals=3)
-        (tensor([4., 1.], dtype=torch.float64), tensor(4.1230, dtype=torch.float64))
-        >>> round(problem.reference_rate(), 3)  # 1/(β√m)
-        0.354
+        >>> problem.objectives(problem.start(1)), round(problem.reference_rate(), 3)
+        (tensor([4., 1.], dtype=torch.float64), 0.354)
     """
 
     family: str
@@ -93,10 +90,9 @@ class Evaluation(NamedTuple):
 
     Example:
         >>> import torch
-        >>> from jdbench.problem import Evaluation, resolve_problem
-        >>> problem, x = resolve_problem("EWQ"), torch.ones(5, 2)
-        >>> Evaluation(problem.objectives(x), problem.jacobian(x)).jacobian.shape
-        torch.Size([5, 2, 2])
+        >>> from jdbench.problem import Evaluation
+        >>> Evaluation(objectives=torch.zeros(5, 2), jacobian=torch.zeros(5, 2, 3)).jacobian.shape
+        torch.Size([5, 2, 3])
     """
 
     objectives: Objectives
@@ -123,14 +119,11 @@ class Training(ABC):
 
     @abstractmethod
     def evaluate(self, x: Vector, step: int) -> Evaluation:
-        """Return the losses of the batch of a step and their Jacobian.
+        """Return the losses ``[b, m]`` of the batch of a step and their Jacobian ``[b, m, n]``.
 
         Args:
             x: Parameters, shape ``[b, n]``: b copies of the model.
             step: Index of the batch, from 0; the same index is the same batch.
-
-        Returns:
-            Losses ``[b, m]`` and Jacobian ``[b, m, n]``.
         """
 
     @abstractmethod
@@ -178,11 +171,8 @@ class TrainingProblem(ABC):
 
     Example:
         >>> from jdbench.problem import resolve_problem
-        >>> problem = resolve_problem("Linnerud")
-        >>> [measure.name for measure in problem.measures]
+        >>> [measure.name for measure in resolve_problem("Linnerud").measures]
         ['weight: square error', 'waist: square error', 'pulse: square error']
-        >>> problem.training(seed=1).steps_per_epoch
-        32
     """
 
     family: ClassVar[str]
@@ -207,10 +197,7 @@ class TrainingProblem(ABC):
         return ""
 
     def caution(self) -> str:
-        """Return what runs here will lack and what to do, in one line; by default nothing.
-
-        A benchmark says it before they start.
-        """
+        """Return what runs here will lack and what to do, a line said before they start; by default nothing."""
         return ""
 
     @abstractmethod
@@ -224,9 +211,7 @@ ENTRY_POINTS = "jdbench.problems"
 
 
 def available_problems() -> dict[str, Callable[[], Any]]:
-    """Return the problems that installed packages announce, each as a function that loads its class.
-
-    A package announces a problem by an entry point of the group ``jdbench.problems``.
+    """Return what packages announce by entry points of the group ``jdbench.problems``: each loads its class.
 
     Example:
         >>> from jdbench.problem import available_problems
@@ -239,16 +224,11 @@ def available_problems() -> dict[str, Callable[[], Any]]:
 def benchmark_problems(quick: bool) -> list[str]:
     """Return the specs that a benchmark runs unless told otherwise: announced problems with all their variants.
 
-    Args:
-        quick: Whether to leave out training problems that are not ``quick``, and all variants but the first.
-
-    Returns:
-        Canonical specs, by name, variants in their order.
+    A quick one leaves out training problems that are not ``quick``, and all variants but the first. The specs
+    are canonical and come by name, variants in their order.
 
     Example:
         >>> from jdbench.problem import benchmark_problems
-        >>> [spec for spec in benchmark_problems(quick=True) if spec.startswith("DTLZ1")]
-        ['DTLZ1(m=2)']
         >>> [spec for spec in benchmark_problems(quick=False) if spec.startswith("DTLZ1")]
         ['DTLZ1(m=2)', 'DTLZ1(m=3)']
     """
@@ -264,23 +244,14 @@ def benchmark_problems(quick: bool) -> list[str]:
 def resolve_problem(spec: str) -> Problem:
     """Return the problem that a spec names: an announced one, or any ``package.module:Name(…)``.
 
-    Args:
-        spec: The name, with keywords if need be.
-
-    Returns:
-        The problem.
-
     Raises:
         InputError: The spec names something that is no problem, or its keywords do not fit.
         UnknownNameError: Nothing has that name.
 
     Example:
         >>> from jdbench.problem import resolve_problem
-        >>> problem = resolve_problem("Spheres(m=8, n=3)")
-        >>> problem.m, problem.n
-        (8, 3)
-        >>> type(resolve_problem("jdbench.problems.zdt:ZDT1")).__name__  # any module will do
-        'ZDT1'
+        >>> resolve_problem("Spheres(m=8, n=3)").n
+        3
     """
     bare, bracket, rest = spec.partition("(")
     announced = available_problems()
@@ -303,13 +274,7 @@ def resolve_problem(spec: str) -> Problem:
 
 
 def canonical_problem(spec: str) -> str:
-    """Return the one name under which records keep a problem, however its spec is spaced.
-
-    Args:
-        spec: Any spec that `resolve_problem` takes.
-
-    Returns:
-        The spec without blanks and empty brackets.
+    """Return the spec without blanks and empty brackets, the one name under which records keep a problem.
 
     Example:
         >>> from jdbench.problem import canonical_problem
@@ -323,13 +288,7 @@ def canonical_problem(spec: str) -> str:
 
 
 def seeded(seed: int) -> torch.Generator:
-    """Return a CPU generator in the state of a seed.
-
-    Args:
-        seed: Any integer ≥ 0.
-
-    Returns:
-        A new generator.
+    """Return a new CPU generator in the state of a seed ≥ 0.
 
     Example:
         >>> import torch
