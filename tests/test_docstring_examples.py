@@ -93,8 +93,8 @@ def lacking(things: dict[str, object]) -> list[str]:
 
 
 @pytest.fixture
-def nobodys_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """An empty working directory without data sets, and generators whose state is put back."""
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Run in an empty folder, without data sets, and put the state of the generators back."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("JDBENCH_DATA", raising=False)
     monkeypatch.setenv("JDBENCH_CACHE", str(tmp_path))
@@ -103,7 +103,7 @@ def nobodys_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.parametrize("name", modules_with_examples())
-@pytest.mark.usefixtures("nobodys_place")
+@pytest.mark.usefixtures("empty_folder")
 def test_examples_print_what_they_say(name: str):
     for wing, packages in EXTRAS.items():
         for package in packages if name == wing or name.startswith(f"{wing}.") else ():
