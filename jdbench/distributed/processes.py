@@ -49,10 +49,12 @@ def run_ranks(
             Beside it those are named that began to wait more than `GRACE` after the first.
 
     Example:
-        >>> import math
-        >>> from jdbench.distributed import run_ranks
-        >>> run_ranks(math.hypot, 2, 3.0, 4.0)  # two processes, each of which calls it
-        [5.0, 5.0]
+        >>> import torch
+        >>> from jdbench.distributed import gather_rows, run_ranks
+        >>> found = run_ranks(gather_rows, 2, torch.tensor([[4.0, 0.0]]))  # called on both, which exchange rows
+        >>> found[1]
+        tensor([[4., 0.],
+                [4., 0.]])
     """
     if ranks < 1:
         raise InputError(f"ranks={ranks}, required at least 1, got fewer, try 2")
