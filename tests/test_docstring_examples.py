@@ -19,20 +19,19 @@ FOLDERS = {"jdbench": ROOT / "jdbench", "jdbench.problems": ROOT / "problems"}
 WINGS = [
     "jdbench.aggregator",
     "jdbench.aggregators",
-    "jdbench.copies",
     "jdbench.data",
     "jdbench.descent",
-    "jdbench.directions",
+    "jdbench.descent.directions",
+    "jdbench.descent.member_aggregators",
     "jdbench.distributed",
     "jdbench.dual_cone",
     "jdbench.engine",
     "jdbench.errors",
     "jdbench.gramian",
     "jdbench.momentum",
-    "jdbench.optimizer",
-    "jdbench.optimizers",
     "jdbench.problem",
     "jdbench.problem_checks",
+    "jdbench.runs",
     "jdbench.spec",
 ]
 """Packages and modules whose public classes and functions must have examples; a line here covers a wing."""

@@ -92,9 +92,9 @@ def run(
 
     Stop it any time (Ctrl-C, or worse) and start it again: it goes on where it was.
     """
-    from jdbench.runs.campaign import run_benchmark
+    from jdbench.runs.campaign import run_campaign
 
-    failures = run_benchmark(
+    failures = run_campaign(
         problems=problem or None,
         aggregators=aggregator or None,
         preset_name=preset,

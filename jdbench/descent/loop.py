@@ -13,8 +13,8 @@ from torch import Tensor
 
 from jdbench.aggregator import AnyAggregator
 from jdbench.descent.directions import Draws, directions
+from jdbench.descent.member_aggregators import MemberAggregators
 from jdbench.descent.optimizer import Optimizer
-from jdbench.descent.own_aggregators import Copies
 from jdbench.errors import InputError
 from jdbench.problem import AnalyticProblem, Evaluation
 from jdbench.shapes import Vector, Weights
@@ -52,7 +52,7 @@ class State(StrEnum):
     FAILED = "failed"
 
 
-class Outcome(NamedTuple):
+class DescentResult(NamedTuple):
     """The end of a descent.
 
     Attributes:
@@ -63,8 +63,8 @@ class Outcome(NamedTuple):
 
     Example:
         >>> import torch
-        >>> from jdbench.descent import Outcome, State
-        >>> end = Outcome(torch.zeros(2, 3), [State.FINISHED, State.DIVERGED], [100, 17], ["", ""])
+        >>> from jdbench.descent import DescentResult, State
+        >>> end = DescentResult(torch.zeros(2, 3), [State.FINISHED, State.DIVERGED], [100, 17], ["", ""])
         >>> [(str(state), steps) for state, steps in zip(end.states, end.ends)]
         [('finished', 100), ('diverged', 17)]
     """
@@ -178,7 +178,7 @@ def descend(
     watch: Watch | None = None,
     weighed: Weighed | None = None,
     rest: bool = False,
-) -> Outcome:
+) -> DescentResult:
     """Take steps of Jacobian descent with a batch of points at once ([JD] Algorithm 1).
 
     A member that diverges (see `DIVERGED`), or whose Jacobian is not finite, is left out before the next
@@ -206,7 +206,7 @@ def descend(
         >>> import torch
         >>> from jdbench.aggregators import UPGrad
         >>> from jdbench.descent import descend, full_jacobian
-        >>> from jdbench.optimizers import Descent
+        >>> from jdbench.descent import Descent
         >>> from jdbench.problem import resolve_problem
         >>> problem, x = resolve_problem("EWQ"), torch.tensor([[2.0, 1.0], [-1.0, 2.0]])
         >>> end = descend(x, full_jacobian(problem), UPGrad(), Descent(torch.tensor([0.25, 5.0])), 50)
@@ -218,7 +218,7 @@ def descend(
     states = [State.FINISHED] * len(x)
     ends = [steps] * len(x)
     errors = [""] * len(x)
-    aggregators, randomness = Copies(aggregator), Draws(aggregator, generators)
+    aggregators, randomness = MemberAggregators(aggregator), Draws(aggregator, generators)
     limits: Tensor | None = None
 
     def end(gone: Tensor, state: State, step: int) -> None:
@@ -259,7 +259,7 @@ def descend(
             members = members if bool(moved.all()) else members[moved]
             if not len(members):
                 break
-    return Outcome(x, states, ends, errors)
+    return DescentResult(x, states, ends, errors)
 
 
 def _select(evaluation: Evaluation, keep: Tensor) -> Evaluation:

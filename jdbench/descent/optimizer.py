@@ -1,4 +1,4 @@
-"""What an optimiser is: a rule that takes the step, given a direction."""
+"""What an optimiser is, in a file of its own because both `optimizers` and `momentum` stand on it."""
 
 from abc import ABC, abstractmethod
 
@@ -12,7 +12,7 @@ class Optimizer(ABC):
 
     Example:
         >>> import torch
-        >>> from jdbench.optimizer import Optimizer
+        >>> from jdbench.descent import Optimizer
         >>> class SignDescent(Optimizer):
         ...     def step(self, x, direction, members):
         ...         return x - 0.1 * direction.sign()

@@ -110,7 +110,7 @@ def convergence(distance: Tensor, finished: Tensor, floor: Tensor) -> Indicators
     return found
 
 
-def stops(J: Jacobian, first: Jacobian) -> Indicators:
+def end_stationarity(J: Jacobian, first: Jacobian) -> Indicators:
     """Return how stationary end points are, whether optimal or not.
 
     Args:
@@ -254,10 +254,10 @@ def analytic_indicators(paths: Paths, floor: Tensor) -> dict[str, Tensor]:
         floor: Of `rounding_floor`, shape ``[b]``.
 
     Returns:
-        The indicators of `convergence`, `stops` (of runs that finished), `rises`, `motion`, `agreement` and
-        `sizes`.
+        The indicators of `convergence`, `end_stationarity` (of runs that finished), `rises`, `motion`,
+        `agreement` and `sizes`.
     """
-    ends = stops(paths.jacobians[-1], paths.jacobians[0])
+    ends = end_stationarity(paths.jacobians[-1], paths.jacobians[0])
     return {
         **convergence(paths.distance, paths.finished, floor),
         **{name: torch.where(paths.finished, values, torch.nan) for name, values in ends.items()},

@@ -25,6 +25,12 @@ class Record:
             the front on analytic problems and the average loss over the training set on the others.
         curves: Arrays by name, first axis the logged steps ``steps``.
         error: What was raised, if the run failed.
+
+    Example:
+        >>> from jdbench.runs import RunSpec, run_batch
+        >>> (record,) = run_batch([RunSpec("EWQ", "UPGrad", 0.25, 1, 100)])
+        >>> str(record.state), record.steps_taken, record.indicators["final"] < record.indicators["start"]
+        ('finished', 100, True)
     """
 
     spec: RunSpec

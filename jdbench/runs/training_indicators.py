@@ -14,8 +14,8 @@ from jdbench.runs.record import Array, mean_over_run
 from jdbench.shapes import Jacobian, Vector, Weights
 
 
-class Step(NamedTuple):
-    """What one step of a training was like, by `look_at`.
+class StepIndicators(NamedTuple):
+    """What one step of a training was like, by `indicators_of_step`.
 
     Attributes:
         margin: Margin of non-conflict ([JD] Definition 1); minus infinity where the direction was NaN.
@@ -32,7 +32,7 @@ class Step(NamedTuple):
     weights: float
 
 
-def look_at(J: Jacobian, direction: Vector, weights: Weights | None) -> Step:
+def indicators_of_step(J: Jacobian, direction: Vector, weights: Weights | None) -> StepIndicators:
     """Return what one step was like.
 
     Args:
@@ -46,7 +46,7 @@ def look_at(J: Jacobian, direction: Vector, weights: Weights | None) -> Step:
     mean, norms = J.mean(-2), row_norms(J)
     lengths = float(mean.norm() * direction.norm())
     largest = float(norms.max())
-    return Step(
+    return StepIndicators(
         float(non_conflicting(J, direction).nan_to_num(nan=-torch.inf)),
         float(mean @ direction) / lengths if lengths else np.nan,
         float(decades(norms)),
@@ -55,7 +55,7 @@ def look_at(J: Jacobian, direction: Vector, weights: Weights | None) -> Step:
     )
 
 
-def of_steps(steps: Sequence[Step]) -> dict[str, float]:
+def indicators_of_steps(steps: Sequence[StepIndicators]) -> dict[str, float]:
     """Return the indicators of the steps of a training.
 
     Args:
@@ -66,7 +66,7 @@ def of_steps(steps: Sequence[Step]) -> dict[str, float]:
         step (NaN without a value), ``decades_median``, ``decades_largest``; and where there are weights
         ``weights_median``, ``weights_largest`` of ‖w‖ and ``weights``, the largest Σ |wᵢ| ‖gᵢ‖ / max_j ‖gⱼ‖.
     """
-    columns = np.array(steps, dtype=np.float64).reshape(-1, len(Step._fields)).T
+    columns = np.array(steps, dtype=np.float64).reshape(-1, len(StepIndicators._fields)).T
     margin, cosine, spread, norm, size = (column[~np.isnan(column)] for column in columns)
     found = {
         "worst_margin": float(margin.min(initial=np.inf)),
@@ -84,7 +84,7 @@ def of_steps(steps: Sequence[Step]) -> dict[str, float]:
     return found
 
 
-def of_loss(steps: Array, loss: Array, finished: bool) -> dict[str, float]:
+def indicators_of_loss(steps: Array, loss: Array, finished: bool) -> dict[str, float]:
     """Return the indicators of a loss curve.
 
     Args:
@@ -110,7 +110,7 @@ def of_loss(steps: Array, loss: Array, finished: bool) -> dict[str, float]:
     }
 
 
-def at_the_end(losses: Tensor, measured: Tensor, measures: Sequence[Measure]) -> dict[str, float]:
+def indicators_at_end(losses: Tensor, measured: Tensor, measures: Sequence[Measure]) -> dict[str, float]:
     """Return the indicators of a trained model.
 
     Args:

@@ -16,8 +16,8 @@ from jdbench.problem import resolve_problem
 from jdbench.problems import images, overlaid_digits
 from jdbench.problems.images import labelled_images
 from jdbench.report import write_report
-from jdbench.runs import campaign as benchmark
-from jdbench.runs.campaign import run_benchmark
+from jdbench.runs import campaign
+from jdbench.runs.campaign import run_campaign
 from jdbench.runs.store import Store
 from support.published_files import random_arrays
 from support.report_stores import read_pages, training, words, write_store
@@ -129,15 +129,15 @@ def test_runs_store_what_they_were_trained_on(
     own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of the problems that ran, not of those that had been run before on other data."""
-    monkeypatch.setattr(benchmark, "local_executor", ThreadPoolExecutor)
+    monkeypatch.setattr(campaign, "local_executor", ThreadPoolExecutor)
 
     def go(problem: str) -> None:
         def run(groups: list[list[object]], *_: object) -> object:
             for group in groups:
                 yield group, [training("Mean", problem)]
 
-        monkeypatch.setattr(benchmark, "run_batches", run)
-        run_benchmark(
+        monkeypatch.setattr(campaign, "run_batches", run)
+        run_campaign(
             problems=[problem],
             aggregators=["Mean"],
             preset_name="quick",

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from jdbench.aggregator import AnyAggregator, aggregate, resolve
+from jdbench.descent.member_aggregators import MemberAggregators
 from jdbench.descent.momentum.combination import Combination
 from jdbench.descent.momentum.options import Option, checked_options, coefficients
 from jdbench.descent.optimizer import Optimizer
-from jdbench.descent.own_aggregators import Copies
 from jdbench.shapes import Vector
 
 
@@ -52,7 +52,7 @@ class Momentum(Optimizer):
         self.rates = rates
         values = checked_options(type(self).__name__, self.options, options)
         self.coefficients = {name: c.to(x.device) for name, c in coefficients([values]).items()}
-        self.aggregators = Copies(resolve(aggregator).aggregator)
+        self.aggregators = MemberAggregators(resolve(aggregator).aggregator)
         self.state = {
             name: torch.full((len(x),), start, dtype=torch.float64, device=x.device)
             for name, (_, start) in self.counts.items()

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from jdbench.aggregator import AnyAggregator, aggregate, resolve
+from jdbench.descent.member_aggregators import MemberAggregators
 from jdbench.descent.momentum import parameter_state
 from jdbench.descent.momentum.combination import Combination
 from jdbench.descent.momentum.groups import check_loaded, checked_group
 from jdbench.descent.momentum.method import Momentum
 from jdbench.descent.momentum.options import checked_options, checked_rate, coefficients
-from jdbench.descent.own_aggregators import Copies
 from jdbench.errors import InputError
 
 
@@ -80,7 +80,7 @@ class CombinedOptimizer(torch.optim.Optimizer):
             )
         self.method = method
         self.seed = seed
-        self.aggregators = Copies(_aggregator(aggregator))
+        self.aggregators = MemberAggregators(_aggregator(aggregator))
         given = params if isinstance(params, Tensor) else list(cast("Iterable[Any]", params))
         if not isinstance(given, Tensor) and not given:
             raise InputError("params=[], required at least one parameter, got none, pass model.parameters()")
@@ -135,7 +135,7 @@ class CombinedOptimizer(torch.optim.Optimizer):
             return
         parameters, groups = [p for p, _ in moving], [group for _, group in moving]
         generator = self._generator()
-        layout = parameter_state.Layout(parameters)
+        layout = parameter_state.FlatParameters(parameters)
         own = [parameter_state.begun(self.method, p, self.state[p]) for p in parameters]
         state = parameter_state.gathered(self.method, own, layout)
         options = coefficients([{name: group[name] for name in self.method.options} for group in groups])

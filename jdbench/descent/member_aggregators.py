@@ -10,7 +10,7 @@ from jdbench.aggregator import Aggregator, AnyAggregator
 from jdbench.errors import InputError
 
 
-class Copies:
+class MemberAggregators:
     """The aggregators of the members of a batch, copied when a member first asks.
 
     The original is never handed out where there are copies, so each begins in the state in which it was given,
@@ -22,11 +22,11 @@ class Copies:
     Example:
         >>> import torch
         >>> from jdbench.aggregators import Mean
-        >>> from jdbench.copies import Copies
-        >>> copies = Copies(torch.nn.Linear(2, 2))  # stands for what may keep a state
+        >>> from jdbench.descent.member_aggregators import MemberAggregators
+        >>> copies = MemberAggregators(torch.nn.Linear(2, 2))  # stands for what may keep a state
         >>> copies.of(0) is copies.of(0), copies.of(0) is copies.of(1)
         (True, False)
-        >>> Copies(Mean()).shared
+        >>> MemberAggregators(Mean()).shared
         Mean
     """
 

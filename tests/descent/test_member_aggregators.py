@@ -11,11 +11,11 @@ import torch
 from rich.console import Console
 
 from jdbench.aggregators import UPGrad
-from jdbench.descent.own_aggregators import Copies
+from jdbench.descent.member_aggregators import MemberAggregators
 from jdbench.errors import InputError
 from jdbench.rounding import gamma
-from jdbench.runs import campaign as benchmark
-from jdbench.runs.campaign import run_benchmark
+from jdbench.runs import campaign
+from jdbench.runs.campaign import run_campaign
 from jdbench.runs.protocol import RunSpec
 from jdbench.runs.record import Record
 from jdbench.runs.runner import run_batch
@@ -109,10 +109,10 @@ def test_going_on_gives_what_one_go_gives(
     remembering: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In one process, in which the object of the module would remember the first go."""
-    monkeypatch.setattr(benchmark, "local_executor", ThreadPoolExecutor)
+    monkeypatch.setattr(campaign, "local_executor", ThreadPoolExecutor)
 
     def run(store: str, seeds: int) -> None:
-        failures = run_benchmark(
+        failures = run_campaign(
             problems=["CQF"],
             aggregators=[f"{remembering}:tiring"],
             preset_name="quick",
@@ -140,13 +140,13 @@ def test_what_cannot_be_copied_fails_in_one_line(remembering: str) -> None:
         )
     unique = importlib.import_module(remembering).Unique()
     with pytest.raises(InputError, match="there is only one"):
-        Copies(unique).of(0)
+        MemberAggregators(unique).of(0)
 
 
 def test_the_original_is_never_handed_out_and_ours_is_one_for_all() -> None:
     original = torch.nn.Linear(2, 2)
-    copies = Copies(original)
+    copies = MemberAggregators(original)
     assert copies.of(3) is copies.of(3)
     assert len({id(original), id(copies.of(3)), id(copies.of(5))}) == 3
     ours = UPGrad()
-    assert Copies(ours).of(3) is Copies(ours).of(5) is ours
+    assert MemberAggregators(ours).of(3) is MemberAggregators(ours).of(5) is ours
