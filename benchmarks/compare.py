@@ -24,7 +24,7 @@ FLOORS = {"largest KKT residual in unit rows": 1e-10}
 """By unit, what is as good as nothing: residuals below it count as solved, and any two of them as alike."""
 
 
-class Verdict(StrEnum):
+class Change(StrEnum):
     """What two measurements say of each other."""
 
     REGRESSED = "regressed"
@@ -34,7 +34,7 @@ class Verdict(StrEnum):
     SAME = "same"
 
 
-class Judgement(NamedTuple):
+class Comparison(NamedTuple):
     """A benchmark with one combination of parameters, judged.
 
     Attributes:
@@ -44,11 +44,11 @@ class Judgement(NamedTuple):
     """
 
     name: str
-    verdict: Verdict
+    verdict: Change
     reason: str
 
 
-def judge(base: Measurement | None, new: Measurement | None, factor: float = FACTOR) -> tuple[Verdict, str]:
+def judge(base: Measurement | None, new: Measurement | None, factor: float = FACTOR) -> tuple[Change, str]:
     """Return what a pair of measurements says.
 
     The interval of the ratio comes from both 99 % intervals: regressed is a ratio above the factor whose
@@ -65,28 +65,28 @@ def judge(base: Measurement | None, new: Measurement | None, factor: float = FAC
         Verdict and reason.
     """
     if base is None or new is None:
-        return Verdict.NOT_MEASURED, f"no result of the {'base' if base is None else 'new'} commit"
+        return Change.NOT_MEASURED, f"no result of the {'base' if base is None else 'new'} commit"
     if base.value is None or new.value is None:
-        return Verdict.NOT_MEASURED, f"failed on the {'base' if base.value is None else 'new'} commit"
+        return Change.NOT_MEASURED, f"failed on the {'base' if base.value is None else 'new'} commit"
     if base.version != new.version:
-        return Verdict.NOT_MEASURED, "the benchmark itself differs, run both commits again"
+        return Change.NOT_MEASURED, "the benchmark itself differs, run both commits again"
     floor = FLOORS.get(base.unit, 0.0)
     ratio = _ratio(max(new.value, floor), max(base.value, floor))
     low = _ratio(max(new.low, floor), max(base.high, floor))
     high = _ratio(max(new.high, floor), max(base.low, floor))
     reason = f"{ratio:.3g} times" + ("" if low == high else f" ({low:.3g} to {high:.3g})")
     if ratio > factor and low > 1:
-        return Verdict.REGRESSED, reason
+        return Change.REGRESSED, reason
     if ratio < 1 / factor and high < 1:
-        return Verdict.IMPROVED, reason
+        return Change.IMPROVED, reason
     if low >= 1 / factor and high <= factor:
-        return Verdict.SAME, reason
-    return Verdict.TOO_FEW, reason
+        return Change.SAME, reason
+    return Change.TOO_FEW, reason
 
 
 def compare(
     base: dict[str, Measurement], new: dict[str, Measurement], factor: float = FACTOR
-) -> list[Judgement]:
+) -> list[Comparison]:
     """Return the judgement of each benchmark that either commit has.
 
     Args:
@@ -95,12 +95,12 @@ def compare(
         factor: At least 1.
 
     Returns:
-        Judgements, by verdict in the order of `Verdict` and by name.
+        Judgements, by verdict in the order of `Change` and by name.
     """
     judged = [
-        Judgement(name, *judge(base.get(name), new.get(name), factor)) for name in base.keys() | new.keys()
+        Comparison(name, *judge(base.get(name), new.get(name), factor)) for name in base.keys() | new.keys()
     ]
-    order = list(Verdict)
+    order = list(Change)
     return sorted(judged, key=lambda one: (order.index(one.verdict), one.name))
 
 
@@ -147,12 +147,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     judged = compare(base, new, given.factor)
-    for verdict in Verdict:
+    for verdict in Change:
         found = [one for one in judged if one.verdict is verdict]
         print(f"{verdict}: {len(found)}")
-        for one in found if given.all or verdict is not Verdict.SAME else ():
+        for one in found if given.all or verdict is not Change.SAME else ():
             print(f"  {one.name}  {one.reason}")
-    return int(any(one.verdict is Verdict.REGRESSED for one in judged))
+    return int(any(one.verdict is Change.REGRESSED for one in judged))
 
 
 def _ratio(a: float, b: float) -> float:

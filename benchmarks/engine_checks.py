@@ -19,9 +19,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from benchmarks.conditions import THREADS, set_threads
 from benchmarks.engine_networks import CLASSES, KINDS, SEQUENCES
 from benchmarks.memory import fresh_peak
-from benchmarks.threads import THREADS, set_threads
 from benchmarks.training import STEPS_OF_PEAK
 from jdbench.aggregators import UPGrad
 from jdbench.engine import Check, Engine

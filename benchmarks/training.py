@@ -1,10 +1,8 @@
 """Gramian and step by network of [JD] Tables 2 to 5, batch size, method and device: time and memory."""
 
-from benchmarks.devices import DEVICES, finish
+from benchmarks.conditions import DEVICES, REPEAT, ROUNDS, TIMEOUT, WARMUP_TIME, finish, set_threads
 from benchmarks.memory import peak
 from benchmarks.methods import GRAMIAN_METHODS, METHODS, gramian_step, step
-from benchmarks.sampling import REPEAT, ROUNDS, TIMEOUT, WARMUP_TIME
-from benchmarks.threads import set_threads
 from jdbench.problems.networks import NETWORKS
 
 BATCHES = [4, 32, 64, 128, 256]

@@ -1,4 +1,7 @@
-"""Mean: the average of the rows ([JD] eq. 25); descent along it is gradient descent on the mean objective."""
+"""Mean, the shortest of the methods, one a file: the average of the rows ([JD] eq. 25).
+
+Descent along it is gradient descent on the mean objective.
+"""
 
 from dataclasses import dataclass
 

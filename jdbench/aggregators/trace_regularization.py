@@ -1,4 +1,4 @@
-"""The Gramian that the published implementation projects with: G/tr(G) + ρI instead of G."""
+"""The Gramian that the published UPGrad and DualProj both project with, hence its own file: G/tr(G) + ρI."""
 
 import torch
 

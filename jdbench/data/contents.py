@@ -64,7 +64,7 @@ def contents(name: str) -> Contents | None:
     return None if path is None else _contents(name, path, path.stat().st_mtime_ns)
 
 
-def size(name: str) -> int | None:
+def image_count(name: str) -> int | None:
     """Return the number of images in the file of a data set, without reading them.
 
     Args:
@@ -81,11 +81,11 @@ def size(name: str) -> int | None:
         >>> import os, tempfile
         >>> from unittest.mock import patch
         >>> import numpy as np
-        >>> from jdbench.data import size
+        >>> from jdbench.data import image_count
         >>> arrays = {"images": np.zeros((3, 28, 28, 1), np.uint8), "labels": np.array([7, 0, 4])}
         >>> with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, JDBENCH_DATA=folder):
         ...     np.savez(f"{folder}/mnist.npz", **arrays)
-        ...     size("mnist")
+        ...     image_count("mnist")
         3
     """
     path = locate(name)

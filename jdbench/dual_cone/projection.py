@@ -8,8 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from jdbench.dual_cone.shared_bounds import SharedBounds
-from jdbench.dual_cone.solution import ACCURACY, Solution, Status
+from jdbench.dual_cone.solution import ACCURACY, SharedBounds, Solution, Status
 from jdbench.dual_cone.solvers import qpsolvers_backend
 from jdbench.dual_cone.solvers.active_set import active_set
 from jdbench.dual_cone.solvers.batched import EXCHANGES, GUESSES, SETTLED, batched

@@ -1,9 +1,15 @@
-"""A solution of the dual cone's program, with the residuals of Lemma 4's three conditions ([JD] eq. 19)."""
+"""What the dual cone's programs are given and give: shared bounds, and solutions with their residuals.
+
+The residuals are those of Lemma 4's three conditions ([JD] eq. 19).
+"""
 
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -16,6 +22,44 @@ ACCURACY = 1e-10
 Exact solvers leave 1e-16 to 1e-12 unless rows nearly oppose or depend on others; there up to
 `Solution.rounding_limit`. Iterative solvers are asked for 1e-12.
 """
+
+
+class SharedBounds(NamedTuple):
+    """Bounds kept between calls, not to be changed: at m = 8 converting them would take a fifth of the time.
+
+    Attributes:
+        tensor: U, shape ``[k, m]``, float64, on the device of the Gramians.
+        array: The same on the CPU, shape ``[1, k, m]``.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.dual_cone import shared_bounds
+        >>> bounds = shared_bounds(torch.eye(3, dtype=torch.float64) / 3)  # those of UPGrad for three rows
+        >>> bounds.tensor.shape, bounds.array.shape
+        (torch.Size([3, 3]), (1, 3, 3))
+    """
+
+    tensor: WeightRows
+    array: npt.NDArray[np.float64]
+
+
+def shared_bounds(U: WeightRows) -> SharedBounds:
+    """Return the bounds in both forms.
+
+    Args:
+        U: Bounds, shape ``[k, m]``, float64.
+
+    Returns:
+        The tensor itself and its array.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.dual_cone import shared_bounds
+        >>> bounds = shared_bounds(torch.tensor([[0.5, 0.5]], dtype=torch.float64))  # of DualProj, two rows
+        >>> bounds.array
+        array([[[0.5, 0.5]]])
+    """
+    return SharedBounds(U, np.ascontiguousarray(U.numpy(force=True)[None]))
 
 
 class Status(StrEnum):

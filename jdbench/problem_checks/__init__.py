@@ -21,10 +21,10 @@ from jdbench.problem_checks.optimality import dominance, stationarity
 from jdbench.problem_checks.samples import Samples, draw
 from jdbench.workers import Workers
 
-__all__ = ["CHECKS", "Examination", "Finding", "check_problem", "check_specs", "examine_problem"]
+__all__ = ["CHECKS", "Contradiction", "Examination", "check_problem", "check_specs", "examine_problem"]
 
 
-class Finding(NamedTuple):
+class Contradiction(NamedTuple):
     """Something that a problem says and a sample contradicts.
 
     Attributes:
@@ -32,8 +32,8 @@ class Finding(NamedTuple):
         message: What was claimed, what was found, and where.
 
     Example:
-        >>> from jdbench.problem_checks import Finding
-        >>> print(Finding("smoothness", "J changes by 3 a unit, beta=2"))
+        >>> from jdbench.problem_checks import Contradiction
+        >>> print(Contradiction("smoothness", "J changes by 3 a unit, beta=2"))
         smoothness: J changes by 3 a unit, beta=2
     """
 
@@ -61,7 +61,7 @@ class Examination(NamedTuple):
         nothing found by 2 checks at 200 points and 50 of the Pareto set: shapes, jacobian
     """
 
-    findings: list[Finding]
+    findings: list[Contradiction]
     made: list[str]
     left_out: list[str]
     points: int
@@ -103,7 +103,7 @@ Each returns what it found, in sentences, or None where it does not apply.
 """
 
 
-def check_problem(problem: AnalyticProblem, samples: int = 200, seed: int = 0) -> list[Finding]:
+def check_problem(problem: AnalyticProblem, samples: int = 200, seed: int = 0) -> list[Contradiction]:
     """Return what samples contradict of what a problem says about itself; nothing if all is well.
 
     Args:
@@ -148,7 +148,7 @@ def examine_problem(problem: AnalyticProblem, samples: int = 200, seed: int = 0)
             drawn = draw(problem, samples, seed)
     except Exception as error:
         return Examination([_raised("starts", error)], ["starts"], [], 0, 0)
-    found: list[Finding] = []
+    found: list[Contradiction] = []
     made: list[str] = []
     for name, check in CHECKS.items():
         try:
@@ -160,13 +160,13 @@ def examine_problem(problem: AnalyticProblem, samples: int = 200, seed: int = 0)
             continue
         if messages is not None:
             made.append(name)
-            found += [Finding(name, message) for message in messages]
+            found += [Contradiction(name, message) for message in messages]
     left_out = [name for name in CHECKS if name not in made]
     return Examination(found, made, left_out, len(drawn.x), len(drawn.optimal))
 
 
-def _raised(check: str, error: Exception) -> Finding:
-    return Finding(check, f"raised {type(error).__name__}: {error}")
+def _raised(check: str, error: Exception) -> Contradiction:
+    return Contradiction(check, f"raised {type(error).__name__}: {error}")
 
 
 def check_specs(specs: Sequence[str], samples: int = 200, seed: int = 0) -> list[tuple[str, Examination]]:
@@ -220,4 +220,4 @@ def _examine_elsewhere(worker: Workers, spec: str, samples: int, seed: int) -> E
     try:
         return worker.submit(_examine, spec, samples, seed).result()
     except ProcessEndedError as error:
-        return Examination([Finding("exits", str(error))], [], [], 0, 0)
+        return Examination([Contradiction("exits", str(error))], [], [], 0, 0)

@@ -11,30 +11,32 @@ from benchmarks import kernels
 from benchmarks.gramians import RANKS
 from benchmarks.kernels_page import ratios_table, seconds_table
 from benchmarks.methods import METHODS
-from benchmarks.scaling import Solved, Trained
+from benchmarks.scaling import SolverTiming, StepTiming
 from benchmarks.solvers import SOLVERS
-from benchmarks.table7 import LIBRARIES, PAPER, Entry
+from benchmarks.table7 import LIBRARIES, PAPER, EpochTime
 from jdbench.problems.networks import NETWORKS
 
 
-def entries() -> list[Entry]:
-    found: list[Entry] = []
+def entries() -> list[EpochTime]:
+    found: list[EpochTime] = []
     for network in NETWORKS:
-        found.append(Entry(network, "SGD", "torch", "SGD", 0.5, 0.4, 0.6, 3, 1.0, 0.79, 1.0))
+        found.append(EpochTime(network, "SGD", "torch", "SGD", 0.5, 0.4, 0.6, 3, 1.0, 0.79, 1.0))
         for aggregator, library in product(PAPER, LIBRARIES):
             ratio = 1.25 if library == "ours" else 2.5
             if aggregator != "SGD":
                 found.append(
-                    Entry(network, aggregator, library, "engine", ratio / 2, 0.1, 2.0, 3, ratio, 1.0, 4.02)
+                    EpochTime(network, aggregator, library, "engine", ratio / 2, 0.1, 2.0, 3, ratio, 1.0, 4.02)
                 )
     return found
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    solved = [Solved(rank, m, solver, 0.1 * m, 3, 0.0) for rank in RANKS for m in (8, 32) for solver in SOLVERS]
+    solved = [
+        SolverTiming(rank, m, solver, 0.1 * m, 3, 0.0) for rank in RANKS for m in (8, 32) for solver in SOLVERS
+    ]
     trained = [
-        Trained(network, batch, method, what, 0.1, 3, 1e6)
+        StepTiming(network, batch, method, what, 0.1, 3, 1e6)
         for network, batch, method, what in product(NETWORKS, (4, 32), METHODS, ("step", "gramian"))
     ]
     for name, rows in (("table7", entries()), ("projection", solved), ("training", trained)):

@@ -14,7 +14,7 @@ from jdbench.compiled import compiled, compiled_sums
 from jdbench.dual_cone.kernels.factor import EPS
 from jdbench.dual_cone.kernels.lanes import absolute, add, choose, fma, largest, load, mul, spread, store, sub
 from jdbench.dual_cone.kernels.lockstep_face import factorize_in_lockstep, list_active, minimize_in_lockstep
-from jdbench.dual_cone.kernels.lockstep_programs import Floats, Programs
+from jdbench.dual_cone.kernels.lockstep_programs import Floats, LockstepPrograms
 from jdbench.dual_cone.kernels.nonnegative_qp import DOUBT, SAFETY_FACTOR
 from jdbench.dual_cone.kernels.principal_pivoting import EXCHANGES
 
@@ -25,7 +25,7 @@ Lanes = Any  # a vector register, for which there is no type outside numba
 
 
 @compiled
-def solve_in_lockstep(programs: Programs) -> int:
+def solve_in_lockstep(programs: LockstepPrograms) -> int:
     """Set ``programs.z`` to the argmins of ½zᵀMz + qᵀz over z ≥ 0, where ``programs.wrong`` becomes 0.
 
     Args:

@@ -23,7 +23,7 @@ from jdbench.dual_cone.kernels.lanes import (
     store,
     sub,
 )
-from jdbench.dual_cone.kernels.lockstep_programs import Floats, Programs, add_product
+from jdbench.dual_cone.kernels.lockstep_programs import Floats, LockstepPrograms, add_product
 
 
 class Bounds(NamedTuple):
@@ -49,7 +49,7 @@ def empty_bounds(m: int) -> Bounds:
 
 @compiled_sums
 def set_linear_terms(
-    d: Floats, bounds: Floats, row: int, count: int, group: Bounds, programs: Programs
+    d: Floats, bounds: Floats, row: int, count: int, group: Bounds, programs: LockstepPrograms
 ) -> None:
     """Set the linear terms Ĝû of up to eight bounds, û the bound in unit rows over its largest entry.
 
@@ -89,7 +89,7 @@ def set_linear_terms(
 
 @compiled_sums
 def weights_and_residual(
-    d: Floats, group: Bounds, programs: Programs, W: Floats, row: int, count: int
+    d: Floats, group: Bounds, programs: LockstepPrograms, W: Floats, row: int, count: int
 ) -> float:
     """Add the weights to W and return the largest residual of Lemma 4, as `Solution` computes it from them.
 

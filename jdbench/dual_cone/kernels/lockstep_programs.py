@@ -12,7 +12,7 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 
-class Programs(NamedTuple):
+class LockstepPrograms(NamedTuple):
     """Memory for eight programs of m columns.
 
     Attributes:
@@ -43,11 +43,11 @@ class Programs(NamedTuple):
 
 
 @compiled
-def empty_programs(m: int) -> Programs:
+def empty_programs(m: int) -> LockstepPrograms:
     """Return the memory for eight programs of m columns; ``q``, ``scale`` and ``padded`` are to be filled."""
     rows = np.zeros((6 * m + 4, LANES))  # at m = 8 to allocate each on its own costs a tenth of the kernel
     rows[m] = 1.0
-    return Programs(
+    return LockstepPrograms(
         q=rows[:m],
         scale=rows[m : m + 1],
         z=rows[m + 1 : 2 * m + 2],

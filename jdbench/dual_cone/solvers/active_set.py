@@ -119,7 +119,7 @@ def _solve(G: Array, U: Array, start: Array, W: Array, link: int, precision: flo
                 most = max(most, changes)
                 programs.z[:m, lane] = face.trial
             if 2 * left > count:
-                first = max(first, TABLEAU)  # rows that depend on others: one group tells for all
+                first = max(first, TABLEAU)  # rows that depend on others: the other groups will do the same
             residual = weights_and_residual(d, group, programs, W[g], row, count)
             if not residual <= worst and worst == worst:  # a NaN stays
                 worst = residual
