@@ -105,13 +105,7 @@ def compare(
 
 
 def full_hash(commit: str) -> str:
-    """Return the hash of a commit.
-
-    Args:
-        commit: Any name that git knows for it.
-
-    Returns:
-        Forty digits.
+    """Return the hash of a commit, given any name that git knows for it.
 
     Raises:
         ResultsError: Git knows no such commit.

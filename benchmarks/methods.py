@@ -36,13 +36,7 @@ class NetworkTraining:
     """
 
     def __init__(self, network: str, batch: int, device: str = "cpu") -> None:
-        """Build it.
-
-        Args:
-            network: Out of `NETWORKS`.
-            batch: Number of images.
-            device: Where.
-        """
+        """Build the network out of `NETWORKS` and a batch of images on a device."""
         found = NETWORKS[network]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
@@ -107,12 +101,7 @@ def step(method: str, network: str, batch: int, aggregator: str = "UPGrad", devi
 def possible(method: str, aggregator: str) -> bool:
     """Return whether a method works with an aggregator: the Gramian is enough for it, or the method has J.
 
-    Args:
-        method: Out of `METHODS`.
-        aggregator: Our spec.
-
-    Returns:
-        False for the engine with GradDrop, and for autogram with GradDrop and Nash-MTL.
+    It does not for the engine with GradDrop, and for autogram with GradDrop and Nash-MTL.
     """
     if method == "engine":
         return aggregator != "GradDrop"
@@ -120,17 +109,7 @@ def possible(method: str, aggregator: str) -> bool:
 
 
 def gramian_step(method: str, network: str, batch: int, device: str = "cpu") -> Callable[[], Tensor]:
-    """Return what computes the losses and the Gramian of their Jacobian.
-
-    Args:
-        method: Out of `GRAMIAN_METHODS`.
-        network: Out of `NETWORKS`.
-        batch: Number of images.
-        device: Where.
-
-    Returns:
-        A function that returns the Gramian, shape ``[batch, batch]``.
-    """
+    """Return what computes the losses and the Gramian ``[batch, batch]`` of their Jacobian."""
     training = NetworkTraining(network, batch, device)
     if method == "engine":
         engine = Engine(training.model)

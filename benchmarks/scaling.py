@@ -112,16 +112,7 @@ def trained(turns: int = 9, seconds: float = 0.3, patience: float = 1.0) -> Iter
 
 
 def peak_of_step(method: str, network: str, batch: int) -> float:
-    """Return the peak of three steps with UPGrad in a process that has taken none of that batch before.
-
-    Args:
-        method: Out of `METHODS`.
-        network: Out of `NETWORKS`.
-        batch: Number of images.
-
-    Returns:
-        Bytes above what was resident before.
-    """
+    """Return the peak in bytes of three steps with UPGrad in a process that has taken none of that batch."""
     return fresh_peak(partial(_steps_of_peak, method, network, batch), "benchmarks.training")
 
 

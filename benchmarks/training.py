@@ -82,13 +82,8 @@ class Memory(_Trainings):
 def worthwhile(batch: int, method: str) -> bool:
     """Return whether a step takes a few seconds or less on two cores.
 
-    Args:
-        batch: Number of images.
-        method: Out of `METHODS`.
-
-    Returns:
-        False for autojac beyond batch 32, where it takes 0.6 to 2.7 s and grows with the square of the batch,
-        and for autogram beyond 128: TorchJD's UPGrad takes seconds for 256 rows.
+    It does not with autojac beyond batch 32, where it takes 0.6 to 2.7 s and grows with the square of the
+    batch, and with autogram beyond 128: TorchJD's UPGrad takes seconds for 256 rows.
     """
     return batch <= {"autojac": 32, "autogram": 128}.get(method, batch)
 

@@ -171,11 +171,7 @@ def _is_factory(found: Any) -> bool:
 def slug(name: str) -> str:
     """Return a name in letters, digits and hyphens, different for different names.
 
-    Args:
-        name: Any text.
-
-    Returns:
-        The name itself if it qualifies, else what is left of it and eight digits of its digest.
+    That is the name itself if it qualifies, else what is left of it and eight digits of its digest.
     """
     clean = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")
     if clean == name:

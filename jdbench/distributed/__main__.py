@@ -50,19 +50,7 @@ def train(
 
 
 def train_alone(problem: str, aggregator: str, *, rate: float, steps: int, seed: int, optimizer: str) -> Vector:
-    """Return the parameters after the same training in this process, with one thread.
-
-    Args:
-        problem: Spec of a training problem.
-        aggregator: Spec of the aggregator.
-        rate: Learning rate η.
-        steps: Number of steps.
-        seed: Number of the run.
-        optimizer: Spec of the optimiser.
-
-    Returns:
-        Shape ``[n]``.
-    """
+    """Return the parameters ``[n]`` after the same training in this process, with one thread."""
     resolved = resolve_problem(problem)
     assert isinstance(resolved, TrainingProblem)
     training = resolved.training(seed)

@@ -30,7 +30,7 @@ def compare(
     them.
 
     Args:
-        parts: What stands for the Jacobian.
+        parts: Those of the Jacobian.
         G: Their Gramian.
         expected: ∇(wᵀf), one tensor a parameter.
         w: Drawn at random, shape ``[m]``, float64.

@@ -141,14 +141,7 @@ IsConstant = Callable[[Node, list[Input], Signature, list[Shape]], bool]
 
 
 def nodes(losses: Tensor) -> Iterator[tuple[Node, tuple[tuple[Node | None, int], ...]]]:
-    """Yield the nodes of the graph of some losses, each after all that it is computed from.
-
-    Args:
-        losses: Any tensor with a graph.
-
-    Yields:
-        Nodes, and what each is computed from.
-    """
+    """Yield the nodes of the graph of losses with what each is computed from, each after all of that."""
     entered: set[Node] = set()
     pending: list[Node | None] = [_node(losses)]
     path: list[tuple[Node, tuple[tuple[Node | None, int], ...]]] = []
@@ -171,13 +164,10 @@ def walk(
 
     Args:
         losses: Shape ``[B]`` or ``[B, T]``, with a graph.
-        model: The model.
+        model: Whose training flags are part of the structure.
         trained: Its trained parameters, with their names.
-        is_constant: Who says what follows from parameters alone.
+        is_constant: Whether a node follows from parameters alone.
         known: The signatures met so far, which are added to.
-
-    Returns:
-        The junctions.
     """
     instances, top = losses.shape[0], _node(losses)
     kinds: dict[Node, int] = {}

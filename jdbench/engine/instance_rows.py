@@ -26,16 +26,13 @@ class UnknownLayoutError(Exception):
 def instance_parts(
     losses: Tensor, graph: Graph, trained: dict[Parameter, str], *, retain_graph: bool
 ) -> list[Part]:
-    """Return the parts of the Jacobian of separable losses, no two of the same parameter.
+    """Return the parts of the Jacobian of separable losses, B or B·T rows, no two parts of the same parameter.
 
     Args:
         losses: Shape ``[B]`` or ``[B, T]``.
         graph: The junctions that they depend on, with their layouts.
         trained: The trained parameters of the model.
         retain_graph: Whether the graph can be used again; it is kept all the same where that is needed.
-
-    Returns:
-        Parts with B or B·T rows.
 
     Raises:
         UnknownLayoutError: A layout is missing; the graph can be used again.
@@ -113,11 +110,7 @@ def _by_instance(deltas: list[Tensor | None]) -> Tensor:
 def merged(parts: list[Part]) -> list[Part]:
     """Return parts of which no two share a parameter: the Gramian of a sum needs its cross terms.
 
-    Args:
-        parts: In any order, a parameter in any number of them.
-
-    Returns:
-        Parts whose Gramians may be added.
+    Parameters may come in any number of parts, such as those of a layer that is used twice.
     """
     parts = _factors_joined(parts)
     owned = [p for part in parts for p in part.parameters]

@@ -77,12 +77,9 @@ class KnownGraphs:
         return known.uses & (known.uses - 1) == 0
 
     def is_constant(self, instances: int) -> IsConstant:
-        """Return who says whether a node follows from parameters alone: as learnt, or else as it looks.
+        """Return the function that says whether a node follows from parameters alone.
 
-        A wrong answer costs time, never a wrong number.
-
-        Args:
-            instances: B.
+        It says what was learnt, or else how the node looks: a wrong answer costs time, never a wrong number.
         """
 
         def constant(node: Node, inputs: list[Input], signature: Signature, shapes: list[Shape]) -> bool:
@@ -95,11 +92,7 @@ class KnownGraphs:
         return constant
 
     def recall(self, graph: Graph, instances: int) -> bool:
-        """Set the layouts of the junctions of a graph.
-
-        Args:
-            graph: What `walk` found.
-            instances: B.
+        """Set the layouts of the junctions of a graph of B instances.
 
         Returns:
             Whether every junction, with the outputs that are used, was met before in such a structure.
@@ -136,10 +129,10 @@ class KnownGraphs:
         told: dict[tuple[Junction, int], Regular | None],
         irregular: list[Junction],
     ) -> None:
-        """Keep what gradients have told.
+        """Keep what the gradients of a graph have shown.
 
         What one signature stands for several times has to agree; if it does not, or if places of instances
-        follow no rule, gradients have to tell it in every step.
+        follow no rule, gradients have to show it in every step.
 
         Args:
             graph: Of which.
@@ -180,12 +173,9 @@ LOOKUPS = {
 
 
 def foreign(node: Node, instances: int, model: nn.Module) -> list[Tensor]:
-    """Return tensors that a node has saved, that are none of the model's, and that may count instances.
+    """Return tensors that a node has saved and that may count the B instances.
 
-    Args:
-        node: Any node.
-        instances: B.
-        model: Whose parameters and buffers do not count, nor copies of them.
+    Without the parameters and buffers of the model, and copies of them.
     """
     own = [*model.parameters(), *model.buffers()]
     found: list[Tensor] = []

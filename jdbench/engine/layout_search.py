@@ -37,14 +37,12 @@ PRODUCTS = {"AddmmBackward0", "MmBackward0", "BmmBackward0", "BaddbmmBackward0",
 
 
 def find_layouts(losses: Tensor, trained: dict[Parameter, str], known: KnownGraphs) -> Graph:
-    """Return the junctions of losses with their layouts, two backward passes at least.
-
-    The graph is kept.
+    """Return the junctions of losses with their layouts, two backward passes at least; the graph is kept.
 
     Args:
         losses: Shape ``[B]`` or ``[B, T]``.
         trained: The trained parameters of the model, with their names.
-        known: What is known, which is added to.
+        known: What is known of the model's graphs, which is added to.
 
     Returns:
         The junctions. Layouts are None where all gradients are zero.

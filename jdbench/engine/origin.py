@@ -82,12 +82,7 @@ def _swaps(node: Node) -> bool:
 def pulled_back(parts: list[Part], trained: dict[Parameter, str]) -> list[Part]:
     """Return parts of parameters alone: gradients of what is derived are taken through what derived it.
 
-    Args:
-        parts: No two of the same target.
-        trained: The trained parameters of the model.
-
-    Returns:
-        Parts, of which several may share a parameter.
+    Of the given parts no two have the same target; of the returned ones several may share a parameter.
     """
     rows: dict[Derived, Tensor] = {}
     found: list[Part] = []

@@ -47,14 +47,7 @@ class Part(ABC):
 
     @abstractmethod
     def gradient(self, w: Weights) -> list[Tensor]:
-        """Return Σᵢ wᵢgᵢ.
-
-        Args:
-            w: Shape ``[m]``, float64.
-
-        Returns:
-            One tensor a parameter, of its shape.
-        """
+        """Return Σᵢ wᵢgᵢ for weights ``[m]``, float64, one tensor a parameter, of its shape."""
 
     @abstractmethod
     def rows(self) -> list[Tensor]:
@@ -70,11 +63,7 @@ class Rows(Part):
     """Per-instance gradients, one after the other."""
 
     def __init__(self, rows: dict[Target, Tensor]) -> None:
-        """Keep the gradients.
-
-        Args:
-            rows: Shape ``[m, *shape]`` for each parameter, at least one.
-        """
+        """Keep the gradients, shape ``[m, *shape]`` for each parameter, at least one."""
         self._rows = {p: working(r) for p, r in rows.items()}
 
     @property
@@ -94,14 +83,7 @@ class Rows(Part):
         return first
 
     def gradient(self, w: Weights) -> list[Tensor]:
-        """Return Σᵢ wᵢgᵢ.
-
-        Args:
-            w: Shape ``[m]``, float64.
-
-        Returns:
-            One tensor a parameter, of its shape.
-        """
+        """Return Σᵢ wᵢgᵢ, one tensor a parameter."""
         found: dict[Target, Tensor] = {}
         for parameters, matrix in self._matrices.items():
             sums = weighted_sum(w, matrix).split([p.numel() for p in parameters])

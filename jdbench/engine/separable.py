@@ -34,9 +34,6 @@ def separable_parts(
         check: When to compare with an ordinary backward pass.
         retain_graph: Whether the graph can be used again; it is kept all the same where that is needed.
 
-    Returns:
-        Parts with B or B·T rows, and G or None.
-
     Raises:
         InputError: A module mixes instances, torch cannot go through the graph, or the check fails.
     """

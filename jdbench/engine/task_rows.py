@@ -17,16 +17,9 @@ Head = nn.Module | Iterable[Parameter]
 
 
 def task_rows(losses: Tensor, parameters: list[Parameter]) -> list[Part]:
-    """Return the gradient of every loss: T backward passes, done as one batched pass where torch can.
+    """Return the gradients of losses ``[T]``: T backward passes, done as one batched pass where torch can.
 
-    The graph is kept.
-
-    Args:
-        losses: Shape ``[T]``.
-        parameters: Of which the gradients are taken, trained.
-
-    Returns:
-        One part, or none if the losses depend on none of the parameters.
+    The graph is kept. There is one part, or none if the losses depend on none of the parameters.
     """
     eye = torch.eye(len(losses), dtype=losses.dtype, device=losses.device)
     found: Sequence[Tensor | None]
@@ -40,15 +33,9 @@ def task_rows(losses: Tensor, parameters: list[Parameter]) -> list[Part]:
 def headed_rows(
     losses: Tensor, shared: list[Parameter], heads: list[list[Parameter]]
 ) -> tuple[list[Part], list[Tensor | None]]:
-    """Return the gradients of the losses, with respect to the shared parameters and each to its own head.
+    """Return the gradients of losses ``[T]``, with respect to the shared parameters and each to its own head.
 
-    Args:
-        losses: Shape ``[T]``.
-        shared: Shared parameters.
-        heads: The parameters of each task.
-
-    Returns:
-        The rows of the shared parameters, and the gradients of all heads in their order: T backward passes.
+    They are the rows of the shared parameters, and the gradients of all heads in order: T backward passes.
     """
     rows: list[tuple[Tensor | None, ...]] = []
     own: list[Tensor | None] = []
@@ -68,14 +55,6 @@ def _rows(found: Sequence[Tensor | None], parameters: list[Parameter]) -> list[P
 
 def checked_heads(heads: Sequence[Head], tasks: int, trained: list[Parameter]) -> list[list[Parameter]]:
     """Return the trained parameters of each head.
-
-    Args:
-        heads: One a task.
-        tasks: Number of losses.
-        trained: Trained parameters of the model.
-
-    Returns:
-        One list a task.
 
     Raises:
         InputError: There are not as many heads as losses, a head holds a parameter that is not in the model, or

@@ -18,14 +18,11 @@ ACROSS_A_RIDGE = 0.1
 def distance_foot(s: Samples) -> list[str] | None:
     """The point to which the distance leads is on the front, or optimal and at distance zero.
 
-    Of a distance that changes no faster than its argument, is zero at what is optimal and leads to what is
-    optimal, nothing is left to be wrong.
-
-    Args:
-        s: The samples.
+    A distance that changes no faster than its argument, is zero at what is optimal and leads to what is optimal
+    is right.
 
     Returns:
-        What is wrong; None where the samples do not tell.
+        What is wrong; None where the samples do not decide.
     """
     return _foot_among_values(s) if s.problem.space == "f" else _foot_among_parameters(s)
 
@@ -102,13 +99,8 @@ def step(s: Samples) -> float:
 def gradients(s: Samples) -> tuple[Tensor, Tensor, Tensor]:
     """Return x or f(x), the distance and its gradient there, at samples off the set where it is defined.
 
-    For distances of f(x) the gradient v solves Jᵀv = ∇d, where J has full row rank.
-
-    Args:
-        s: The samples.
-
-    Returns:
-        Shapes ``[k, n]`` or ``[k, m]``, ``[k]``, and that of the first; k = 0 for more than 64 parameters.
+    For distances of f(x) the gradient v solves Jᵀv = ∇d, where J has full row rank. The shapes are ``[k, n]``
+    or ``[k, m]``, ``[k]``, and that of the first; k = 0 for more than 64 parameters.
     """
     p = s.problem
     distance = p.distance(s.x)

@@ -45,18 +45,10 @@ def stationarity(s: Samples) -> list[str] | None:
 
 
 def dominated(s: Samples, values: Tensor, others: Tensor) -> Tensor:
-    """Return which of the values are dominated by one of the others.
+    """Return which of the values ``[k, m]`` are dominated by one of the others ``[l, m]``, shape ``[k]``.
 
     A value is if no objective prefers it, as computed, and one is worse by far more than rounding τ: where a
     front ends an objective is flat, and hides changes of the others of the order √τ.
-
-    Args:
-        s: The samples, for τ.
-        values: Objectives, shape ``[k, m]``.
-        others: Objectives, shape ``[l, m]``.
-
-    Returns:
-        Truth values, shape ``[k]``.
     """
     p = s.problem
     x = torch.cat([s.x, s.optimal])
@@ -74,13 +66,7 @@ def dominated(s: Samples, values: Tensor, others: Tensor) -> Tensor:
 def descended(problem: AnalyticProblem, x: Tensor, steps: int = 30) -> Tensor:
     """Return where MGDA's common descent direction leads, a fourth of each step until all objectives fall.
 
-    Args:
-        problem: The problem.
-        x: Points, shape ``[k, n]``.
-        steps: How many.
-
-    Returns:
-        Points that no start prefers, shape ``[k, n]``.
+    No start ``[k, n]`` is preferred to the point ``[k, n]`` that it leads to.
     """
     x = x.clone()
     for _ in range(steps):

@@ -22,10 +22,7 @@ def minimisers(s: Samples) -> tuple[Tensor, Tensor]:
     """Return minimisers of wᵀf for as many w > 0 as there are starts and samples, where they are unique.
 
     Whoever improves an objective there worsens another, for any f; that a stationary point is a minimiser rests
-    on convexity.
-
-    Args:
-        s: The samples; their problem is convex, of at most `MOST_PARAMETERS` parameters.
+    on convexity. The problem has at most `MOST_PARAMETERS` parameters.
 
     Returns:
         Points, shape ``[k, n]``, and how far each may be from the minimiser, shape ``[k]``: ‖∇wᵀf‖ over half of

@@ -22,15 +22,9 @@ LARGEST_PATHS = 1 << 23
 
 
 def run_analytic(problem: AnalyticProblem, aggregator: AnyAggregator, specs: Sequence[RunSpec]) -> list[Record]:
-    """Run a batch of specs and look back at their paths.
+    """Return one record a spec, in order, of runs made as one batch, whose paths are looked at afterwards.
 
-    Args:
-        problem: The problem of all specs.
-        aggregator: Their aggregator.
-        specs: Runs that share problem, aggregator, budget, optimiser and trace.
-
-    Returns:
-        One record a spec, in order.
+    The specs share the problem, the aggregator, budget, optimiser and trace.
     """
     log = _descend(problem, aggregator, specs)
     per_run = max(1, (specs[0].steps + 1) * problem.m * problem.n)

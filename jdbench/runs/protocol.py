@@ -237,14 +237,11 @@ def second_round(protocol: Protocol, areas: Mapping[RunSpec, float]) -> list[Run
 
 
 def refined_rates(areas: Mapping[float, float], count: int) -> list[float]:
-    """Return rates evenly spaced in the exponent over the range of the best two, widened ([JD] D.1).
+    """Return rates evenly spaced in the exponent over the range of the best two, widened ([JD] D.1), ascending.
 
     Args:
         areas: Area under the curve of each rate tried; infinite ones come last, ties go to the smaller rate.
-        count: Number of rates.
-
-    Returns:
-        The rates, ascending; none for fewer than two rates tried or a count of 0.
+        count: Number of rates; none come for 0, nor for fewer than two rates tried.
     """
     if count < 1 or len(areas) < 2:
         return []

@@ -25,16 +25,9 @@ LOSS_EVERY = {False: 8, True: 16}
 
 
 def run_training(problem: TrainingProblem, aggregator: AnyAggregator, spec: RunSpec) -> Record:
-    """Train once.
+    """Return the record of one training.
 
-    Args:
-        problem: What.
-        aggregator: By what.
-        spec: The run.
-
-    Returns:
-        Its record. Held-out measures and the losses of single examples are those of the end of a run that
-        finished.
+    Held-out measures and the losses of single examples are those of the end of a run that finished.
     """
     begun = time.perf_counter()
     training = problem.training(spec.seed)

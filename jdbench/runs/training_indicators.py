@@ -39,9 +39,6 @@ def indicators_of_step(J: Jacobian, direction: Vector, weights: Weights | None) 
         J: Jacobian, shape ``[m, n]``.
         direction: Its aggregation, shape ``[n]``.
         weights: The weights of the aggregation, shape ``[m]``, or None.
-
-    Returns:
-        The step.
     """
     mean, norms = J.mean(-2), row_norms(J)
     lengths = float(mean.norm() * direction.norm())
@@ -56,15 +53,11 @@ def indicators_of_step(J: Jacobian, direction: Vector, weights: Weights | None) 
 
 
 def indicators_of_steps(steps: Sequence[StepIndicators]) -> dict[str, float]:
-    """Return the indicators of the steps of a training.
+    """Return the indicators of the steps of a training, in order.
 
-    Args:
-        steps: In order.
-
-    Returns:
-        ``worst_margin`` (infinite without steps), ``mean_cosine`` and ``cosine_at_start``, that of the first
-        step (NaN without a value), ``decades_median``, ``decades_largest``; and where there are weights
-        ``weights_median``, ``weights_largest`` of ‖w‖ and ``weights``, the largest Σ |wᵢ| ‖gᵢ‖ / max_j ‖gⱼ‖.
+    They are ``worst_margin`` (infinite without steps), ``mean_cosine`` and ``cosine_at_start``, that of the
+    first step (NaN without a value), ``decades_median``, ``decades_largest``; and where there are weights
+    ``weights_median``, ``weights_largest`` of ‖w‖ and ``weights``, the largest Σ |wᵢ| ‖gᵢ‖ / max_j ‖gⱼ‖.
     """
     columns = np.array(steps, dtype=np.float64).reshape(-1, len(StepIndicators._fields)).T
     margin, cosine, spread, norm, size = (column[~np.isnan(column)] for column in columns)
@@ -135,14 +128,7 @@ def delta_m(measures: Sequence[Measure], values: Sequence[float]) -> float:
     Δm% = 100/K Σₖ sₖ (Mₖ - Bₖ) / |Bₖ| over the K measures with a baseline B other than 0, where sₖ = -1 if
     larger is better and 1 if smaller is: a task that does 10 % worse than its own model counts +10, one that
     does 10 % better -10 (Maninis, Radosavovic & Kokkinos 2019, eq. 4, there with the opposite sign; this one is
-    that of the leaderboards since).
-
-    Args:
-        measures: What was measured.
-        values: The values M, in order.
-
-    Returns:
-        Per cent; NaN where no measure has such a baseline.
+    that of the leaderboards since). It is NaN where no measure has such a baseline.
     """
     changes = [
         (-1 if measure.larger_is_better else 1) * (value - measure.baseline) / abs(measure.baseline)

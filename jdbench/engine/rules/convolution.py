@@ -61,13 +61,9 @@ def counts_images(junction: Junction) -> bool:
 
 
 def convolution_parts(arrival: Arrival) -> list[Part]:
-    """Return the gradients of weight and bias.
+    """Return the gradients of weight and bias, from δ of shape ``[m, images, o, *]``.
 
-    Args:
-        arrival: At a convolution: δ of shape ``[m, images, o, *]``.
-
-    Returns:
-        Per-instance gradients, or outer products of x and δ where those are cheaper.
+    They are rows, or outer products of x and δ where those are cheaper.
     """
     delta = working(arrival.delta)
     m, images = delta.shape[:2]

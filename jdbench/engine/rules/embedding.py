@@ -75,13 +75,7 @@ class Lookups(Part):
     """Gradients of a table at the entries that were looked up."""
 
     def __init__(self, identifiers: Tensor, delta: Tensor, weight: Target) -> None:
-        """Keep the positions.
-
-        Args:
-            identifiers: Shape ``[m, T]``.
-            delta: Shape ``[m, T, d]``.
-            weight: Shape ``[v, d]``.
-        """
+        """Keep identifiers ``[m, T]`` and δ ``[m, T, d]`` of the positions, and the table ``[v, d]``."""
         self._identifiers, self._weight = identifiers, weight
         delta = working(delta)
         self._e = exponents(delta)
@@ -132,14 +126,7 @@ class Lookups(Part):
         return [self._table(shrink(self._delta, -self._e), 0, self._weight.shape[0])]
 
     def gradient(self, w: Weights) -> list[Tensor]:
-        """Return Σᵢ wᵢgᵢ.
-
-        Args:
-            w: Shape ``[m]``, float64.
-
-        Returns:
-            One tensor, of the shape of the table.
-        """
+        """Return Σᵢ wᵢgᵢ, one tensor, of the shape of the table."""
         delta = self._delta * shrunk_weights(w, self._e, self._delta.dtype).view(-1, 1, 1)
         table = delta.new_zeros(self._weight.shape)
         return [table.index_add_(0, self._identifiers.flatten(), delta.flatten(0, 1))]

@@ -18,14 +18,7 @@ AT_ONCE = 2**24
 
 
 def generic_parts(arrival: Arrival) -> list[Part]:
-    """Return the gradients of all that enters at a junction; the graph has to be there still.
-
-    Args:
-        arrival: At any junction.
-
-    Returns:
-        Their rows.
-    """
+    """Return the rows of all that enters at any junction; the graph has to be there still."""
     junction = arrival.junction
     m = len(next(iter(arrival.deltas.values())))
     width = sum(d[0].numel() for d in arrival.deltas.values()) * m // arrival.times
