@@ -33,8 +33,8 @@ class Directions(NamedTuple):
     Example:
         >>> import torch
         >>> from jdbench.aggregators import Mean
-        >>> from jdbench.copies import Copies
-        >>> from jdbench.directions import Draws, directions
+        >>> from jdbench.descent.own_aggregators import Copies
+        >>> from jdbench.descent.directions import Draws, directions
         >>> J = torch.tensor([[[4.0, 0.0], [-1.0, 1.0]]])
         >>> found = directions(Copies(Mean()), J, torch.tensor([0]), 0, Draws(Mean(), None))
         >>> found.vectors, found.weights, found.sound
@@ -55,7 +55,7 @@ class Draws:
     Example:
         >>> import torch
         >>> from jdbench.aggregators import RGW
-        >>> from jdbench.directions import Draws
+        >>> from jdbench.descent.directions import Draws
         >>> alone, both = (Draws(RGW(), [torch.Generator().manual_seed(k) for k in (1, 2)]) for _ in range(2))
         >>> second = alone.at(0, torch.tensor([1]), torch.ones(1, 3, 5))
         >>> torch.equal(second, both.at(0, torch.tensor([0, 1]), torch.ones(2, 3, 5))[1:])  # in any batch
@@ -115,8 +115,8 @@ def directions(aggregators: Copies, J: Jacobian, members: Tensor, step: int, ran
 
     Example:
         >>> import torch
-        >>> from jdbench.copies import Copies
-        >>> from jdbench.directions import Draws, directions
+        >>> from jdbench.descent.own_aggregators import Copies
+        >>> from jdbench.descent.directions import Draws, directions
         >>> def first(J):
         ...     return J[0] if J[0].any() else None
         >>> J = torch.stack([torch.eye(2), torch.zeros(2, 2)])

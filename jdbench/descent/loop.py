@@ -42,7 +42,7 @@ class State(StrEnum):
     """How a member of the batch ended.
 
     Example:
-        >>> from jdbench.descent import State
+        >>> from jdbench.descent.loop import State
         >>> [str(state) for state in State]
         ['finished', 'diverged', 'failed']
     """
@@ -63,7 +63,7 @@ class Outcome(NamedTuple):
 
     Example:
         >>> import torch
-        >>> from jdbench.descent import Outcome, State
+        >>> from jdbench.descent.loop import Outcome, State
         >>> end = Outcome(torch.zeros(2, 3), [State.FINISHED, State.DIVERGED], [100, 17], ["", ""])
         >>> [(str(state), steps) for state, steps in zip(end.states, end.ends)]
         [('finished', 100), ('diverged', 17)]
@@ -86,7 +86,7 @@ def full_jacobian(problem: AnalyticProblem) -> Source:
 
     Example:
         >>> import torch
-        >>> from jdbench.descent import full_jacobian
+        >>> from jdbench.descent.loop import full_jacobian
         >>> from jdbench.problem import resolve_problem
         >>> source = full_jacobian(resolve_problem("EWQ"))
         >>> source(torch.tensor([[2.0, 1.0]]), torch.tensor([0]), 0).jacobian
@@ -116,7 +116,7 @@ def sub_jacobian(problem: AnalyticProblem, rows: int, generator: torch.Generator
 
     Example:
         >>> import torch
-        >>> from jdbench.descent import sub_jacobian
+        >>> from jdbench.descent.loop import sub_jacobian
         >>> from jdbench.problem import resolve_problem
         >>> source = sub_jacobian(resolve_problem("Spheres(m=8,n=3)"), 2, torch.Generator().manual_seed(1))
         >>> source(torch.ones(1, 3), torch.tensor([0]), 0).jacobian.shape  # two rows of eight
@@ -148,7 +148,7 @@ def estimated_jacobian(problem: AnalyticProblem, noise: float, generator: torch.
 
     Example:
         >>> import torch
-        >>> from jdbench.descent import estimated_jacobian
+        >>> from jdbench.descent.loop import estimated_jacobian
         >>> from jdbench.problem import resolve_problem
         >>> problem, x = resolve_problem("EWQ"), torch.tensor([[2.0, 1.0]]).expand(10_000, 2)
         >>> source = estimated_jacobian(problem, 0.1, torch.Generator().manual_seed(1))
@@ -205,8 +205,8 @@ def descend(
     Example:
         >>> import torch
         >>> from jdbench.aggregators import UPGrad
-        >>> from jdbench.descent import descend, full_jacobian
-        >>> from jdbench.optimizers import Descent
+        >>> from jdbench.descent.loop import descend, full_jacobian
+        >>> from jdbench.descent.optimizers import Descent
         >>> from jdbench.problem import resolve_problem
         >>> problem, x = resolve_problem("EWQ"), torch.tensor([[2.0, 1.0], [-1.0, 2.0]])
         >>> end = descend(x, full_jacobian(problem), UPGrad(), Descent(torch.tensor([0.25, 5.0])), 50)

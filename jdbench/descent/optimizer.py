@@ -12,7 +12,7 @@ class Optimizer(ABC):
 
     Example:
         >>> import torch
-        >>> from jdbench.optimizer import Optimizer
+        >>> from jdbench.descent.optimizer import Optimizer
         >>> class SignDescent(Optimizer):
         ...     def step(self, x, direction, members):
         ...         return x - 0.1 * direction.sign()

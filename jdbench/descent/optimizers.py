@@ -19,7 +19,7 @@ class Descent(Optimizer):
 
     Example:
         >>> import torch
-        >>> from jdbench.optimizers import Descent
+        >>> from jdbench.descent.optimizers import Descent
         >>> optimizer = Descent(torch.tensor([0.1, 0.5]))  # two members, a rate each
         >>> optimizer.step(torch.ones(2, 1), torch.ones(2, 1), torch.tensor([0, 1]))
         tensor([[0.9000],
@@ -40,7 +40,7 @@ class TorchOptimizer(Optimizer):
 
     Example:
         >>> import torch
-        >>> from jdbench.optimizers import TorchOptimizer
+        >>> from jdbench.descent.optimizers import TorchOptimizer
         >>> x = torch.zeros(1, 1)
         >>> optimizer = TorchOptimizer(torch.optim.SGD, {"momentum": 0.5}, x, torch.tensor([0.1]))
         >>> for _ in range(3):
@@ -97,7 +97,7 @@ def make_optimizer(spec: str, x: Vector, rates: Tensor) -> Optimizer:
 
     Example:
         >>> import torch
-        >>> from jdbench.optimizers import make_optimizer
+        >>> from jdbench.descent.optimizers import make_optimizer
         >>> x, rates = torch.zeros(1, 2), torch.tensor([0.1])
         >>> type(make_optimizer("Adam(betas=(0.8, 0.9))", x, rates)).__name__  # torch's
         'TorchOptimizer'
@@ -133,7 +133,7 @@ def check_optimizer(spec: str) -> None:
         spec: Name of an optimiser.
 
     Example:
-        >>> from jdbench.optimizers import check_optimizer
+        >>> from jdbench.descent.optimizers import check_optimizer
         >>> check_optimizer("SGD(momentum=0.9)")
         >>> check_optimizer("SGD(lr=0.1)")
         Traceback (most recent call last):

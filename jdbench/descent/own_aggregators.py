@@ -22,7 +22,7 @@ class Copies:
     Example:
         >>> import torch
         >>> from jdbench.aggregators import Mean
-        >>> from jdbench.copies import Copies
+        >>> from jdbench.descent.own_aggregators import Copies
         >>> copies = Copies(torch.nn.Linear(2, 2))  # stands for what may keep a state
         >>> copies.of(0) is copies.of(0), copies.of(0) is copies.of(1)
         (True, False)

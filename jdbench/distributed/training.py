@@ -62,7 +62,7 @@ class Trained(NamedTuple):
 
     Example:
         >>> import torch
-        >>> from jdbench.descent import State
+        >>> from jdbench.descent.loop import State
         >>> from jdbench.distributed import Trained
         >>> trained = Trained(torch.zeros(2), torch.tensor([[3.0, 1.0], [2.0, 0.5]]), State.FINISHED)
         >>> trained.losses[-1]  # of two shares, before the last step
