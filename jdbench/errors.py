@@ -116,6 +116,11 @@ def checked_number(name: str, value: float, *, positive: bool, hint: str) -> flo
 
     Raises:
         InputError: It is something else.
+
+    Example:
+        >>> from jdbench.errors import checked_number
+        >>> checked_number("c", 1, positive=True, hint="0.4")
+        1.0
     """
     sound = isinstance(value, int | float) and 0 <= value < math.inf and not (positive and value == 0)  # pyright: ignore[reportUnnecessaryIsInstance]
     if not sound:

@@ -172,6 +172,11 @@ def slug(name: str) -> str:
     """Return a name in letters, digits and hyphens, different for different names.
 
     That is the name itself if it qualifies, else what is left of it and eight digits of its digest.
+
+    Example:
+        >>> from jdbench.spec import slug
+        >>> slug("UPGrad"), slug("CAGrad(c=0.4)")
+        ('UPGrad', 'CAGrad-c-0-4-b7f0a7a2')
     """
     clean = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")
     if clean == name:
