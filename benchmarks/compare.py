@@ -24,7 +24,7 @@ FLOORS = {"largest KKT residual in unit rows": 1e-10}
 """By unit, what is as good as nothing: residuals below it count as solved, and any two of them as alike."""
 
 
-class Change(StrEnum):
+class Trend(StrEnum):
     """What two measurements say of each other."""
 
     REGRESSED = "regressed"
@@ -44,11 +44,11 @@ class Comparison(NamedTuple):
     """
 
     name: str
-    verdict: Change
+    verdict: Trend
     reason: str
 
 
-def judge(base: Measurement | None, new: Measurement | None, factor: float = FACTOR) -> tuple[Change, str]:
+def judge(base: Measurement | None, new: Measurement | None, factor: float = FACTOR) -> tuple[Trend, str]:
     """Return what a pair of measurements says.
 
     The interval of the ratio comes from both 99 % intervals: regressed is a ratio above the factor whose
@@ -65,23 +65,23 @@ def judge(base: Measurement | None, new: Measurement | None, factor: float = FAC
         Verdict and reason.
     """
     if base is None or new is None:
-        return Change.NOT_MEASURED, f"no result of the {'base' if base is None else 'new'} commit"
+        return Trend.NOT_MEASURED, f"no result of the {'base' if base is None else 'new'} commit"
     if base.value is None or new.value is None:
-        return Change.NOT_MEASURED, f"failed on the {'base' if base.value is None else 'new'} commit"
+        return Trend.NOT_MEASURED, f"failed on the {'base' if base.value is None else 'new'} commit"
     if base.version != new.version:
-        return Change.NOT_MEASURED, "the benchmark itself differs, run both commits again"
+        return Trend.NOT_MEASURED, "the benchmark itself differs, run both commits again"
     floor = FLOORS.get(base.unit, 0.0)
     ratio = _ratio(max(new.value, floor), max(base.value, floor))
     low = _ratio(max(new.low, floor), max(base.high, floor))
     high = _ratio(max(new.high, floor), max(base.low, floor))
     reason = f"{ratio:.3g} times" + ("" if low == high else f" ({low:.3g} to {high:.3g})")
     if ratio > factor and low > 1:
-        return Change.REGRESSED, reason
+        return Trend.REGRESSED, reason
     if ratio < 1 / factor and high < 1:
-        return Change.IMPROVED, reason
+        return Trend.IMPROVED, reason
     if low >= 1 / factor and high <= factor:
-        return Change.SAME, reason
-    return Change.TOO_FEW, reason
+        return Trend.SAME, reason
+    return Trend.TOO_FEW, reason
 
 
 def compare(
@@ -95,12 +95,12 @@ def compare(
         factor: At least 1.
 
     Returns:
-        Judgements, by verdict in the order of `Change` and by name.
+        Judgements, by verdict in the order of `Trend` and by name.
     """
     judged = [
         Comparison(name, *judge(base.get(name), new.get(name), factor)) for name in base.keys() | new.keys()
     ]
-    order = list(Change)
+    order = list(Trend)
     return sorted(judged, key=lambda one: (order.index(one.verdict), one.name))
 
 
@@ -141,12 +141,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     judged = compare(base, new, given.factor)
-    for verdict in Change:
+    for verdict in Trend:
         found = [one for one in judged if one.verdict is verdict]
         print(f"{verdict}: {len(found)}")
-        for one in found if given.all or verdict is not Change.SAME else ():
+        for one in found if given.all or verdict is not Trend.SAME else ():
             print(f"  {one.name}  {one.reason}")
-    return int(any(one.verdict is Change.REGRESSED for one in judged))
+    return int(any(one.verdict is Trend.REGRESSED for one in judged))
 
 
 def _ratio(a: float, b: float) -> float:

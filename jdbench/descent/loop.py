@@ -205,8 +205,7 @@ def descend(
     Example:
         >>> import torch
         >>> from jdbench.aggregators import UPGrad
-        >>> from jdbench.descent import descend, full_jacobian
-        >>> from jdbench.descent import Descent
+        >>> from jdbench.descent import Descent, descend, full_jacobian
         >>> from jdbench.problem import resolve_problem
         >>> problem, x = resolve_problem("EWQ"), torch.tensor([[2.0, 1.0], [-1.0, 2.0]])
         >>> end = descend(x, full_jacobian(problem), UPGrad(), Descent(torch.tensor([0.25, 5.0])), 50)

@@ -15,7 +15,7 @@ class MismatchError(Exception):
     """A gradient that differs; the message says which and by how much."""
 
 
-def compare(
+def compare_with_autograd(
     parts: list[Part],
     G: Gramian,
     expected: Sequence[Tensor | None],

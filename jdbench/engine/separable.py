@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import Parameter
 from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
 
-from jdbench.engine.check import MismatchError, compare
+from jdbench.engine.check import MismatchError, compare_with_autograd
 from jdbench.engine.graph import Graph, walk
 from jdbench.engine.instance_rows import UnknownLayoutError, instance_parts
 from jdbench.engine.known_graphs import KnownGraphs
@@ -80,13 +80,13 @@ def _checked(
     expected = vjp(losses, list(trained), w.to(losses), retain_graph=True)
     w, eps, G = w.to(losses.device).flatten(), _narrowest(graph, losses, trained), gramian_of(parts, losses)
     try:
-        compare(parts, G, expected, w, trained, eps)
+        compare_with_autograd(parts, G, expected, w, trained, eps)
     except MismatchError:
         # Gradients that cancel leave rounding errors, which differ from pass to pass but not in each row.
         rows: dict[Target, Tensor] = {}
         for part in _row_by_row(losses, list(trained)):
             rows.update(zip(part.parameters, part.gradient(w), strict=True))
-        compare(parts, G, [rows.get(p) for p in trained], w, trained, eps)
+        compare_with_autograd(parts, G, [rows.get(p) for p in trained], w, trained, eps)
     return parts, G
 
 

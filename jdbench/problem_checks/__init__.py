@@ -6,19 +6,19 @@ from typing import NamedTuple, cast
 from jdbench.errors import InputError, ProcessEndedError
 from jdbench.exits import survived
 from jdbench.problem import AnalyticProblem, resolve_problem
-from jdbench.problem_checks.calculus import convexity, jacobian, smoothness
-from jdbench.problem_checks.contract import batches, shapes, single_precision, starts
+from jdbench.problem_checks.calculus import check_convexity, check_jacobian_by_autodiff, check_smoothness
+from jdbench.problem_checks.contract import check_batches, check_shapes, check_single_precision, check_starts
 from jdbench.problem_checks.distance import (
-    distance_bound,
-    distance_lipschitz,
-    distance_of_optima,
-    distance_off_the_set,
-    distance_slope,
-    set_distance,
+    check_distance_bound,
+    check_distance_lipschitz,
+    check_distance_of_optima,
+    check_distance_off_the_set,
+    check_distance_slope,
+    check_set_distance,
 )
-from jdbench.problem_checks.feet import distance_foot
-from jdbench.problem_checks.optimality import dominance, stationarity
-from jdbench.problem_checks.samples import Samples, draw
+from jdbench.problem_checks.feet import check_distance_foot
+from jdbench.problem_checks.optimality import check_dominance, check_stationarity
+from jdbench.problem_checks.samples import Samples, draw_samples
 from jdbench.workers import Workers
 
 __all__ = ["CHECKS", "Contradiction", "Examination", "check_problem", "check_specs", "examine_problem"]
@@ -80,22 +80,22 @@ class Examination(NamedTuple):
 
 
 CHECKS: dict[str, Callable[[Samples], list[str] | None]] = {
-    "starts": starts,
-    "shapes": shapes,
-    "batches": batches,
-    "single-precision": single_precision,
-    "jacobian": jacobian,
-    "convexity": convexity,
-    "smoothness": smoothness,
-    "dominance": dominance,
-    "stationarity": stationarity,
-    "set-distance": set_distance,
-    "distance-bound": distance_bound,
-    "distance-off-the-set": distance_off_the_set,
-    "distance-lipschitz": distance_lipschitz,
-    "distance-of-optima": distance_of_optima,
-    "distance-slope": distance_slope,
-    "distance-foot": distance_foot,
+    "starts": check_starts,
+    "shapes": check_shapes,
+    "batches": check_batches,
+    "single-precision": check_single_precision,
+    "jacobian": check_jacobian_by_autodiff,
+    "convexity": check_convexity,
+    "smoothness": check_smoothness,
+    "dominance": check_dominance,
+    "stationarity": check_stationarity,
+    "set-distance": check_set_distance,
+    "distance-bound": check_distance_bound,
+    "distance-off-the-set": check_distance_off_the_set,
+    "distance-lipschitz": check_distance_lipschitz,
+    "distance-of-optima": check_distance_of_optima,
+    "distance-slope": check_distance_slope,
+    "distance-foot": check_distance_foot,
 }
 """The checks by name, in the order in which they are made.
 
@@ -145,7 +145,7 @@ def examine_problem(problem: AnalyticProblem, samples: int = 200, seed: int = 0)
     """
     try:
         with survived():
-            drawn = draw(problem, samples, seed)
+            drawn = draw_samples(problem, samples, seed)
     except Exception as error:
         return Examination([_raised("starts", error)], ["starts"], [], 0, 0)
     found: list[Contradiction] = []

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from jdbench.problem_checks.optimality import descended
-from jdbench.problem_checks.samples import Samples, clip, differences, largest
+from jdbench.problem_checks.samples import Samples, clip, differences, index_of_largest
 
 GRADIENT_ERROR = 1e-3
 """Differences are off by the curvature times the step, and by rounding over it; this is far above both."""
@@ -15,7 +15,7 @@ ACROSS_A_RIDGE = 0.1
 """Differences across a ridge, where the nearest point changes, lead nowhere: so many samples may be there."""
 
 
-def distance_foot(s: Samples) -> list[str] | None:
+def check_distance_foot(s: Samples) -> list[str] | None:
     """The point to which the distance leads is on the front, or optimal and at distance zero.
 
     A distance that changes no faster than its argument, is zero at what is optimal and leads to what is optimal
@@ -43,7 +43,7 @@ def _foot_among_values(s: Samples) -> list[str] | None:
     wrong = away > spacing + GRADIENT_ERROR * distance
     if float(wrong.double().mean()) <= ACROSS_A_RIDGE:
         return []
-    i = largest(away)[0]
+    i = index_of_largest(away)[0]
     return [f"leads from {values[i].tolist()} to {foot[i].tolist()}, {float(away[i]):.3g} off the front"]
 
 
@@ -57,7 +57,7 @@ def _foot_among_parameters(s: Samples) -> list[str] | None:
     left = p.distance(foot)
     wrong = left > GRADIENT_ERROR * distance
     if float(wrong.double().mean()) > ACROSS_A_RIDGE:
-        i = largest(left)[0]
+        i = index_of_largest(left)[0]
         found.append(
             f"leads from {x[i].tolist()} to {foot[i].tolist()}, where it is {float(left[i]):.3g}, not 0"
         )

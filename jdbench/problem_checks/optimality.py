@@ -7,10 +7,10 @@ from torch import Tensor
 
 from jdbench.aggregators import MGDA
 from jdbench.problem import AnalyticProblem, seeded
-from jdbench.problem_checks.samples import Samples, change, clip, largest
+from jdbench.problem_checks.samples import Samples, change, clip, index_of_largest
 
 
-def dominance(s: Samples) -> list[str] | None:
+def check_dominance(s: Samples) -> list[str] | None:
     """No point of the set is dominated by another, by a neighbour, by a sample or by where descent leads."""
     p = s.problem
     if not len(s.optimal):
@@ -29,7 +29,7 @@ def dominance(s: Samples) -> list[str] | None:
     return [f"{int(wrong.sum())} of {len(wrong)} points are dominated, as is {s.optimal[wrong][0].tolist()}"]
 
 
-def stationarity(s: Samples) -> list[str] | None:
+def check_stationarity(s: Samples) -> list[str] | None:
     """Points of the set inside the domain are stationary: min over the simplex of ‖Jᵀw‖ is zero."""
     p = s.problem
     inside = s.optimal[((s.optimal > p.domain[0]) & (s.optimal < p.domain[1])).all(-1)]
@@ -40,7 +40,7 @@ def stationarity(s: Samples) -> list[str] | None:
     slack = math.sqrt(p.m * p.n) * s.slack(J, change(s, inside))
     if bool((residual <= slack).all()):
         return []
-    i = largest(residual)[0]
+    i = index_of_largest(residual)[0]
     return [f"min ‖Jᵀw‖ is {float(residual[i]):.3g}, rounding {slack:.3g}, at {inside[i].tolist()} of the set"]
 
 

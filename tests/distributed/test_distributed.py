@@ -17,7 +17,7 @@ from jdbench.distributed import (
     train_distributed,
     training,
 )
-from jdbench.distributed.__main__ import train_alone
+from jdbench.distributed.__main__ import train_in_one_process
 from jdbench.errors import InputError, JDBenchError
 from jdbench.gramian import gramian
 from jdbench.problem import resolve_problem, seeded
@@ -65,7 +65,7 @@ def aggregated(spec: str, *matrices: Tensor) -> list[Tensor]:
 
 def alone(*arguments: Any) -> Tensor:
     problem, aggregator, rate, steps, optimizer = arguments
-    return train_alone(problem, aggregator, rate=rate, steps=steps, seed=1, optimizer=optimizer)
+    return train_in_one_process(problem, aggregator, rate=rate, steps=steps, seed=1, optimizer=optimizer)
 
 
 def error_of(call: Any) -> str:
@@ -236,7 +236,7 @@ def test_a_training_that_diverges_ends_on_all_ranks(ranks: list[dict[str, Any]])
 def test_a_step_of_training_by_columns_is_that_of_one_process(ranks: list[dict[str, Any]]) -> None:
     """The mean has the same weights whatever the Gramian, so all that differs is how Jᵀw is rounded."""
     problem = f"Shares-digits(shares={RANKS + 1})"
-    expected = train_alone(problem, "Mean", rate=0.3, steps=1, seed=1, optimizer="descent")
+    expected = train_in_one_process(problem, "Mean", rate=0.3, steps=1, seed=1, optimizer="descent")
     start = resolve_problem(problem).training(1)
     J = start.evaluate(start.parameters.unsqueeze(0), 0).jacobian[0]
     w = torch.full((len(J),), 1 / len(J), dtype=torch.float64)
