@@ -21,7 +21,7 @@ FACTOR = 1.1
 """Ratio from which a difference counts, as in asv."""
 
 FLOORS = {"largest KKT residual in unit rows": 1e-10}
-"""By unit, what is as good as nothing: residuals below it count as solved, and any two of them as alike."""
+"""Values, by unit, that count as zero: residuals below count as solved, and any two of them as equal."""
 
 
 class Trend(StrEnum):

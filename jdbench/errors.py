@@ -1,4 +1,4 @@
-"""The exceptions of jdbench: one root, one class for each thing a caller may want to tell apart."""
+"""The exceptions of jdbench: one root, one class for each thing that a caller may handle differently."""
 
 import difflib
 import math

@@ -1,4 +1,4 @@
-"""Names of array shapes, as the paper writes them: m objectives, n parameters, leading batches."""
+"""Names of array shapes and nothing else, as the paper writes them: m objectives, n parameters, batches."""
 
 from jaxtyping import Float
 from torch import Tensor

@@ -22,7 +22,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 LOOK_AGAIN = 1.0
-"""Seconds between two looks at whether a process lives: what it forked may hold open what tells of its end."""
+"""Seconds between two looks at whether a process lives: what it forked may keep its pipe open."""
 
 
 class Workers(Executor):

@@ -29,7 +29,7 @@ class DataSet:
     """Images of ten classes.
 
     The checksums are the MD5 sums that the publishers state (CIFAR-10, EuroSAT, Fashion-MNIST) or that
-    torchvision has long used for the same files. MD5 tells a damaged or wrong file from the right one; it does
+    torchvision has long used for the same files. MD5 detects a damaged or wrong file; it does
     not stop a forger, so the readers execute nothing.
 
     Attributes:

@@ -14,7 +14,7 @@ from jdbench.data.formats import Arrays
 
 
 class Contents(NamedTuple):
-    """What tells the images of one file from those of another.
+    """What identifies the images of a file.
 
     Attributes:
         images: Their number.
@@ -94,7 +94,7 @@ def image_count(name: str) -> int | None:
             with np.load(path, allow_pickle=False) as file:
                 return len(file["labels"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, TypeError):
-        pass  # whoever uses it is told
+        pass  # `dataset` says what is wrong when it is used
     return None
 
 

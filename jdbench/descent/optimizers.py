@@ -36,7 +36,7 @@ class Descent(Optimizer):
 
 
 class TorchOptimizer(Optimizer):
-    """An optimiser of `torch.optim` with one parameter and one group a member: no member feels another.
+    """An optimiser of `torch.optim` with one parameter and one group a member, so that members are independent.
 
     Example:
         >>> import torch

@@ -163,15 +163,15 @@ def _agree(rows: Tensor, seeded: bool, group: Group) -> tuple[list[int], int]:
     *lead, k, n = rows.shape
     seed = int(torch.randint(2**62, ())) if seeded else 0
     own = [torch.Size(lead).numel(), n, DTYPES.index(rows.dtype), k, seed]
-    told: list[list[int]] = _all(torch.tensor(own, device=rows.device), group).tolist()
-    for rank, other in enumerate(told):
-        if other[:3] != told[0][:3]:
-            kinds = [f"{b} × n={n} in {DTYPES[d]}" for b, n, d, *_ in (told[0], other)]
+    facts: list[list[int]] = _all(torch.tensor(own, device=rows.device), group).tolist()
+    for rank, other in enumerate(facts):
+        if other[:3] != facts[0][:3]:
+            kinds = [f"{b} × n={n} in {DTYPES[d]}" for b, n, d, *_ in (facts[0], other)]
             raise InputError(
                 f"rows of rank {rank}, required {kinds[0]} as on rank 0, got {kinds[1]}, give all ranks the "
                 "same model"
             )
-    return [other[3] for other in told], told[0][4]
+    return [other[3] for other in facts], facts[0][4]
 
 
 def _gather(rows: Tensor, counts: list[int], group: Group) -> Tensor:
@@ -216,7 +216,7 @@ def _by_columns(
     try:
         G = gramian(block)
     except NonFiniteError:
-        # To raise here would leave the other ranks waiting: the sum tells them all.
+        # To raise here would leave the other ranks waiting: all see it in the sum.
         G = block.new_full((lead, block.shape[1], block.shape[1]), torch.nan, dtype=torch.float64)
     with _together(group):
         dist.all_reduce(G, group=group)

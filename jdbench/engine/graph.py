@@ -125,7 +125,7 @@ class Graph:
         ends: Junctions with no other one below them, where a backward pass has to arrive.
         routes: Places along axes that count instances that data were picked from or put to, in order.
         groupings: Axes that were put together from instances and others.
-        structure: What tells one kind of graph from another, whatever the sizes: junctions, and of every node
+        structure: What identifies a kind of graph, whatever the sizes: junctions, and of every node
             the operation, those below it, which axes count instances, and along which it works; training flags.
     """
 

@@ -20,7 +20,7 @@ from jdbench.engine.rules.generic import generic_parts
 
 
 class UnknownLayoutError(Exception):
-    """A gradient has arrived whose instances no earlier gradient has told apart."""
+    """A gradient has arrived whose instances no earlier gradient has shown."""
 
 
 def instance_parts(
@@ -61,8 +61,8 @@ class _Collected:
         self._waiting: dict[Junction, dict[int, list[Tensor | None]]] = {}
         self._rules: dict[Junction, Rule | None] = {}
         for junction in graph.junctions:
-            untold = None in junction.layouts.values()
-            self._rules[junction] = None if untold else rule_of(junction)
+            unknown = None in junction.layouts.values()
+            self._rules[junction] = None if unknown else rule_of(junction)
         self.needs_graph = self.tasks > 1 or None in self._rules.values()
 
     def receive(self, junction: Junction, deltas: dict[int, Tensor]) -> None:

@@ -26,12 +26,12 @@ class KnownStructure:
     """What is known of a structure.
 
     Attributes:
-        layouts: The layouts of the outputs of a junction, by their numbers; None where gradients have not told
-            them yet.
+        layouts: The layouts of the outputs of a junction, by their numbers; None where gradients have not
+            shown them yet.
         late: Which of several junctions of one signature, counted in the order of the graph, had gradients of
-            zero when the others told that layout, so that they have not told theirs.
-        irregular: Junctions whose layouts the gradients have to tell in every step.
-        routes: The places that data were picked from or put to when the gradients told the layouts; with other
+            zero when the others showed that layout, so that theirs is not known.
+        irregular: Junctions whose layouts are read off the gradients in every step.
+        routes: The places that data were picked from or put to when the layouts were read off; with other
             ones, instances may lie elsewhere.
         uses: How often the structure was used.
     """
@@ -52,7 +52,7 @@ class KnownGraphs:
         model: Whose graphs these are.
         constant: Whether nodes of a signature follow from parameters alone.
         signatures: Those of all nodes met.
-        generator: Of the weights that instances are told apart by.
+        generator: Of the weights that distinguish instances.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -126,7 +126,7 @@ class KnownGraphs:
         self,
         graph: Graph,
         instances: int,
-        told: dict[tuple[Junction, int], Regular | None],
+        found: dict[tuple[Junction, int], Regular | None],
         irregular: list[Junction],
     ) -> None:
         """Keep what the gradients of a graph have shown.
@@ -137,14 +137,14 @@ class KnownGraphs:
         Args:
             graph: Of which.
             instances: B.
-            told: Layouts of outputs of junctions; None where the gradients leave several possible.
+            found: Layouts of outputs of junctions; None where the gradients leave several possible.
             irregular: Junctions without a regular layout.
         """
         structure = self.of(graph)
         structure.routes = [route.clone() for route in graph.routes]
         structure.irregular |= {junction.signature for junction in irregular}
         alike: dict[tuple[Signature, int], list[tuple[Junction, Regular | None]]] = {}
-        for (junction, number), layout in told.items():
+        for (junction, number), layout in found.items():
             alike.setdefault((junction.signature, number), []).append((junction, layout))
         for (signature, number), each in alike.items():
             known = structure.layouts.setdefault(signature, {})

@@ -1,4 +1,4 @@
-"""Which instance an entry of a tensor belongs to, where the place along one axis tells."""
+"""Which instance an entry of a tensor belongs to, where that follows from its place along one axis."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator

@@ -4,8 +4,8 @@ Backward passes with seeds c and w∘c, for a w that differs from instance to in
 that loss i alone depends on is multiplied by wᵢ. The w are powers of two with signs, so that every operation
 that treats instances apart rounds both passes alike. Per axis of every junction's output, gradients are
 projected onto a random vector along the other axes; the layout under which one projection is w times the other
-is that of the output. If there is none, more passes spell the numbers of the instances in digits, and so tell
-every place its instance. If there is none either, the operation follows from parameters alone, or else
+is that of the output. If there is none, more passes spell the numbers of the instances in digits, and so show
+the instance of every place. If there is none either, the operation follows from parameters alone, or else
 instances mix.
 """
 
@@ -27,10 +27,10 @@ ROOM = 32
 """Roundings of the gradient's dtype by which two projections may differ, in their standard deviations."""
 
 CLEAR = 64
-"""How many times what underflow may add to it a gradient has to be, to tell anything."""
+"""How many times the error by underflow a gradient has to be, to be used."""
 
 DIGITS = [sign * 2.0**e for e in range(-3, 4) for sign in (1, -1)]
-"""What instances are told apart by: powers of two with signs, which no operation rounds."""
+"""The digits that distinguish instances: powers of two with signs, which no operation rounds."""
 
 PRODUCTS = {"AddmmBackward0", "MmBackward0", "BmmBackward0", "BaddbmmBackward0", "ConvolutionBackward0"}
 """Operations that, if they take a tensor whose first axis counts as many as there are instances, take data."""
@@ -104,7 +104,7 @@ class _Projection:
         # Besides relative roundings, those of numbers next to underflow.
         eps, least = torch.finfo(self.dtype).eps, underflow(self.dtype) * self.entries**0.5
         room = ROOM * eps * factor.abs() * self.size[axis].unsqueeze(-1) + least
-        # What is no number tells nothing.
+        # NaN and infinity refute nothing.
         return (difference <= room) | ~difference.isfinite()
 
 
@@ -143,14 +143,14 @@ def _without_layout(graph: Graph, losses: Tensor, known: KnownGraphs) -> list[Ju
     before = _projections(graph, losses, c, torch.ones_like(w))
     after = _projections(graph, losses, c, w)
     irregular: list[Junction] = []
-    untold: list[tuple[Junction, int]] = []
+    undecided: list[tuple[Junction, int]] = []
     ambiguous: set[tuple[Junction, int]] = set()
-    told: dict[tuple[Junction, int], Regular | None] = {}
+    found: dict[tuple[Junction, int], Regular | None] = {}
     for junction in graph.junctions:
         for number in junction.used:
             one, other = before.get(junction, {}).get(number), after.get(junction, {}).get(number)
-            junction.layouts[number] = told[junction, number] = None
-            # Gradients that cancel in one pass tell what mixes in the other.
+            junction.layouts[number] = found[junction, number] = None
+            # Gradients that cancel in one pass show what mixes in the other.
             if one is None or other is None or (one.zero() and other.zero()):
                 continue
             fitting = [
@@ -159,19 +159,19 @@ def _without_layout(graph: Graph, losses: Tensor, known: KnownGraphs) -> list[Ju
                 if _is_laid_out(one, other, layout, w)
             ]
             if len(fitting) == 1:
-                told[junction, number] = junction.layouts[number] = fitting[0]
-            elif fitting and not one.finite():  # diverged: nothing tells more
+                found[junction, number] = junction.layouts[number] = fitting[0]
+            elif fitting and not one.finite():  # diverged: another pass shows no more
                 junction.layouts[number] = fitting[0]
             else:
-                untold.append((junction, number))
-                if fitting or not one.finite():  # row by row, if digits do not tell it either
+                undecided.append((junction, number))
+                if fitting or not one.finite():  # row by row, if digits do not show it either
                     ambiguous.add((junction, number))
                 if not fitting:
                     irregular.append(junction)
-    known.learn(graph, len(losses), told, irregular)
-    if not untold:
+    known.learn(graph, len(losses), found, irregular)
+    if not undecided:
         return []
-    refuted = _gathered(graph, losses, untold, before, c, generator)
+    refuted = _gathered(graph, losses, undecided, before, c, generator)
     return [junction for junction, number in refuted if (junction, number) not in ambiguous]
 
 
@@ -182,10 +182,10 @@ def _is_laid_out(one: _Projection, other: _Projection, layout: Layout, w: Tensor
 
 
 def _gathered(
-    graph: Graph, losses: Tensor, untold: list[tuple[Junction, int]], before: _Projections, c: Tensor,
+    graph: Graph, losses: Tensor, undecided: list[tuple[Junction, int]], before: _Projections, c: Tensor,
     generator: torch.Generator,
 ) -> list[tuple[Junction, int]]:  # fmt: skip
-    """Set the layouts that two passes have not told, place by place, and return where there is none."""
+    """Set the layouts that two passes leave open, place by place, and return where there is none."""
     instances, base = len(losses), len(DIGITS)
     shuffled = torch.randperm(instances, generator=generator)
     codes: list[Tensor] = []
@@ -195,7 +195,7 @@ def _gathered(
         codes.append(torch.tensor(DIGITS, dtype=torch.float64)[order[shuffled // base**digit % base]])
     passes = [_projections(graph, losses, c, code) for code in codes]
     refuted: list[tuple[Junction, int]] = []
-    for junction, number in untold:
+    for junction, number in undecided:
         one, others = before[junction][number], [found[junction][number] for found in passes]
         junction.layouts[number] = _by_place(one, others, codes)
         if junction.layouts[number] is None:

@@ -116,7 +116,7 @@ class OuterProducts(Part):
         return found
 
     def bounds(self) -> list[Tensor]:
-        """Return ‖gᵢ‖ of weight and bias together if G has told it, else Σ_t ‖x_it‖‖δ_it‖ and Σ_t ‖δ_it‖."""
+        """Return ‖gᵢ‖ of weight and bias together if G is known, else Σ_t ‖x_it‖‖δ_it‖ and Σ_t ‖δ_it‖."""
         if self._squares is not None:
             return [self._squares.clamp(min=0).sqrt()] * len(self.parameters)
         if self._rows is not None:

@@ -1,4 +1,4 @@
-"""Parts of the Jacobian of separable losses: recalled or told by gradients, and checked when that is due."""
+"""Parts of the Jacobian of separable losses: their layouts recalled or read off gradients, checked when due."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""What tells one kind of graph from another beside operations and shapes: axes, pieces, places that are picked.
+"""What distinguishes graphs of the same operations and shapes: axes, pieces, places that are picked.
 
 Instances that lie along an axis in one graph may lie elsewhere in another of the same operations and shapes.
 """
@@ -39,7 +39,7 @@ def is_plain(node: Node, operation: str) -> bool:
     if known is None:
         moving = operation in RESHAPING or operation in PIECES or operation in UNBINDING or operation in JOINING
         known = not moving and not any(hasattr(kind, name) for name in AXES + ROUTES)
-        # What is no operation of torch itself may have anything: its kind says nothing.
+        # A custom function may keep anything: its class does not say what.
         known = _plain[kind] = known and not issubclass(kind, torch.autograd.function.BackwardCFunction)
     return known
 

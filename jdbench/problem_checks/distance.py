@@ -65,7 +65,7 @@ def check_distance_lipschitz(s: Samples) -> list[str]:
 
 
 def check_distance_of_optima(s: Samples) -> list[str] | None:
-    """The distance of points that are optimal beyond doubt is zero, whether the set has them or not."""
+    """The distance of points that are provably optimal is zero, whether the set has them or not."""
     p = s.problem
     if not (p.convex and p.attained) or p.n > MOST_PARAMETERS:
         return None

@@ -83,7 +83,7 @@ def change(s: Samples, x: Tensor) -> Tensor:
     turn = torch.randn(x.shape, dtype=torch.float64, generator=seeded(s.seed + 3))
     step = 1e-6 * s.size * turn / turn.norm(dim=-1, keepdim=True)
     speed = (s.problem.jacobian(x + step) - s.problem.jacobian(x)) / (1e-6 * s.size)
-    # Across a jump there is no derivative: the typical one, not the largest, tells the rounding.
+    # Across a jump there is no derivative: the typical one, not the largest, gives the rounding.
     return speed.flatten(1).abs().amax(-1).nan_to_num(0, 0, 0).quantile(0.9)
 
 

@@ -1,7 +1,7 @@
 """What a run on an analytic problem was like, as numbers: pure functions of the paths of a batch of runs.
 
-Everywhere T is the number of steps, b of runs, and entries that a run did not live to see are NaN: those of a
-run that ended early, and those of every step where nothing is defined. Means, medians and extremes pass over
+Everywhere T is the number of steps, b of runs, and entries that do not exist are NaN: those after the end of
+a run that ended early, and those of every step where nothing is defined. Means, medians and extremes pass over
 them.
 """
 
@@ -114,8 +114,8 @@ def end_stationarity(J: Jacobian, first: Jacobian) -> Indicators:
     Returns:
         ``stationarity``, min over the simplex of ‖Jᵀw‖ ([JD] eq. 27); ``stationarity_relative``, over the
         largest row norm of J, 0 where all rows are 0; ``stationarity_of_start``, over that at the start. The
-        second tells a stall, where gradients oppose each other, from a slope; the third tells where all
-        gradients vanish.
+        second separates a stall, where gradients oppose each other, from a slope; the third shows where
+        all gradients vanish.
     """
     unsound = ~torch.isfinite(J).all(-1).all(-1)
     J = torch.where(unsound[:, None, None], 0.0, J).clamp(-1e150, 1e150)

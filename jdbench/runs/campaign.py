@@ -180,7 +180,7 @@ def _compile_kernels(specs: Sequence[RunSpec], executor: Executor, progress: Pro
 
 
 def _call_once(spec: str) -> None:
-    # Whoever does not take a 2 × 2 matrix compiles later, or has nothing to compile. No run feels it.
+    # An aggregator that takes no 2 × 2 matrix compiles later, or has nothing to compile.
     with contextlib.suppress(Exception):
         aggregator = MemberAggregators(resolve(spec).aggregator).of(0)
         aggregate(aggregator, torch.eye(2, dtype=torch.float64), generator=torch.Generator().manual_seed(0))

@@ -53,7 +53,7 @@ class RunSpec:
 
     @property
     def key(self) -> str:
-        """A digest of all fields: what tells records apart."""
+        """A digest of all fields, which identifies the record."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:24]
 
 

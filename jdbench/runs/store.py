@@ -18,7 +18,7 @@ from jdbench.errors import StoreError
 from jdbench.runs.protocol import RunSpec
 from jdbench.runs.record import Array, Record
 
-APPLICATION_ID = 0x4A44424E  # "JDBN", by which the file is told from other SQLite databases
+APPLICATION_ID = 0x4A44424E  # "JDBN", which identifies the file among SQLite databases
 VERSION = 2
 
 SCHEMA = """
