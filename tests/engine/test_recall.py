@@ -257,7 +257,7 @@ def test_one_engine_forgets_structures_that_were_not_met_for_long(monkeypatch: p
     uses = [lambda y: y.square(), lambda y: y.sin(), lambda y: y.exp(), lambda y: y.cos()]
     for f in uses * 2:
         assert_agrees(engine, f(model(normal(4, 3))).sum(1))
-        assert len(engine._memory._structures) <= 2
+        assert len(engine._known._structures) <= 2
 
 
 class Keeping(torch.autograd.Function):
