@@ -1,4 +1,4 @@
-"""Mean, the shortest of the methods, one a file: the average of the rows ([JD] eq. 25).
+"""Mean, the average of the rows, short because a method has a file and an average is a line ([JD] eq. 25).
 
 Descent along it is gradient descent on the mean objective.
 """

@@ -1,4 +1,4 @@
-"""The Gramian that the published UPGrad and DualProj both project with, hence its own file: G/tr(G) + ρI."""
+"""The Gramian G/tr(G) + ρI, apart because the published UPGrad and DualProj both project with it."""
 
 import torch
 
