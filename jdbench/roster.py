@@ -21,6 +21,13 @@ LEADERBOARD = (
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Return specs in the order of [JD] Table 1, others by name after them, each once."""
+    """Return specs in the order of [JD] Table 1, others by name after them.
+
+    Args:
+        names: Specs.
+
+    Returns:
+        The specs, each once.
+    """
     known: Sequence[str] = LEADERBOARD
     return sorted(set(names), key=lambda name: (known.index(name) if name in known else len(known), name))
