@@ -1,4 +1,4 @@
-"""The command line as a user meets it: given nonsense, interrupted, killed, and each command in a fresh process."""
+"""The command line given nonsense, interrupted, killed; each command once in a fresh process, as users do."""
 
 import os
 import signal
