@@ -14,10 +14,20 @@ class Copies:
     """The aggregators of the members of a batch, copied when a member first asks.
 
     The original is never handed out where there are copies, so each begins in the state in which it was given,
-    in whatever batch. Python copies no functions: what one keeps in its closure or its module is shared.
+    in any batch. Python copies no functions: what one keeps in its closure or its module is shared.
 
     Attributes:
         shared: The aggregator itself, if it is an `Aggregator` and so keeps nothing; otherwise None.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.aggregators import Mean
+        >>> from jdbench.descent.own_aggregators import Copies
+        >>> copies = Copies(torch.nn.Linear(2, 2))  # stands for what may keep a state
+        >>> copies.of(0) is copies.of(0), copies.of(0) is copies.of(1)
+        (True, False)
+        >>> Copies(Mean()).shared
+        Mean
     """
 
     def __init__(self, aggregator: AnyAggregator) -> None:
@@ -27,13 +37,7 @@ class Copies:
         self._copies: dict[int, AnyAggregator] = {}
 
     def of(self, member: int) -> AnyAggregator:
-        """Return the aggregator of a member, the same at every call.
-
-        Args:
-            member: Its place in the whole batch.
-
-        Returns:
-            The shared one, or the member's copy.
+        """Return the shared aggregator, or a member's copy, the same at every call.
 
         Raises:
             InputError: The aggregator cannot be copied.

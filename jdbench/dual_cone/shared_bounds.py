@@ -14,6 +14,13 @@ class SharedBounds(NamedTuple):
     Attributes:
         tensor: U, shape ``[k, m]``, float64, on the device of the Gramians.
         array: The same on the CPU, shape ``[1, k, m]``.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.dual_cone import shared_bounds
+        >>> bounds = shared_bounds(torch.eye(3, dtype=torch.float64) / 3)  # those of UPGrad for three rows
+        >>> bounds.tensor.shape, bounds.array.shape
+        (torch.Size([3, 3]), (1, 3, 3))
     """
 
     tensor: WeightRows
@@ -28,5 +35,12 @@ def shared_bounds(U: WeightRows) -> SharedBounds:
 
     Returns:
         The tensor itself and its array.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.dual_cone import shared_bounds
+        >>> bounds = shared_bounds(torch.tensor([[0.5, 0.5]], dtype=torch.float64))  # of DualProj, two rows
+        >>> bounds.array
+        array([[[0.5, 0.5]]])
     """
     return SharedBounds(U, np.ascontiguousarray(U.numpy(force=True)[None]))

@@ -19,7 +19,13 @@ Exact solvers leave 1e-16 to 1e-12 unless rows nearly oppose or depend on others
 
 
 class Status(StrEnum):
-    """How good a solution is."""
+    """How good a solution is.
+
+    Example:
+        >>> from jdbench.dual_cone import Status
+        >>> [str(status) for status in Status]
+        ['solved', 'inaccurate', 'failed']
+    """
 
     SOLVED = "solved"
     INACCURATE = "inaccurate"
@@ -31,7 +37,7 @@ class Solution:
     """Weights W with rows argmin of vᵀGv over v ≥ u, and how well they satisfy Lemma 4.
 
     The residuals are those of the program in unit rows: with D the row norms, y = Dw, û = Du, both
-    divided by the largest entry of û. They are pure numbers, the same whatever the scale of a row.
+    divided by the largest entry of û. They are pure numbers and do not depend on the scale of a row.
 
     Attributes:
         gramian: G, shape ``[..., m, m]``.
@@ -39,6 +45,17 @@ class Solution:
         weights: W, shape ``[..., k, m]``; NaN where the solver failed.
         iterations: The most iterations that one program took; -1 where a solver does not say.
         solver: Name of the solver.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.dual_cone import solve
+        >>> J = torch.tensor([[4.0, 0.0], [-1.0, 1.0]])
+        >>> solution = solve(J @ J.T, torch.eye(2))
+        >>> solution.weights.round(decimals=3), str(solution.status)
+        (tensor([[1.0000, 2.0000],
+                [0.2500, 1.0000]], dtype=torch.float64), 'solved')
+        >>> bool((solution.residual() < 1e-12).all())
+        True
     """
 
     gramian: Gramian

@@ -32,16 +32,6 @@ from jdbench.shapes import Gramian, Jacobian, Weights
 class Engine:
     """Gramians of losses with respect to the trained parameters of a model, and their aggregated gradient.
 
-    >>> import torch
-    >>> from jdbench.engine import Engine
-    >>> model = torch.nn.Linear(3, 1)
-    >>> engine = Engine(model)
-    >>> losses = model(torch.ones(4, 3)).square().flatten()
-    >>> engine.backward(losses, "UPGrad").shape
-    torch.Size([4])
-    >>> model.weight.grad.shape
-    torch.Size([1, 3])
-
     Losses come in three kinds; row k of J is the gradient of the k-th.
 
     ``[B]``, one an instance: 1 backward pass. That loss i depends on instance i alone is the caller's promise.
@@ -82,6 +72,18 @@ class Engine:
 
     Attributes:
         model: The model.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.engine import Engine
+        >>> model = torch.nn.Linear(2, 1, bias=False)
+        >>> _ = torch.nn.init.zeros_(model.weight)
+        >>> inputs, targets = torch.tensor([[1.0, 0.0], [-1.0, 1.0]]), torch.tensor([-4.0, -1.0])
+        >>> losses = (model(inputs).flatten() - targets).square() / 2  # gradients (4, 0) and (-1, 1)
+        >>> Engine(model).backward(losses, "UPGrad").round(decimals=3)
+        tensor([0.6250, 1.5000], dtype=torch.float64)
+        >>> model.weight.grad.round(decimals=3)  # Jᵀw, which conflicts with neither
+        tensor([[1.0000, 1.5000]])
     """
 
     def __init__(self, model: nn.Module) -> None:

@@ -39,6 +39,13 @@ def full_rank(G: Floats) -> FullRank:
 
     Returns:
         Norms, factors, their inverses, and traces.
+
+    Example:
+        >>> import numpy as np
+        >>> from jdbench.gramian import full_rank
+        >>> G = np.array([[[16.0, -4.0], [-4.0, 2.0]], [[1.0, 1.0], [1.0, 1.0]]])
+        >>> full_rank(G).trace.round(3)  # the rows of the second are dependent
+        array([ 4., inf])
     """
     b, m, _ = G.shape
     L, inverse, trace = np.zeros_like(G), np.zeros_like(G), np.empty(b)

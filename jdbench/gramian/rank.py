@@ -30,6 +30,11 @@ def rank_cutoff(m: int) -> float:
 
     Returns:
         The cut-off, a number relative to the unit diagonal.
+
+    Example:
+        >>> from jdbench.gramian import rank_cutoff
+        >>> f"{rank_cutoff(2):.1e}, {rank_cutoff(100):.1e}"
+        '4.3e-14, 2.1e-12'
     """
     return m * INNER_PRODUCT_ULPS * torch.finfo(torch.float64).eps
 
@@ -41,6 +46,12 @@ class Eigen(NamedTuple):
         values: Ascending, shape ``[..., m]``, those below the cut-off set to zero.
         vectors: In columns, shape ``[..., m, m]``.
         rank: Number of values above the cut-off, shape ``[...]``, int64.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.gramian import eigen
+        >>> eigen(torch.tensor([[1.0, -0.6], [-0.6, 1.0]], dtype=torch.float64)).values.round(decimals=3)
+        tensor([0.4000, 1.6000], dtype=torch.float64)
     """
 
     values: Tensor
@@ -56,6 +67,13 @@ def eigen(cosines: Gramian) -> Eigen:
 
     Returns:
         Values, vectors and rank.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.gramian import eigen, unit_rows
+        >>> J = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1e-9, 1e-9]], dtype=torch.float64)
+        >>> eigen(unit_rows(J @ J.T).gramian).rank  # three rows of the plane, however short
+        tensor(2)
     """
     values, vectors = torch.linalg.eigh(cosines)
     present = values > rank_cutoff(cosines.shape[-1])

@@ -1,4 +1,4 @@
-"""Checks that an analytic problem is what it says it is, ours or anybody's, by samples."""
+"""Checks by samples that an analytic problem, ours or another's, is what it says it is."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, cast
@@ -30,6 +30,11 @@ class Finding(NamedTuple):
     Attributes:
         check: Name of the check, such as ``jacobian``.
         message: What was claimed, what was found, and where.
+
+    Example:
+        >>> from jdbench.problem_checks import Finding
+        >>> print(Finding("smoothness", "J changes by 3 a unit, beta=2"))
+        smoothness: J changes by 3 a unit, beta=2
     """
 
     check: str
@@ -49,6 +54,11 @@ class Examination(NamedTuple):
         left_out: Names of those that do not apply to it, such as that of a β that it does not claim.
         points: How many points of the domain were looked at.
         optimal: How many of the Pareto set.
+
+    Example:
+        >>> from jdbench.problem_checks import Examination
+        >>> print(Examination([], ["shapes", "jacobian"], [], points=200, optimal=50))
+        nothing found by 2 checks at 200 points and 50 of the Pareto set: shapes, jacobian
     """
 
     findings: list[Finding]
@@ -103,6 +113,14 @@ def check_problem(problem: AnalyticProblem, samples: int = 200, seed: int = 0) -
 
     Returns:
         Findings, one a check at most but for several about one; a check that raises is one too.
+
+    Example:
+        >>> from jdbench.problem_checks import check_problem
+        >>> from jdbench.problems.quadratic import ElementWiseQuadratic
+        >>> problem = ElementWiseQuadratic()
+        >>> problem.beta = 1.5  # it is 2
+        >>> [finding.check for finding in check_problem(problem, samples=20)]
+        ['smoothness']
     """
     return examine_problem(problem, samples, seed).findings
 
@@ -117,6 +135,13 @@ def examine_problem(problem: AnalyticProblem, samples: int = 200, seed: int = 0)
 
     Returns:
         The findings, with the checks that were made and those that do not apply.
+
+    Example:
+        >>> from jdbench.problem import resolve_problem
+        >>> from jdbench.problem_checks import examine_problem
+        >>> found = examine_problem(resolve_problem("ZDT1"), samples=20)
+        >>> found.findings, found.left_out  # it claims neither convexity nor a β
+        ([], ['convexity', 'smoothness', 'distance-of-optima'])
     """
     try:
         with survived():
@@ -159,6 +184,11 @@ def check_specs(specs: Sequence[str], samples: int = 200, seed: int = 0) -> list
 
     Raises:
         InputError: A spec names no analytic problem, or there are fewer than 2 samples.
+
+    Example:
+        >>> from jdbench.problem_checks import check_specs
+        >>> [(spec, len(found.findings)) for spec, found in check_specs(["EWQ", "CQF"], samples=20)]
+        [('EWQ', 0), ('CQF', 0)]
     """
     if samples < 2:
         raise InputError(f"samples={samples}, required at least 2, got fewer, try 200")

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from jdbench import rounding
 from jdbench.gramian import gramian
-from jdbench.verification import tolerances
 from support.aggregator_cases import (
     DEPENDENT,
     DETERMINISTIC,
@@ -47,7 +47,7 @@ def test_a_direction_is_the_rows_combined_with_the_weights_of_the_gramian(spec: 
     assert w.shape == J.shape[:-1]
     assert w.dtype == torch.float64
     error = (A(J, generator=seeded()) - (J * w.unsqueeze(-1)).sum(-2)).abs()
-    assert bool((error <= tolerances.combination(J, w)).all())
+    assert bool((error <= rounding.combination(J, w)).all())
 
 
 @EACH_CASE

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from jdbench import rounding
 from jdbench.aggregators import UPGrad
 from jdbench.dual_cone import Status, project_weights, solve
 from jdbench.dual_cone.kernels.face import empty_face
@@ -29,7 +30,6 @@ from jdbench.dual_cone.solution import ACCURACY
 from jdbench.dual_cone.solvers.active_set import active_set
 from jdbench.dual_cone.solvers.batched import OPERATIONS, SETTLED, UNSETTLED, batched
 from jdbench.gramian import gramian, unit_rows
-from jdbench.verification import tolerances
 from support.matrix_families import FAMILIES, SIZES
 from support.tensors import draw, eye
 
@@ -65,7 +65,7 @@ def test_a_factor_grown_shrunk_and_made_at_once_solves_the_same(m: int) -> None:
         factor.right[:p] = 1.0
         substitute(factor.R, factor.inverse, factor.right, p)
         residual = M[np.ix_(left, left)] @ factor.right[:p] - 1.0
-        assert np.abs(residual).max() <= tolerances.gamma(8 * m) * (1 + np.abs(factor.right[:p]).sum())
+        assert np.abs(residual).max() <= rounding.gamma(8 * m) * (1 + np.abs(factor.right[:p]).sum())
 
 
 def test_a_dependent_column_is_found_out() -> None:
@@ -93,7 +93,7 @@ def test_the_residual_of_the_kernel_is_that_of_the_solution() -> None:
         G = gramian(FAMILIES[family](8, 0))
         for U in (eye(8), draw(2, 8)):
             W, _, worst = active_set(G.numpy()[None], U.numpy()[None], None)
-            assert worst == pytest.approx(float(solve(G, U).residual().max()), abs=tolerances.cosine(8) * 8)
+            assert worst == pytest.approx(float(solve(G, U).residual().max()), abs=rounding.cosine(8) * 8)
             assert W.shape == (1, *U.shape)
 
 
@@ -175,8 +175,8 @@ def test_a_program_alone_is_solved_as_among_others() -> None:
     gradient = M @ z + M[3]
     assert changes >= np.count_nonzero(z) > 0
     assert z.min() >= 0
-    assert gradient.min() >= -tolerances.cosine(12) * (1 + z.sum())
-    assert abs(gradient @ z) <= tolerances.cosine(12) * (1 + z.sum()) ** 2
+    assert gradient.min() >= -rounding.cosine(12) * (1 + z.sum())
+    assert abs(gradient @ z) <= rounding.cosine(12) * (1 + z.sum()) ** 2
 
 
 @pytest.mark.parametrize("family", FAMILIES)

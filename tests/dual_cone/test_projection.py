@@ -6,6 +6,7 @@ import qpsolvers
 import torch
 from torch import Tensor
 
+from jdbench import rounding
 from jdbench.dual_cone import (
     Solution,
     Status,
@@ -49,7 +50,7 @@ def test_our_solver_satisfies_lemma_4_to_its_accuracy(family: str) -> None:
 def test_every_solver_that_solves_finds_our_projection(family: str, solver: str) -> None:
     for m in (1, 2, 3, 6):
         J = FAMILIES[family](m, m)
-        J = J / tolerances.row_norms(J).clamp(min=torch.finfo(J.dtype).tiny).unsqueeze(-1)
+        J = J / rounding.row_norms(J).clamp(min=torch.finfo(J.dtype).tiny).unsqueeze(-1)
         U = torch.cat([eye(m), torch.full((1, m), 1 / m, dtype=torch.float64), draw(1, m, seed=m)])
         ours, theirs = solve(gramian(J), U), solve(gramian(J), U, solver)
         assert (theirs.solver, theirs.iterations) == (solver, -1)
@@ -76,7 +77,7 @@ def test_proposition_1_gives_the_nearest_point_of_the_dual_cone(family: str) -> 
     for m in (1, 2, 4, 7):
         for seed in range(3):
             J = FAMILIES[family](m, seed)
-            norms = tolerances.row_norms(J)
+            norms = rounding.row_norms(J)
             if float(norms.min()) == 0.0:
                 continue  # a row without direction constrains nothing; quadprog refuses it
             units = (J / norms.unsqueeze(-1)).numpy()
@@ -93,7 +94,7 @@ def test_proposition_1_gives_the_nearest_point_of_the_dual_cone(family: str) -> 
                 primal.duality_gap()
                 + size * (primal.primal_residual() + float(solution.dual_residual()))
                 + float(solution.duality_gap())
-                + tolerances.gamma(4 * (m + J.shape[1])) * size.square()
+                + rounding.gamma(4 * (m + J.shape[1])) * size.square()
             )
             distance = np.linalg.norm(units.T @ y[0].numpy() - primal.x)
             assert distance <= float(tolerances.strong_convexity(excess)), f"{m=} {seed=}"
@@ -122,8 +123,8 @@ def test_the_projection_is_idempotent() -> None:
 def test_a_conflict_of_any_size_is_removed(exponent: int) -> None:
     J = torch.tensor([[1.0, 0.0], [-(2.0**exponent), 1.0]], dtype=torch.float64)
     solution = solve(gramian(J), eye(2))
-    assert float(solution.dual_residual().max()) <= tolerances.cosine(2)
-    assert float(solution.duality_gap().max()) <= tolerances.cosine(2) * 2.0**exponent
+    assert float(solution.dual_residual().max()) <= rounding.cosine(2)
+    assert float(solution.duality_gap().max()) <= rounding.cosine(2) * 2.0**exponent
 
 
 @pytest.mark.parametrize("family", ["gaussian", "dependent integers", "opposed", "zero rows"])
@@ -155,7 +156,7 @@ def test_summed_weights_are_the_sum_of_the_weights(family: str) -> None:
             W = project_weights(G, U)
             w = summed_weights(G, shared_bounds(U))
             assert w.shape == (2, m)
-            assert bool(((w - W.sum(-2)).abs() <= tolerances.gamma(2 * m) * W.abs().sum(-2)).all())
+            assert bool(((w - W.sum(-2)).abs() <= rounding.gamma(2 * m) * W.abs().sum(-2)).all())
             assert torch.equal(w[1], summed_weights(G[1], shared_bounds(U)))
 
 

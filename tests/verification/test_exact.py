@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from jdbench import rounding
 from jdbench.aggregator import GramianAggregator
 from jdbench.aggregators import MGDA, DualProj, Mean, PCGrad, UPGrad
 from jdbench.errors import InputError, MissingExtraError, NonFiniteError, SolverError
@@ -201,9 +202,9 @@ def test_preferences_are_scalings_of_rows(matrix: Matrix, data: st.DataObject) -
 
 def distance(J: Tensor, a: Tensor, expected: fmpq_mat) -> float:
     """Return ‖a - expected‖ / max_j ‖gⱼ‖, subtracted exactly."""
-    entry = tolerances.largest_entry(J)
+    entry = rounding.largest_entry(J)
     error = (exact.exact_matrix(a) - expected) / fmpq(*entry.as_integer_ratio())
-    norm = float(tolerances.row_norms(J / entry).max()) or 1.0
+    norm = float(rounding.row_norms(J / entry).max()) or 1.0
     return math.hypot(*(int(e.p) / int(e.q) for e in error.entries())) / norm
 
 

@@ -10,9 +10,9 @@ import torch
 from hypothesis import given, settings
 from torch import Tensor
 
+from jdbench import rounding
 from jdbench.dual_cone import Solution, project_weights
 from jdbench.gramian import gramian
-from jdbench.verification import tolerances
 from jdbench.verification.dual_cone import lemmas, primal
 from jdbench.verification.dual_cone import tolerances as solver_tolerances
 from jdbench.verification.dual_cone.statements import STATEMENTS, Programs, findings, programs
@@ -61,7 +61,7 @@ def test_rational_solutions_keep_every_statement(kind: str) -> None:
         residuals = solver_tolerances.rounding(J, U, W)
         for name, statement in STATEMENTS.items():
             assert not statement(given_, W, residuals).violated, f"{name} at {J.tolist()}"
-        scale = (U.abs() * tolerances.row_norms(J)).amax(-1, keepdim=True)
+        scale = (U.abs() * rounding.row_norms(J)).amax(-1, keepdim=True)
         margins = lemmas.proposition_1(J, U, W, points / torch.where(scale > 0, scale, 1.0))
         assert bool((margins >= -residuals.offset).all())
 
@@ -101,7 +101,7 @@ def test_where_no_primal_solver_finds_a_point_the_margin_is_nan_and_rejected() -
 
 def ridge(J: Tensor) -> Tensor:
     """The program with Ĝ + 1e-8·I: what regularising a Gramian does."""
-    norms = tolerances.row_norms(J)
+    norms = rounding.row_norms(J)
     units = J / norms.unsqueeze(-1)
     return project_weights(units @ units.T + 1e-8 * eye(len(J)), torch.diag(norms)) / norms
 
@@ -170,14 +170,14 @@ def test_planted_faults_are_not_excused_where_norms_span_decades(fault: str) -> 
 def test_each_condition_of_lemma_4_has_its_margin() -> None:
     # In unit rows Ĝ₁₂ = -1/√2: see test_residuals for the same weights seen through the Gramian.
     J, u = tensor([[1.0, 0.0], [-1.0, 1.0]]), eye(2)[:1]
-    rounding = tolerances.gamma(64)
+    error = rounding.gamma(64)
     for w, expected in [
         ((1.0, 0.0), (0.0, -(0.5**0.5), 0.0)),
         ((1.0, 1.0), (0.0, 0.0, -1.0)),
         ((0.5, 0.25), (-0.5, 0.0, -0.125)),
     ]:
         margins = [float(margin) for margin in lemmas.lemma_4(J, u, tensor([list(w)]))]
-        assert margins == pytest.approx(expected, abs=rounding)
+        assert margins == pytest.approx(expected, abs=error)
 
 
 def test_a_row_in_the_span_of_nearly_opposed_ones_is_excused_only_as_far_as_they_oppose() -> None:

@@ -25,6 +25,14 @@ class Momentum(Optimizer):
         decoupled: Whether x shrinks by 1 - ηλ before each step, else λx is added to the gradient.
         state: Counts, shape ``[b, 1]`` but for ``t``, shape ``[b]``, and buffers, shape ``[b, n]``.
         rates: Learning rates η, shape ``[b]``.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.momentum import HeavyBall
+        >>> method = HeavyBall(torch.zeros(1, 2), torch.tensor([0.1]))  # one of its subclasses
+        >>> a, b = torch.tensor([[4.0, 0.0]]), torch.tensor([[-1.0, 1.0]])
+        >>> method.combine(a, b, torch.tensor([0])).round(decimals=3)  # a ⊕ b, where a + b = (3, 1) opposes b
+        tensor([[2., 3.]])
     """
 
     options: ClassVar[dict[str, Option]]
@@ -75,17 +83,9 @@ class Momentum(Optimizer):
     def advance(
         cls, x: Vector, g: Vector, state: dict[str, Tensor], options: dict[str, Tensor], sums: Combination
     ) -> Vector:
-        """Return x after one step, and bring counts and buffers up to date.
+        """Return points ``[k, n]`` after one step, and bring counts and buffers up to date.
 
-        Args:
-            x: Points, shape ``[k, n]``.
-            g: Gradients, shape ``[k, n]``.
-            state: Counts ``[k, P]`` and buffers ``[k, n]``, entries to be replaced.
-            options: Shape ``[P]`` each, pairs ``[2, P]``.
-            sums: What adds gradient and momentum, with the rates.
-
-        Returns:
-            Shape ``[k, n]``.
+        Arguments as of `displacement`, but ``t`` is that of the step before.
         """
         state["t"] = state["t"] + 1
         decay = options["weight_decay"]

@@ -1,4 +1,4 @@
-"""The methods of this package in anybody's training loop, as an optimiser of torch."""
+"""The methods of this package as an optimiser of torch, for any training loop."""
 
 import copy
 import hashlib
@@ -24,15 +24,7 @@ class CombinedOptimizer(torch.optim.Optimizer):
     One row is the gradient of all parameters that have one, the other their momentum, across groups: groups
     give options, and dividing parameters into groups of equal options changes nothing. With
     ``aggregator="Mean"`` it is torch's optimiser of the method's name. It is saved, loaded, copied and
-    scheduled as torch's are. Such as
-
-    >>> import torch
-    >>> from jdbench.momentum import AdamW, CombinedOptimizer
-    >>> model = torch.nn.Linear(3, 1)
-    >>> groups = [{"params": [model.weight]}, {"params": [model.bias], "weight_decay": 0.0}]
-    >>> optimizer = CombinedOptimizer(groups, AdamW, lr=1e-3, aggregator="UPGrad")
-    >>> model(torch.ones(2, 3)).square().mean().backward()
-    >>> optimizer.step()
+    scheduled as torch's are.
 
     A parameter whose ``.grad`` is None, or that requires no gradient, is passed over as if it were not
     there: it neither moves nor decays, its momentum has no part in the rows, and its state waits, as in
@@ -45,6 +37,17 @@ class CombinedOptimizer(torch.optim.Optimizer):
     draw from a generator seeded by ``seed`` and the steps taken, so that a training that goes on from its
     ``state_dict``, and replicas on other processes, draw the same. What somebody else's aggregator
     remembers from call to call is no part of ``state_dict``; pickling and copying the optimiser keep it.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.momentum import AdamW, CombinedOptimizer
+        >>> model = torch.nn.Linear(3, 1)
+        >>> groups = [{"params": [model.weight]}, {"params": [model.bias], "weight_decay": 0.0}]
+        >>> optimizer = CombinedOptimizer(groups, AdamW, lr=1e-3, aggregator="UPGrad")
+        >>> model(torch.ones(2, 3)).square().mean().backward()
+        >>> optimizer.step()
+        >>> sorted(optimizer.state[model.weight])
+        ['exp_avg', 'exp_avg_sq', 'step']
     """
 
     def __init__(
