@@ -110,7 +110,7 @@ def test_each_matrix_of_a_batch_has_its_own_draws(spec: str) -> None:
 @pytest.mark.parametrize("scale", [1e-161, 1e-162, 1e-163])
 def test_rows_whose_squares_are_next_to_underflow_give_a_finite_direction(spec: str, scale: float) -> None:
     """Their Gramian has a digit or none."""
-    for seed in range(20):
+    for seed in range(6):
         for m, n in ((2, 2), (3, 5)):
             J = scale * draw(m, n, seed=seed)
             assert bool(torch.isfinite(named(spec, m)(J, generator=seeded())).all())

@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from jdbench.errors import InputError
 from jdbench.rounding import gamma
 from jdbench.runs import campaign
 from jdbench.runs.campaign import run_campaign
-from jdbench.runs.protocol import RunSpec
+from jdbench.runs.protocol import PRESETS, Budget, RunSpec
 from jdbench.runs.record import Record
 from jdbench.runs.runner import run_batch
 from jdbench.runs.store import Store
@@ -110,6 +111,8 @@ def test_going_on_gives_what_one_go_gives(
 ) -> None:
     """In one process, in which the object of the module would remember the first go."""
     monkeypatch.setattr(campaign, "local_executor", ThreadPoolExecutor)
+    few = replace(PRESETS["quick"], analytic=Budget(12, (0.1, 0.3, 1.0)), reference_steps=12)
+    monkeypatch.setitem(PRESETS, "quick", few)
 
     def run(store: str, seeds: int) -> None:
         failures = run_campaign(

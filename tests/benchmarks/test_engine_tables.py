@@ -1,5 +1,6 @@
 """The engine's benchmarks: they time what is right, and their tables say what they must."""
 
+import functools
 import sys
 
 import pytest
@@ -125,6 +126,8 @@ def test_engines_check_as_they_are_told(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_table_of_checks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Peaks are measured in fresh processes, here once and not for both kinds of lengths."""
+    monkeypatch.setattr(engine_checks, "peak_of_checks", functools.cache(engine_checks.peak_of_checks))
     arguments = ["--models", "RNN", "--steps", "2", "--rounds", "1", "--clock", "process"]
     monkeypatch.setattr(sys, "argv", ["engine_checks", *arguments])
     engine_checks.main()

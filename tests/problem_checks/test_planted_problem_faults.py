@@ -1,7 +1,5 @@
 """The checks of problems find the faults planted for them."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -91,20 +89,14 @@ def test_an_examination_says_what_was_checked_and_what_does_not_apply() -> None:
     assert str(examine_problem(DistanceToTheLine())).startswith("1 found by ")
 
 
-def test_the_command_says_what_was_checked(tmp_path: Path) -> None:
+def test_the_command_says_what_was_checked(tmp_path: Path, jdbench) -> None:
     (tmp_path / "mine.py").write_text(
         "from jdbench.problems.spheres import DoubleSphere\n"
         "class Line(DoubleSphere):\n"
         "    def distance(self, x):\n"
         "        return (x - x.mean(-1, keepdim=True)).norm(dim=-1)\n"
     )
-    run = subprocess.run(
-        [sys.executable, "-m", "jdbench", "check-problem", "DoubleSphere", "mine:Line"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    run = jdbench("check-problem", "DoubleSphere", "mine:Line")
     first, finding, last = run.stdout.splitlines()
     assert run.returncode == 1
     assert first.startswith(f"DoubleSphere: nothing found by {len(CHECKS)} checks")

@@ -53,19 +53,31 @@ def mine(J: Tensor) -> Tensor:
     return J.split(COUNTS, -2)[dist.get_rank()]
 
 
-def aggregated(spec: str, *matrices: Tensor) -> list[Tensor]:
-    """What one process makes of each matrix.
+def aggregated(spec: str, J: Tensor) -> Tensor:
+    return aggregate(resolve(spec).aggregator, J, generator=seeded(3))
 
-    Run as one: a kernel that a process compiled itself may round other than one that it read from the cache,
-    where another has written it.
+
+PROBLEM = "Shares-digits(shares=5,alpha=0.3)"
+TRAININGS = {
+    "ours": ("UPGrad", "descent", 0.3),
+    "theirs": (f"{HERE}:stranger", "Adam(aggregator='UPGrad')", 0.01),
+}
+"""Aggregator, optimiser and rate."""
+
+
+def in_one_process(gradients: Tensor) -> dict[Any, Any]:
+    """What one process makes of the rows of all ranks, and where trainings end in it.
+
+    Run as one rank: a kernel that a process compiled itself may round other than one that it read from the
+    cache, where another has written it.
     """
-    A = resolve(spec).aggregator
-    return [aggregate(A, J, generator=seeded(3)) for J in matrices]
-
-
-def alone(*arguments: Any) -> Tensor:
-    problem, aggregator, rate, steps, optimizer = arguments
-    return train_in_one_process(problem, aggregator, rate=rate, steps=steps, seed=1, optimizer=optimizer)
+    J = integers(RANKS, 5)
+    matrices = {"whole": J, "first": J[:2].clone(), "second": J[2:].clone(), "gradients": gradients}
+    ends = {
+        name: train_in_one_process(PROBLEM, aggregator, rate=rate, steps=20, seed=1, optimizer=optimizer)
+        for name, (aggregator, optimizer, rate) in TRAININGS.items()
+    }
+    return {name: aggregated("UPGrad", rows) for name, rows in matrices.items()} | ends
 
 
 def error_of(call: Any) -> str:
@@ -84,7 +96,7 @@ def on_a_rank() -> dict[str, Any]:
         A = resolve(spec).aggregator
         for name, J in (("integers", integers(7, 37)), ("normal", normal(7, 1001))):
             seen[spec, name] = aggregate_shares(mine(J), A, generator=seeded(3))
-            seen[spec, name, "alone"] = aggregated(spec, J)[0]
+            seen[spec, name, "alone"] = aggregated(spec, J)
     for spec in ("Mean", "UPGrad", "RGW"):
         A = resolve(spec).aggregator
         for n in (1, 3, 37):
@@ -125,6 +137,8 @@ def on_a_rank() -> dict[str, Any]:
     aggregate_gradients(model.parameters(), upgrad)
     seen["gradients"] = gradients, [p.grad for p in model.parameters()]
 
+    aggregator, optimizer, rate = TRAININGS["ours"]
+    seen["trained"] = training._train(PROBLEM, aggregator, rate, 20, 1, optimizer, None)
     problem = f"Shares-digits(shares={RANKS + 1})"
     seen["diverged"] = training._train(problem, "UPGrad", 1e38, 20, 1, "descent", None)
     seen["one step"] = training._train(problem, "Mean", 0.3, 1, 1, "descent", "columns").x
@@ -134,6 +148,15 @@ def on_a_rank() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def ranks() -> list[dict[str, Any]]:
     return run_ranks(on_a_rank, RANKS)
+
+
+def own_gradients(ranks: list[dict[str, Any]]) -> Tensor:
+    return torch.stack([torch.cat([g.reshape(-1) for g in seen["gradients"][0]]) for seen in ranks])
+
+
+@pytest.fixture(scope="module")
+def alone(ranks: list[dict[str, Any]]) -> dict[Any, Any]:
+    return run_ranks(in_one_process, 1, own_gradients(ranks))[0]
 
 
 def everywhere(ranks: list[dict[str, Any]], key: Any) -> Any:
@@ -182,12 +205,10 @@ def test_ranks_draw_together_and_use_one_thread(ranks: list[dict[str, Any]]) -> 
     assert everywhere(ranks, "threads") == 1
 
 
-def test_one_row_a_rank_and_a_group_of_some_ranks(ranks: list[dict[str, Any]]) -> None:
-    J = integers(RANKS, 5)
-    [[whole, first, second]] = run_ranks(aggregated, 1, "UPGrad", J, J[:2].clone(), J[2:].clone())
-    assert torch.equal(everywhere(ranks, "one row each"), whole)
-    assert torch.equal(everywhere(ranks[:2], "half"), first)
-    assert torch.equal(everywhere(ranks[2:], "half"), second)
+def test_one_row_a_rank_and_a_group_of_some_ranks(ranks: list[dict[str, Any]], alone: dict[Any, Any]) -> None:
+    assert torch.equal(everywhere(ranks, "one row each"), alone["whole"])
+    assert torch.equal(everywhere(ranks[:2], "half"), alone["first"])
+    assert torch.equal(everywhere(ranks[2:], "half"), alone["second"])
 
 
 def test_rows_that_do_not_fit_together_are_refused_on_every_rank(ranks: list[dict[str, Any]]) -> None:
@@ -201,28 +222,29 @@ def test_many_bytes_travel_by_columns_and_few_by_rows(ranks: list[dict[str, Any]
     assert everywhere(ranks, "exchanged") == [0, 1, 0]
 
 
-def test_gradients_of_a_model_are_replaced_by_their_aggregation(ranks: list[dict[str, Any]]) -> None:
-    J = torch.stack([torch.cat([g.reshape(-1) for g in seen["gradients"][0]]) for seen in ranks])
-    [[expected]] = run_ranks(aggregated, 1, "UPGrad", J)
+def test_gradients_of_a_model_are_replaced_by_their_aggregation(
+    ranks: list[dict[str, Any]], alone: dict[Any, Any]
+) -> None:
     for seen in ranks:
-        assert torch.equal(torch.cat([g.reshape(-1) for g in seen["gradients"][1]]), expected)
+        assert torch.equal(torch.cat([g.reshape(-1) for g in seen["gradients"][1]]), alone["gradients"])
         assert [g.shape for g in seen["gradients"][1]] == [(2, 3), (2,)]
 
 
-@pytest.mark.parametrize(
-    ("aggregator", "optimizer", "rate", "count"),
-    [("UPGrad", "descent", 0.3, 3), (f"{HERE}:stranger", "Adam(aggregator='UPGrad')", 0.01, 2)],
-)
+@pytest.mark.parametrize("name", TRAININGS)
 def test_processes_end_at_the_parameters_of_one(
-    aggregator: str, optimizer: str, rate: float, count: int
+    ranks: list[dict[str, Any]], alone: dict[Any, Any], name: str
 ) -> None:
-    problem = "Shares-digits(shares=5,alpha=0.3)"
-    trained = train_distributed(problem, aggregator, ranks=count, rate=rate, steps=20, optimizer=optimizer)
-    [expected] = run_ranks(alone, 1, problem, aggregator, rate, 20, optimizer)
-    assert torch.equal(trained.x, expected)
+    """One training in the processes that the other tests share, one in two of its own as a user starts them."""
+    aggregator, optimizer, rate = TRAININGS[name]
+    if name == "ours":
+        trained = ranks[0]["trained"]
+        assert all(torch.equal(seen["trained"].x, trained.x) for seen in ranks)
+    else:
+        trained = train_distributed(PROBLEM, aggregator, ranks=2, rate=rate, steps=20, optimizer=optimizer)
+    assert torch.equal(trained.x, alone[name])
     assert trained.state == "finished"
     assert trained.losses.shape == (20, 5)
-    start = resolve_problem(problem).training(1)
+    start = resolve_problem(PROBLEM).training(1)
     assert torch.equal(trained.losses[0], start.evaluate(start.parameters.unsqueeze(0), 0).objectives[0])
     assert float(trained.losses[-1].mean()) < 0.9 * float(trained.losses[0].mean())
 

@@ -2,14 +2,14 @@
 
 import pytest
 import torch
-from test_engine import DOUBLE, batch, losses_of, network
 from torch import Tensor, nn
 
 from jdbench.aggregators import Mean, UPGrad
 from jdbench.errors import InputError
 from jdbench.gramian import Engine
 from jdbench.rounding import gamma
-from support.engine_agreement import gradient
+from support.engine_agreement import DOUBLE, gradient
+from support.small_network import batch, losses_of, network
 
 autogram = pytest.importorskip("torchjd.autogram")
 autojac = pytest.importorskip("torchjd.autojac")

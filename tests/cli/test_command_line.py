@@ -1,4 +1,4 @@
-"""The command line as a user meets it: from a subprocess, interrupted, killed, and given nonsense."""
+"""The command line given nonsense, interrupted, killed; each command once in a fresh process, as users do."""
 
 import os
 import signal
@@ -12,27 +12,14 @@ import pytest
 
 from jdbench.cli import main as cli
 from jdbench.cli.main import main
+from jdbench.runs.store import Store
 
 JDBENCH = [sys.executable, "-m", "jdbench"]
-RUN = [
-    "run",
-    "-p",
-    "IWRM-digits",
-    "-a",
-    "Mean",
-    "-a",
-    "RGW",
-    "--seeds",
-    "1",
-    "--workers",
-    "2",
-    "--store",
-    "s.sqlite",
-]
+RUN = ["run", "-p", "IWRM-digits", "-a", "Mean", "-a", "RGW", "--seeds", "1", "--store", "s.sqlite"]
 RUNS = 2 * 8
 
 
-def jdbench(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def fresh(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*JDBENCH, *arguments], cwd=cwd, capture_output=True, text=True, timeout=300)
 
 
@@ -70,10 +57,12 @@ def alive(pid: int) -> bool:
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
-def test_interrupted_runs_go_on_without_losing_or_repeating_a_finished_one(tmp_path: Path, how: int) -> None:
+def test_interrupted_runs_go_on_without_losing_or_repeating_a_finished_one(
+    tmp_path: Path, how: int, jdbench
+) -> None:
     store = tmp_path / "s.sqlite"
     process = subprocess.Popen(
-        [*JDBENCH, *RUN],
+        [*JDBENCH, *RUN, "--workers", "2"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -102,13 +91,13 @@ def test_interrupted_runs_go_on_without_losing_or_repeating_a_finished_one(tmp_p
         assert time.monotonic() < deadline, "workers outlive their parent"
         time.sleep(0.1)
 
-    again = jdbench(*RUN, cwd=tmp_path)
+    again = jdbench(*RUN, "--workers", "1")
     assert again.returncode == 0, again.stderr
     after = written(store)
     assert len(after) == RUNS
     assert {key: after[key] for key in before} == before
 
-    third = jdbench(*RUN, cwd=tmp_path)
+    third = jdbench(*RUN)
     assert third.returncode == 0
     assert written(store) == after
 
@@ -145,28 +134,20 @@ def test_interrupted_runs_go_on_without_losing_or_repeating_a_finished_one(tmp_p
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_nonsense_gets_one_clear_line_and_exit_2(
-    tmp_path: Path,
-    arguments: list[str],
-    message: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path, arguments: list[str], message: str, jdbench
 ) -> None:
     (tmp_path / "text.txt").write_text("a text that is no database " * 40)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["jdbench", *arguments])
-    with pytest.raises(SystemExit) as end:
-        main()
-    assert end.value.code == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.startswith("jdbench: ")
-    assert printed.err.count("\n") == 1
-    assert message in printed.err
+    result = jdbench(*arguments)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("jdbench: ")
+    assert result.stderr.count("\n") == 1
+    assert message in result.stderr
     assert {p.name for p in tmp_path.iterdir()} <= {"text.txt"}
 
 
-def test_nonsense_in_a_subprocess_too(tmp_path: Path) -> None:
-    result = jdbench("run", "-p", "EWK", cwd=tmp_path)
+def test_nonsense_in_a_fresh_process_too(tmp_path: Path) -> None:
+    result = fresh("run", "-p", "EWK", cwd=tmp_path)
     assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1)
 
 
@@ -180,8 +161,8 @@ def test_an_exit_that_nobody_caught_is_no_success(
     assert capsys.readouterr().err == "jdbench: exit(0) was called by what was run, nothing was judged\n"
 
 
-def test_list_names_everything_there_is(tmp_path: Path) -> None:
-    result = jdbench("list", cwd=tmp_path)
+def test_list_names_everything_there_is(tmp_path: Path, jdbench) -> None:
+    result = fresh("list", cwd=tmp_path)
     assert result.returncode == 0
     for name in (
         "EWQ",
@@ -197,7 +178,7 @@ def test_list_names_everything_there_is(tmp_path: Path) -> None:
         "cifar10",
     ):
         assert name in result.stdout
-    only = jdbench("list", "solvers", cwd=tmp_path)
+    only = jdbench("list", "solvers")
     assert "active-set" in only.stdout
     assert "UPGrad" not in only.stdout
 
@@ -205,44 +186,40 @@ def test_list_names_everything_there_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["run", "--help"], ["report", "-h"], ["list", "-h"], ["data", "-h"]], ids=" ".join
 )
-def test_help_explains_itself(
-    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["jdbench", *arguments])
-    with pytest.raises(SystemExit) as end:
-        main()
-    assert end.value.code == 0
-    assert "Usage" in capsys.readouterr().out
+def test_help_explains_itself(arguments: list[str], jdbench) -> None:
+    result = jdbench(*arguments)
+    assert result.returncode == 0
+    assert "Usage" in result.stdout
 
 
-def test_a_small_benchmark_with_a_strangers_aggregator_ends_in_a_page(tmp_path: Path) -> None:
+def test_a_small_benchmark_with_a_strangers_aggregator_ends_in_a_page(tmp_path: Path, jdbench) -> None:
     (tmp_path / "mine.py").write_text(
         "import torch\n\n\nclass Half:\n    def __init__(self, share=0.5):\n        self.share = share\n\n"
         "    def __call__(self, J):\n        return self.share * J.sum(0)\n\n\n"
         "def fussy(J):\n    raise RuntimeError('never satisfied')\n"
     )
-    run = ["run", "-p", "EWQ", "--seeds", "2", "--store", "s.sqlite"]
-    good = jdbench(*run, "-a", "UPGrad", "-a", "mine:Half(share=0.25)", cwd=tmp_path)
+    run = ["run", "-p", "EWQ", "--seeds", "1", "--store", "s.sqlite", "--workers", "1"]
+    good = fresh(*run, "-a", "UPGrad", "-a", "mine:Half(share=0.25)", cwd=tmp_path)
     assert good.returncode == 0, good.stderr
-    bad = jdbench(*run, "-a", "mine:fussy", cwd=tmp_path)
+    bad = jdbench(*run, "-a", "mine:fussy")
     assert bad.returncode == 1
     assert "RuntimeError: never satisfied" in bad.stderr
-    page = jdbench("report", "--store", "s.sqlite", "--out", "out", cwd=tmp_path)
+    page = fresh("report", "--store", "s.sqlite", "--out", "out", "--workers", "1", cwd=tmp_path)
     assert page.returncode == 0, page.stderr
     text = (tmp_path / "out" / "index.html").read_text()
     for name in ("UPGrad", "mine:Half(share=0.25)", "mine:fussy", "never satisfied"):
         assert name in text
 
 
-def test_a_strangers_problem_is_checked(tmp_path: Path) -> None:
+def test_a_strangers_problem_is_checked(tmp_path: Path, jdbench) -> None:
     (tmp_path / "mine.py").write_text(
         "from jdbench.problems.quadratic import ElementWiseQuadratic\n\n\n"
         "class Bent(ElementWiseQuadratic):\n    beta = 1.0\n"
     )
-    good = jdbench("check-problem", "EWQ", cwd=tmp_path)
+    good = jdbench("check-problem", "EWQ")
     assert good.returncode == 0, good.stderr
     assert good.stdout.startswith("EWQ: nothing found by ")
-    bad = jdbench("check-problem", "EWQ", "mine:Bent", cwd=tmp_path)
+    bad = fresh("check-problem", "EWQ", "mine:Bent", cwd=tmp_path)
     assert bad.returncode == 1, bad.stderr
     fine, finding, checked = bad.stdout.splitlines()
     assert fine == good.stdout.strip()
@@ -250,10 +227,11 @@ def test_a_strangers_problem_is_checked(tmp_path: Path) -> None:
     assert checked.startswith("mine:Bent: 1 found by ")
 
 
-def test_another_preset_does_not_mix_into_a_store(tmp_path: Path) -> None:
+def test_another_preset_does_not_mix_into_a_store(tmp_path: Path, jdbench) -> None:
     run = ["run", "-p", "EWQ", "-a", "Mean", "--seeds", "1", "--store", "s.sqlite"]
-    assert jdbench(*run, cwd=tmp_path).returncode == 0
-    other = jdbench(*run, "--preset", "full", cwd=tmp_path)
+    with Store(tmp_path / "s.sqlite", create=True) as store:
+        store.stamp("quick")
+    other = jdbench(*run, "--preset", "full")
     assert other.returncode == 2
     assert "required one of preset full, got one of quick" in other.stderr
-    assert jdbench(*run, "--optimizer", "Adam", cwd=tmp_path).returncode == 2
+    assert jdbench(*run, "--optimizer", "Adam").returncode == 2
