@@ -14,9 +14,10 @@ from torch import Tensor
 from jdbench.aggregator import AnyAggregator
 from jdbench.verification.axes import AXES, MATRICES, Axis
 from jdbench.verification.calls import Call, MisbehaviourError
-from jdbench.verification.properties import PROPERTIES, TABLE_1, Finding
+from jdbench.verification.properties import PROPERTIES, TABLE_1
 from jdbench.verification.strategies import Matrix
 from jdbench.verification.tolerances import relative_size
+from jdbench.verification.verdicts import NO_MARGIN, Finding, dtype_name
 from jdbench.verification.witnesses import Witness
 
 NON_CONFLICTING, _, _ = TABLE_1
@@ -151,14 +152,14 @@ def _point(call: Call, spec: str, name: str, axis: Axis, x: float, witnesses: Se
             if name == NON_CONFLICTING:
                 cosines.append(_cosine(finding, witness.J, call(witness.J, witness.seed)))
         except MisbehaviourError as error:
-            finding, message = Finding(math.nan, math.nan), f"{error.what}: {error}"
+            finding, message = NO_MARGIN, f"{error.what}: {error}"
         findings.append(finding)
     violations = [index for index, finding in enumerate(findings) if finding.violated]
     worst = min(violations or range(len(findings)), key=lambda index: _order(findings[index].margin))
     return Point(
         spec,
         name,
-        str(call.dtype).removeprefix("torch."),
+        dtype_name(call.dtype),
         axis.name,
         x,
         findings[worst].margin,
