@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from jdbench.verification.pytest.decorator import parametrize_with_properties
     from jdbench.verification.replay import replay_verdict
     from jdbench.verification.search import verify
-    from jdbench.verification.session import verify_aggregators
     from jdbench.verification.strategies import Matrix, classes, matrices, regular
     from jdbench.verification.verdict_files import read_verdict_file, write_verdict_file
     from jdbench.verification.verdicts import Finding, Outcome, Recheck, Verdict
@@ -47,7 +46,6 @@ HOMES = {
     "parametrize_with_properties": "pytest.decorator",
     "replay_verdict": "replay",
     "verify": "search",
-    "verify_aggregators": "session",
     "Matrix": "strategies",
     "classes": "strategies",
     "matrices": "strategies",
@@ -90,7 +88,6 @@ __all__ = [
     "replay_verdict",
     "table_1",
     "verify",
-    "verify_aggregators",
     "write_verdict_file",
 ]
 

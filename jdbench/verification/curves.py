@@ -42,6 +42,11 @@ class Point:
         cosine: The smallest cosine of an aggregation and a row, over all matrices, where an aggregation that is
             zero within rounding counts as 0; NaN but for non-conflicting.
         message: What the aggregator did, where it did not return a direction.
+
+    Example:
+        >>> from jdbench.verification import Point
+        >>> Point("Mean", "non-conflicting", "float64", "rank", 1.0, -0.4, 1e-14, 12, 30, 0).violated
+        True
     """
 
     aggregator: str
@@ -90,6 +95,14 @@ def curve(
 
     Returns:
         A point for each property and abscissa.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.aggregators import Mean
+        >>> from jdbench.verification import curve
+        >>> points = curve(Mean(), "Mean", "rank", torch.float64, properties=["weighted"], count=1)
+        >>> [point.x for point in points if not point.violated]
+        [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]
     """
     call = Call(aggregator, dtype, limit)
     call.warm_up()

@@ -47,6 +47,11 @@ class Property:
         statement: What holds, in one sentence with its source.
         witnesses: Where violations are searched, by dtype: a strategy for each class of matrices.
         check: The finding for one witness.
+
+    Example:
+        >>> from jdbench.verification import PROPERTIES
+        >>> PROPERTIES["weighted"].statement
+        'A(J) = Jᵀw for some w ([JD] Definition 3)'
     """
 
     name: str

@@ -71,7 +71,7 @@ def verify(
     Example:
         >>> from jdbench.aggregators import UPGrad
         >>> from jdbench.verification import PROPERTIES, verify
-        >>> verdict = verify(UPGrad(), PROPERTIES["identity-for-one-row"], examples=20)
+        >>> verdict = verify(UPGrad(), PROPERTIES["identity-for-one-row"], examples=8)
         >>> str(verdict.outcome), verdict.margin >= -verdict.tolerance
         ('survived', True)
     """

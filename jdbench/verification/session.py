@@ -97,14 +97,6 @@ def verify_aggregators(
 
     Raises:
         InputError: A name or number is not usable.
-
-    Example:
-        >>> from jdbench.verification import verify_aggregators
-        >>> session = verify_aggregators(["Mean"], claims="identity-for-one-row", examples=4)
-        >>> [verdict.name for verdict in session.verification.verdicts if verdict.survived][:2]
-        ['Mean/identity-for-one-row/float64', 'Mean/identity-for-one-row/float32']
-        >>> session.failures
-        0
     """
     if examples < 1 or not 0 < limit < math.inf:
         raise InputError(

@@ -34,11 +34,14 @@ def write_verdict_file(verdicts: Iterable[Verdict], path: Path) -> None:
 
     Example:
         >>> import tempfile
-        >>> from dataclasses import replace
         >>> from pathlib import Path
-        >>> from jdbench.aggregators import Mean
-        >>> from jdbench.verification import PROPERTIES, read_verdict_file, verify, write_verdict_file
-        >>> verdict = replace(verify(Mean(), PROPERTIES["non-conflicting"], examples=60), aggregator="Mean")
+        >>> import torch
+        >>> from jdbench.verification import Matrix, Outcome, Verdict, Witness
+        >>> from jdbench.verification import read_verdict_file, write_verdict_file
+        >>> J = torch.tensor([[1.0], [-2.0]], dtype=torch.float64)
+        >>> witness = Witness(Matrix(J, "opposed"))
+        >>> found = ("non-conflicting", J.dtype, Outcome.REFUTED, 160, -0.25, 1e-14, witness)
+        >>> verdict = Verdict(*found, aggregator="Mean")
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     write_verdict_file([verdict], Path(folder) / "verdicts.json")
         ...     (again,) = read_verdict_file(Path(folder) / "verdicts.json")

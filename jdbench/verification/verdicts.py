@@ -113,6 +113,11 @@ class Recheck:
         tolerance: What rounding explains, as in the verdict.
         definition: What the definition of that name does; None where there is none to evaluate.
         missing: Why there is no margin, or no definition.
+
+    Example:
+        >>> from jdbench.verification import Recheck
+        >>> print(Recheck(-0.5, 1e-14, missing="no exact definition bears its name"))
+        confirmed in rational arithmetic, margin -0.5; no exact definition bears its name
     """
 
     margin: float | None
@@ -160,9 +165,9 @@ class Verdict:
     Example:
         >>> from jdbench.aggregators import Mean
         >>> from jdbench.verification import PROPERTIES, verify
-        >>> verdict = verify(Mean(), PROPERTIES["non-conflicting"], examples=60)
-        >>> verdict.failed, verdict.margin, verdict.witness.J.tolist()
-        (True, -0.25, [[1.0], [-2.0]])
+        >>> verdict = verify(Mean(), PROPERTIES["non-conflicting"], examples=20, shrink=False)
+        >>> str(verdict.outcome), verdict.margin < -verdict.tolerance
+        ('refuted', True)
     """
 
     prop: str

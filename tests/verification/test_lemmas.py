@@ -12,7 +12,7 @@ from torch import Tensor
 
 from jdbench.dual_cone import Solution, project_weights
 from jdbench.gramian import gramian
-from jdbench.verification import tolerances
+from jdbench.rounding import gamma, row_norms
 from jdbench.verification.dual_cone import lemmas, primal, residuals
 from jdbench.verification.dual_cone.statements import STATEMENTS, Programs, findings, programs
 from jdbench.verification.exact.aggregations import exact_matrix, project_weights_exactly
@@ -60,7 +60,7 @@ def test_rational_solutions_keep_every_statement(kind: str) -> None:
         allowed = residuals.rounding(J, U, W)
         for name, statement in STATEMENTS.items():
             assert not statement(given_, W, allowed).violated, f"{name} at {J.tolist()}"
-        scale = (U.abs() * tolerances.row_norms(J)).amax(-1, keepdim=True)
+        scale = (U.abs() * row_norms(J)).amax(-1, keepdim=True)
         margins = lemmas.proposition_1(J, U, W, points / torch.where(scale > 0, scale, 1.0))
         assert bool((margins >= -allowed.offset).all())
 
@@ -100,7 +100,7 @@ def test_where_no_primal_solver_finds_a_point_the_margin_is_nan_and_rejected() -
 
 def ridge(J: Tensor) -> Tensor:
     """The program with Ĝ + 1e-8·I: what regularising a Gramian does."""
-    norms = tolerances.row_norms(J)
+    norms = row_norms(J)
     units = J / norms.unsqueeze(-1)
     return project_weights(units @ units.T + 1e-8 * eye(len(J)), torch.diag(norms)) / norms
 
@@ -169,7 +169,7 @@ def test_planted_faults_are_not_excused_where_norms_span_decades(fault: str) -> 
 def test_each_condition_of_lemma_4_has_its_margin() -> None:
     # In unit rows Ĝ₁₂ = -1/√2: see test_dual_cone_residuals for the same weights seen through the Gramian.
     J, u = tensor([[1.0, 0.0], [-1.0, 1.0]]), eye(2)[:1]
-    rounding = tolerances.gamma(64)
+    rounding = gamma(64)
     for w, expected in [
         ((1.0, 0.0), (0.0, -(0.5**0.5), 0.0)),
         ((1.0, 1.0), (0.0, 0.0, -1.0)),

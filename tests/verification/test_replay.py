@@ -134,9 +134,8 @@ def test_only_what_is_asked_for_is_called(command) -> None:
 
 
 def test_the_check_that_showed_it_and_the_scalings_are_those_of_the_record(command) -> None:
-    scaled = Witness(
-        Matrix(tensor([1.0], [-1.0]), "opposed"), 0, (tensor([1.0, 1.0])[0], tensor([63.0, 1.0])[0])
-    )
+    scalings = (tensor([1.0, 1.0])[0], tensor([63.0, 1.0])[0])
+    scaled = Witness(Matrix(tensor([1.0], [-1.0]), "opposed"), 0, scalings)
     variant = verdict("UPGrad(trace_regularization=0.0001)", LINEAR, witness=scaled)
     code, out, _ = command("replay", written(variant), LINEAR)
     assert code == 0
@@ -161,16 +160,16 @@ def test_a_script_is_written_on_request_to_one_file(command, tmp_path: Path) -> 
 
 
 def test_what_verify_prints_writes_and_replays_agrees(command) -> None:
-    options = ["--claims", LINEAR, "--examples", 16, "--workers", 1, "--json", "v.json", "--replays", "r"]
-    code, table, _ = command("verify", "UPGrad(trace_regularization=1e-4)", *options)
+    options = ["--claims", LINEAR, "--examples", 24, "--workers", 1, "--json", "v.json", "--replays", "r"]
+    code, table, _ = command("verify", "MGDA", *options)
     assert code == 1
-    line = "[JD]'s UPGrad keeps it here: the options make another definition"
+    line = "[JD]'s MGDA violates it here too"
     assert line in table
     first = json.loads(Path("v.json").read_text(), parse_constant=pytest.fail)[0]
     assert first["recheck"]["confirmed"] is True
     assert first["recheck"]["margin"] == pytest.approx(first["margin"], rel=1e-6)
     definition = first["recheck"]["definition"]
-    assert (definition["name"], definition["keeps"], definition["bearer"]) == ("UPGrad", True, "variant")
+    assert (definition["name"], definition["keeps"], definition["bearer"]) == ("MGDA", False, "implementation")
     assert len(first["witness"]["scalings"]) == 2
     scripts = sorted(Path("r").iterdir())
     assert len(scripts) == len([one for one in read_verdict_file(Path("v.json")) if one.failed]) == 2

@@ -51,16 +51,8 @@ def test_a_script_holds_the_recheck_whatever_the_names_hold() -> None:
 
 def test_names_of_scripts_are_short_stay_in_their_folder_and_never_collide(tmp_path: Path) -> None:
     """Also those of specs that are the same but for their punctuation, or for what is cut."""
-    long = "json:f(text='" + "x" * 480 + "{}')"
-    specs = [
-        "json:f(c=0.1)",
-        "json:f(c=0,1)",
-        "json:f(c='../../up')",
-        "json_f",
-        "json.f",
-        long.format("a"),
-        long.format("b"),
-    ]
+    cut = ["json:f(text='" + "x" * 480 + f"{end}')" for end in "ab"]
+    specs = ["json:f(c=0.1)", "json:f(c=0,1)", "json:f(c='../../up')", "json_f", "json.f", *cut]
     verdicts = [verdict(spec, dtype=dtype) for spec in specs for dtype in (F32, F64)]
     write_scripts([*verdicts, verdict("Mean", outcome="survived")], tmp_path / "r" / "s")
     written = sorted(file.relative_to(tmp_path) for file in tmp_path.rglob("*") if file.is_file())

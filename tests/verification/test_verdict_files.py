@@ -39,7 +39,7 @@ VERDICTS = [
     verdict(witness=FULL),
     replace(verdict(dtype=torch.float32), expected="a mean conflicts", limit=0.5),
     replace(
-        verdict("m:f(x='\"\\n🜁')", outcome="broken"), margin=math.nan, tolerance=math.nan, shown_by="hygiene"
+        verdict("m:f(x='\"\\n🜁')", outcome="broken", margin=math.nan), tolerance=math.nan, shown_by="hygiene"
     ),
     verdict("UPGrad", outcome="survived", margin=0.0),
     *(replace(verdict(f"m:f{i}"), recheck=recheck) for i, recheck in enumerate(RECHECKS)),
@@ -48,10 +48,8 @@ VERDICTS = [
 
 def same(first: Verdict, second: Verdict) -> bool:
     """Whether all fields are the same: tensors and NaN do not compare."""
-    return all(
-        as_source(getattr(first, field.name)) == as_source(getattr(second, field.name))
-        for field in fields(Verdict)
-    )
+    held = [[as_source(getattr(one, field.name)) for field in fields(Verdict)] for one in (first, second)]
+    return held[0] == held[1]
 
 
 def test_all_of_a_verdict_is_read_back(tmp_path: Path) -> None:
@@ -131,10 +129,10 @@ DAMAGED = {
     "a seed": (json.dumps([entry(witness_seed=-1)]), "seed=-1"),
     "a huge seed": (json.dumps([entry(witness_seed=2**64)]), "seed=18446744073709551616"),
     "scalings of others": (
-        json.dumps([entry(witness_scalings=[[1.0, 1.0], [1.0, 1.0]])]),
+        json.dumps([entry(witness_scalings=[[1.0, 1.0]] * 2)]),
         "scalings of shape (2, 2)",
     ),
-    "another of another shape": (
+    "another shape": (
         json.dumps([entry(witness_other_matrix=[[1.0]])]),
         "other_matrix of shape (1, 1)",
     ),
@@ -176,9 +174,8 @@ def test_reading_imports_nothing_that_a_file_names(tmp_path: Path, monkeypatch: 
     (tmp_path / "v.json").write_text(json.dumps([entry(aggregator="planted_module:f")]))
     (found,) = read_verdict_file(tmp_path / "v.json")
     assert found.name == "planted_module:f/weighted/float32"
-    assert read_verdicts(tmp_path / "v.json", tmp_path).outcomes == {
-        ("planted_module:f", "weighted"): "refuted"
-    }
+    outcomes = read_verdicts(tmp_path / "v.json", tmp_path).outcomes
+    assert outcomes == {("planted_module:f", "weighted"): "refuted"}
 
 
 def test_a_leaderboard_is_told_the_worst_of_both_dtypes(tmp_path: Path) -> None:

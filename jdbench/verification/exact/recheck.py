@@ -34,8 +34,10 @@ def recheck(aggregator: AnyAggregator, verdict: Verdict, *, limit: float = 10.0)
     Example:
         >>> from jdbench.aggregators import Mean
         >>> from jdbench.verification import PROPERTIES, recheck, verify
-        >>> print(recheck(Mean(), verify(Mean(), PROPERTIES["non-conflicting"], examples=60)))
-        confirmed in rational arithmetic, margin -0.25; [JD]'s Mean violates it here too, 0 ulps away
+        >>> verdict = verify(Mean(), PROPERTIES["non-conflicting"], examples=20, shrink=False)
+        >>> found = recheck(Mean(), verdict)
+        >>> found.confirmed, found.definition.name, found.definition.keeps
+        (True, 'Mean', False)
     """
     if verdict.outcome is not Outcome.REFUTED or verdict.prop not in TABLE_1:
         return None
