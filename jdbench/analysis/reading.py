@@ -11,7 +11,7 @@ from jdbench.analysis.tables import score_tables
 from jdbench.errors import StoreError
 from jdbench.runs.record import Record
 from jdbench.runs.store import Store
-from jdbench.verification.property_outcomes import Verdicts
+from jdbench.verification.summary import Verdicts
 
 
 def read(path: Path, verdicts: Verdicts) -> Results:

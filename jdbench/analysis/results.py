@@ -9,7 +9,7 @@ import pandas as pd
 from jdbench.analysis.problems import Family, Subject
 from jdbench.roster import in_order
 from jdbench.runs.record import Array
-from jdbench.verification.property_outcomes import Verdicts
+from jdbench.verification.summary import Verdicts
 
 Curves = Mapping[str, Array]
 

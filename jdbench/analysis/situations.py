@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from jdbench.analysis.results import Results, Row
 from jdbench.analysis.traits import CONFLICT_RULE, CONFLICTING, SPREAD
 from jdbench.verification.properties import TABLE_1
-from jdbench.verification.property_outcomes import NON_CONFLICTING
+from jdbench.verification.summary import NON_CONFLICTING
 
 MANY = 4
 """Objectives are many beyond this."""

@@ -23,7 +23,7 @@ from jdbench.report.tables.problems import problem_results
 from jdbench.report.tables.run_tables import along
 from jdbench.report.tables.training import held_out
 from jdbench.report.tables.weight_norms import with_weight_norms
-from jdbench.verification.property_outcomes import read_verdicts
+from jdbench.verification.summary import read_verdicts
 from jdbench.workers import local_executor
 
 IN_PROCESS = 8

@@ -13,7 +13,7 @@ from jdbench.analysis.results import Row
 from jdbench.analysis.traits import traits
 from jdbench.problem import AnalyticProblem, resolve_problem
 from jdbench.report import write_report
-from jdbench.verification.property_outcomes import Verdicts
+from jdbench.verification.summary import Verdicts
 from support.report_stores import analytic, read_pages, training, words, write_store
 
 

@@ -13,7 +13,7 @@ from jdbench.problem import Measure
 from jdbench.report.figures.palette import styles
 from jdbench.report.tables.training import MEAN_RANK, held_out, held_out_table
 from jdbench.runs.record import Record
-from jdbench.verification.property_outcomes import Verdicts
+from jdbench.verification.summary import Verdicts
 from support.report_stores import training, write_store
 
 HITS, MISSES = Measure("hits", larger_is_better=True), Measure("misses", larger_is_better=False)

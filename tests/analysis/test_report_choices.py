@@ -14,7 +14,7 @@ from jdbench.analysis.traits import traits
 from jdbench.problem import Measure
 from jdbench.report import write_report
 from jdbench.runs.record import Record
-from jdbench.verification.property_outcomes import Verdicts
+from jdbench.verification.summary import Verdicts
 from support.report_stores import analytic, read_pages, training, words, write_store
 
 PROPERTIES = ("non-conflicting", "linear-under-scaling", "weighted")

@@ -10,7 +10,7 @@ from jdbench.analysis.reading import read
 from jdbench.analysis.upgrad_variants import EXACT, FEWEST, REGULARISED, VERDICTS, upgrad_against_regularised
 from jdbench.report.tables.upgrad_variants import SIGN, regularisation_summary, regularisation_table
 from jdbench.rounding import gamma
-from jdbench.verification.property_outcomes import Verdicts
+from jdbench.verification.summary import Verdicts
 from support.report_stores import analytic, write_store
 
 INF = math.inf

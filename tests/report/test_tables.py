@@ -20,7 +20,7 @@ from jdbench.report.tables import cells as tables
 from jdbench.report.tables import problems as problem_tables
 from jdbench.runs.record import Record
 from jdbench.verification.predicates import non_conflicting
-from jdbench.verification.property_outcomes import Verdicts, read_verdicts
+from jdbench.verification.summary import Verdicts, read_verdicts
 from support.report_stores import analytic, failure, read_pages, training, usual, words, write_store
 
 SHOWN = {"selected", "references", "runs", "curves", "ranking", "problem_results", "selected_judgement"}

@@ -8,10 +8,10 @@ import torch
 from scipy.optimize import nnls
 
 from jdbench.aggregator import AnyAggregator, resolve
-from jdbench.verification.claims import CLAIMS
-from jdbench.verification.further_claims import AGGREGATORS
+from jdbench.verification.claims import AGGREGATORS, CLAIMS
 from jdbench.verification.properties import HYGIENE, PROPERTIES, TABLE_1
-from jdbench.verification.verify import Outcome, verify
+from jdbench.verification.search import verify
+from jdbench.verification.verdicts import Outcome
 
 SEEDS = range(20)
 EXAMPLES_PER_SEED = 16

@@ -2,7 +2,7 @@
 
 from jdbench.report.tables.cells import MISSING, Cell, Heading
 from jdbench.verification.properties import TABLE_1
-from jdbench.verification.property_outcomes import BROKEN, REFUTED, SURVIVED, Verdicts
+from jdbench.verification.summary import BROKEN, REFUTED, SURVIVED, Verdicts
 
 SIGNS = {SURVIVED: Cell("✓", "1", "good"), REFUTED: Cell("✗", "3", "bad"), BROKEN: Cell("!", "2", "bad")}
 """What stands in a table for an outcome; they are told apart without their colours."""

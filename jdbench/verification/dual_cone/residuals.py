@@ -1,4 +1,4 @@
-"""Tolerances of the dual cone's solvers: what exact ones owe, what others promise by their residuals.
+"""KKT residuals that solvers of the dual cone may leave: exact ones by rounding, others as they report.
 
 All in unit rows and divided by s, as `unit_program` has them; γₖ and S as in `tolerances`.
 """
@@ -12,7 +12,7 @@ from jdbench.dual_cone import Solution
 from jdbench.rounding import gamma, row_norms, size
 from jdbench.shapes import Jacobian, WeightRows
 from jdbench.verification import tolerances
-from jdbench.verification.dual_cone.unit_program import UnitProgram, unit_program
+from jdbench.verification.dual_cone.lemmas import UnitProgram, unit_program
 
 ASKED = (1e-12, 1e-9)
 """Feasibility and stationarity asked of primal solvers in unit rows, and what to ask where that is refused."""

@@ -2,21 +2,23 @@
 
 import contextlib
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
 import hypothesis
 import torch
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings, target
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky
+from torch import Tensor
 
 from jdbench.aggregator import AnyAggregator
+from jdbench.verification import EXAMPLES
 from jdbench.verification.calls import Call, MisbehaviourError
-from jdbench.verification.profiles import EXAMPLES
-from jdbench.verification.properties import HYGIENE, PROPERTIES, Finding, Property, Witness
-from jdbench.verification.spare_lines import without_spare_lines
-from jdbench.verification.witnesses import ROUNDS
+from jdbench.verification.properties import HYGIENE, PROPERTIES, Property
+from jdbench.verification.strategies import Matrix
+from jdbench.verification.verdicts import NO_MARGIN, Finding, Outcome, Verdict
+from jdbench.verification.witnesses import ROUNDS, Witness
 
 STEPS = 4
 """Steps of the score in each factor e of margin over tolerance: what is climbed must have an end."""
@@ -27,44 +29,6 @@ TRIED_AGAIN = 8
 
 FEWEST_SHARES = 4
 """No class gets more than a fourth of the examples: where a property has few, there is less to search."""
-
-
-class Outcome(StrEnum):
-    """What came of a search."""
-
-    SURVIVED = "survived"
-    REFUTED = "refuted"
-    BROKEN = "broken"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The answer to one claim.
-
-    Attributes:
-        property: The property's name.
-        dtype: In which the aggregator was called.
-        outcome: ``survived`` the search, ``refuted`` by it, or ``broken``: a call did not end in a direction.
-        examples: Number of matrices tried.
-        margin: The smallest margin seen, or that of the shrunk violation.
-        tolerance: The rounding error at that margin.
-        witness: The shrunk violation, or where the smallest margin was.
-        message: What the aggregator did, where it is broken, and which hygiene it lacks.
-        shown_by: The property whose check shows it at the witness: another where the aggregator keeps something
-            of which hygiene tells.
-        limit: Seconds that one call could take.
-    """
-
-    property: str
-    dtype: torch.dtype
-    outcome: Outcome
-    examples: int
-    margin: float
-    tolerance: float
-    witness: Witness
-    message: str = ""
-    shown_by: str = ""
-    limit: float = 10.0
 
 
 class _ViolationError(Exception):
@@ -103,6 +67,13 @@ def verify(
 
     Returns:
         The verdict. Surviving is no proof.
+
+    Example:
+        >>> from jdbench.aggregators import UPGrad
+        >>> from jdbench.verification import PROPERTIES, verify
+        >>> verdict = verify(UPGrad(), PROPERTIES["identity-for-one-row"], examples=8)
+        >>> str(verdict.outcome), verdict.margin >= -verdict.tolerance
+        ('survived', True)
     """
     call = Call(aggregator, dtype, limit)
     call.warm_up()
@@ -116,18 +87,15 @@ def verify(
         tried += search.tried
         if search.violations:
             if shrink and prop.everywhere:
-                search.leave_out_spare_lines()
+                search.shrink_shape()
             return _confirmed(search, tried)
         if search.misbehaviours:
             message, witness = search.misbehaviours[-1]
-            return _verdict(call, prop, Outcome.BROKEN, tried, NOTHING, witness, message)
+            return _verdict(call, prop, Outcome.BROKEN, tried, NO_MARGIN, witness, message)
         lowest += search.lowest
     finding, witness = min(lowest, key=lambda pair: pair[0].margin)
     return _verdict(call, prop, Outcome.SURVIVED, tried, finding, witness)
 
-
-NOTHING = Finding(math.nan, math.nan)
-"""Where a call did not end in a direction there is no margin."""
 
 ONCE = "violated once and not again: it depends on something besides J and the generator"
 
@@ -168,9 +136,9 @@ def _confirmed(search: "_Search", tried: int) -> Verdict:
     try:
         kept = PROPERTIES[HYGIENE].check(call, witness)
     except MisbehaviourError as error:
-        kept = Finding(math.nan, math.nan, f"{error.what}: {error}")
+        kept = replace(NO_MARGIN, message=f"{error.what}: {error}")
     shown_by, message = (HYGIENE, kept.message) if kept.violated else (prop.name, ONCE)
-    return _verdict(call, prop, Outcome.BROKEN, tried, NOTHING, witness, message, shown_by)
+    return _verdict(call, prop, Outcome.BROKEN, tried, NO_MARGIN, witness, message, shown_by)
 
 
 @dataclass
@@ -186,14 +154,7 @@ class _Search:
     hung: bool = False
 
     def run(self, witnesses: st.SearchStrategy[Witness], examples: int, seed: int, *, shrink: bool) -> None:
-        """Try examples until one is a violation.
-
-        Args:
-            witnesses: Where they are drawn.
-            examples: How many.
-            seed: Seed of the draws.
-            shrink: Whether to shrink the violation.
-        """
+        """Try so many examples until one is a violation, which is then shrunk if that is wanted."""
         phases = [Phase.generate, Phase.target, *([Phase.shrink] if shrink else [])]
 
         # Not to be run by pytest: the search is our own, its randomness is the seed's, and it stores nothing.
@@ -217,8 +178,8 @@ class _Search:
         with contextlib.suppress(MisbehaviourError, _ViolationError, Flaky):
             hypothesis.seed(seed)(search)()
 
-    def leave_out_spare_lines(self) -> None:
-        """Make the violation smaller by rows and columns."""
+    def shrink_shape(self) -> None:
+        """Leave out the rows and columns that the violation does not need."""
 
         def violates(witness: Witness) -> bool:
             with contextlib.suppress(MisbehaviourError, _ViolationError):
@@ -226,7 +187,7 @@ class _Search:
                 return False
             return bool(self.violations) and self.violations[-1][1] is witness
 
-        without_spare_lines(violates, self.violations[-1][1])
+        minimal(violates, self.violations[-1][1])
 
     def _try(self, witness: Witness) -> float | None:
         if self.hung:  # to shrink it would cost the time limit again and again
@@ -245,3 +206,36 @@ class _Search:
         if not (0 < finding.tolerance < math.inf and math.isfinite(finding.margin)):
             return None
         return -round(STEPS * math.asinh(finding.margin / finding.tolerance)) / STEPS
+
+
+def minimal(violates: Callable[[Witness], bool], witness: Witness) -> Witness:
+    """Return a violation from which no single row or column can be left out.
+
+    Hypothesis shrinks the entries well, and the number of rows and columns, which it drew first, less so. Only
+    for properties that are claimed of every matrix: a smaller one need not be of the same class.
+    """
+    found = True
+    while found:
+        m, n = witness.J.shape
+        candidates = [_without_row(witness, i) for i in range(m) if m > 1]
+        candidates += [_without_column(witness, j) for j in range(n) if n > 1]
+        found = False
+        for candidate in candidates:
+            if violates(candidate):
+                witness, found = candidate, True
+                break
+    return witness
+
+
+def _without_row(witness: Witness, i: int) -> Witness:
+    kept = [k for k in range(len(witness.J)) if k != i]
+    return _with(witness, witness.J[kept], tuple(c[kept] for c in witness.scalings))
+
+
+def _without_column(witness: Witness, j: int) -> Witness:
+    kept = [k for k in range(witness.J.shape[1]) if k != j]
+    return _with(witness, witness.J[:, kept], witness.scalings)
+
+
+def _with(witness: Witness, J: Tensor, scalings: tuple[Tensor, ...]) -> Witness:
+    return replace(witness, matrix=Matrix(J, witness.matrix.kind), scalings=scalings)
