@@ -8,23 +8,6 @@ import torch
 from jdbench.verification.strategies import Matrix
 from jdbench.verification.witnesses import Witness
 
-AGGREGATORS = (
-    "Mean",
-    "MGDA",
-    "DualProj",
-    "PCGrad",
-    "GradDrop",
-    "IMTLG",
-    "CAGrad",
-    "RGW",
-    "NashMTL",
-    "AlignedMTL",
-    "UPGrad",
-    "UPGrad(trace_regularization=0.0001)",
-    "DualProj(trace_regularization=0.0001)",
-)
-"""In the order of Table 1, then the published variants."""
-
 
 @dataclass(frozen=True)
 class Refutation:

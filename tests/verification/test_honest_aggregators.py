@@ -8,8 +8,8 @@ import torch
 from scipy.optimize import nnls
 
 from jdbench.aggregator import AnyAggregator, resolve
+from jdbench.roster import CLAIMED
 from jdbench.verification.claims import CLAIMS
-from jdbench.verification.further_claims import AGGREGATORS
 from jdbench.verification.properties import HYGIENE, PROPERTIES, TABLE_1
 from jdbench.verification.verify import Outcome, verify
 
@@ -67,7 +67,7 @@ STRANGERS = {
 }
 HONEST = [
     *(Honest(c.aggregator, resolve(c.aggregator).aggregator, c.prop) for c in CLAIMS if c.holds),
-    *(Honest(spec, resolve(spec).aggregator, HYGIENE) for spec in AGGREGATORS),
+    *(Honest(spec, resolve(spec).aggregator, HYGIENE) for spec in CLAIMED),
     *(Honest(call.__name__, call, prop) for call, props in STRANGERS.items() for prop in props),
 ]
 
