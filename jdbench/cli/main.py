@@ -11,7 +11,7 @@ from rich.console import Console
 from typer.exceptions import TyperException
 
 from jdbench.cli.data import data
-from jdbench.cli.results import cores, default_store, report
+from jdbench.cli.results import cores, default_store, findings, report
 from jdbench.errors import JDBenchError
 from jdbench.verification.profiles import EXAMPLES
 
@@ -130,6 +130,7 @@ def check_problem_(
 
 
 app.command()(report)
+app.command()(findings)
 
 
 @app.command()

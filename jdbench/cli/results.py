@@ -128,3 +128,29 @@ def _folder(store: Path) -> Path:
     with Store(store) as opened:
         presets = opened.presets()
     return RESULTS / slug("-".join(presets) or store.stem)
+
+
+def findings(
+    preset: PRESET = None,
+    store: STORE = None,
+    json: Annotated[Path | None, typer.Option(help="File for the findings.")] = None,
+) -> None:
+    """Judge what theory predicts by the runs of a store; exit 1 if a prediction fails.
+
+    A prediction about all problems or starts is judged on those that the store has. What cannot be told says
+    which runs are missing, and does not count.
+    """
+    from rich.console import Console
+
+    from jdbench.analysis.findings import FAILS, read_evidence, summary, write_findings
+    from jdbench.analysis.findings import findings as judged
+    from jdbench.cli.listing import findings_table
+
+    chosen = chosen_store(preset, store)
+    found = judged(read_evidence(chosen))
+    if json is not None:
+        write_findings(found, json)
+    console = Console()
+    console.print(findings_table(found))
+    console.print(f"{chosen}: {summary(found)}", markup=False, highlight=False)
+    raise typer.Exit(1 if any(answer.told == FAILS for answer in found.values()) else 0)
