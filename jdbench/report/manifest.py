@@ -47,7 +47,7 @@ class Manifest:
 
 def seen_from(out: Path, store: Path) -> str:
     """Return the path of a store as seen from a report's folder, which stays true when both are moved."""
-    return Path(os.path.relpath(store.resolve(), out.resolve())).as_posix()
+    return Path(os.path.relpath(store, out)).as_posix()
 
 
 def read_manifest(out: Path) -> Manifest | None:
