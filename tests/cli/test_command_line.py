@@ -13,6 +13,7 @@ import pytest
 from jdbench.cli import main as cli
 from jdbench.cli.main import main
 from jdbench.runs.store import Store
+from support.report_stores import analytic, write_store
 
 JDBENCH = [sys.executable, "-m", "jdbench"]
 RUN = ["run", "-p", "IWRM-digits", "-a", "Mean", "-a", "RGW", "--seeds", "1", "--store", "s.sqlite"]
@@ -123,6 +124,13 @@ def test_interrupted_runs_go_on_without_losing_or_repeating_a_finished_one(
         (["run", "--store", "text.txt", "-p", "EWQ"], "store=text.txt"),
         (["run", "--store", "text.txt/below"], "store=text.txt/below"),
         (["report", "--store", "missing.sqlite"], "store=missing.sqlite"),
+        (
+            ["report"],
+            "store=results/quick.sqlite, required a file of records, got none, `jdbench run` makes one",
+        ),
+        (["report", "--preset", "full"], "`jdbench run --preset full` makes one"),
+        (["report", "--preset", "ful"], "did you mean full?"),
+        (["report", "--preset", "full", "--store", "s"], "required --preset or --store, got both"),
         (["report", "--store", "text.txt"], "store=text.txt"),
         (["report", "--store", "."], "store=."),
         (["check-problem", "ZDT5"], "did you mean ZDT"),
@@ -209,6 +217,38 @@ def test_a_small_benchmark_with_a_strangers_aggregator_ends_in_a_page(tmp_path: 
     text = (tmp_path / "out" / "index.html").read_text()
     for name in ("UPGrad", "mine:Half(share=0.25)", "mine:fussy", "never satisfied"):
         assert name in text
+
+
+def test_a_report_goes_to_the_folder_of_its_preset_and_stays_among_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> tuple[object, str]:
+        monkeypatch.setattr(sys, "argv", ["jdbench", *arguments])
+        with pytest.raises(SystemExit) as end:
+            main()
+        printed = capsys.readouterr()
+        return end.value.code, printed.out + printed.err
+
+    write_store(Path("results/quick.sqlite"), [analytic("Mean")])
+    assert call("report", "--workers", "1") == (None, "wrote results/quick/index.html\n")
+    assert Path("results/quick/problem-EWQ.html").is_file()
+    assert call("report", "--compact") == (None, "wrote results/quick/index.html\n")
+    assert not Path("results/quick/problem-EWQ.html").exists()
+    # Another store of the same preset does not push the first one's page away.
+    write_store(Path("mine.sqlite"), [analytic("UPGrad")])
+    code, said = call("report", "--store", "mine.sqlite")
+    assert code == 2
+    assert "got one of ../quick.sqlite" in said
+    assert call("report", "--store", "mine.sqlite", "--out", "mine") == (None, "wrote mine/index.html\n")
+    assert call("report", "--store", "mine.sqlite", "--replace")[0] is None
+    assert {one.name for one in tmp_path.iterdir()} == {"results", "mine", "mine.sqlite"}
+    # What is there is named where the default is missing.
+    Path("results/quick.sqlite").rename("results/full.sqlite")
+    code, said = call("report")
+    assert code == 2
+    assert "there is results/full.sqlite, say --store" in said
 
 
 def test_a_strangers_problem_is_checked(tmp_path: Path, jdbench) -> None:

@@ -12,13 +12,16 @@ from jdbench.report.tables.upgrad_pair import upgrad_pair
 HERE = Path(__file__).parent
 
 
-def fill(template: str, results: Results, looks: dict[str, Style], **content: object) -> str:
+def fill(
+    template: str, results: Results, looks: dict[str, Style], *, compact: bool = False, **content: object
+) -> str:
     """Return a page.
 
     Args:
         template: Its file.
         results: What was read.
         looks: Styles of all aggregators.
+        compact: Whether the report has no pages of families and problems, so that nothing leads there.
         **content: What else the template names.
 
     Returns:
@@ -31,6 +34,7 @@ def fill(template: str, results: Results, looks: dict[str, Style], **content: ob
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals.update(compact=compact  # seen by macros that are imported without the context too)
     return environment.get_template(template).render(
         results=results,
         families=results.families,
