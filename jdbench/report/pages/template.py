@@ -1,5 +1,6 @@
 """Templates to pages: each with the style and the script that all share."""
 
+from collections.abc import MutableMapping
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -34,7 +35,10 @@ def fill(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(compact=compact  # seen by macros that are imported without the context too)
+    everywhere: MutableMapping[str, Any] = (
+        environment.globals
+    )  # macros that are imported without the context too
+    everywhere["compact"] = compact
     return environment.get_template(template).render(
         results=results,
         families=results.families,
