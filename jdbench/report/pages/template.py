@@ -1,7 +1,7 @@
 """Templates to pages: each with the style and the script that all share."""
 
-from collections.abc import MutableMapping
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -35,10 +35,8 @@ def fill(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    everywhere: MutableMapping[str, Any] = (
-        environment.globals
-    )  # macros that are imported without the context too
-    everywhere["compact"] = compact
+    # Seen by macros that are imported without the context too.
+    environment.globals.update(dict[str, Any](compact=compact))
     return environment.get_template(template).render(
         results=results,
         families=results.families,
