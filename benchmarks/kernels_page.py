@@ -10,9 +10,8 @@ from markupsafe import Markup
 import jdbench.report.pages
 from benchmarks.kernels_figures import LOOKS, memory_figure, projection_figure, training_figure
 from benchmarks.table7 import PAPER
-from jdbench.analysis.results import rows_of
 from jdbench.problems.networks import NETWORKS
-from jdbench.report.tables.cells import Cell, Heading, Table, number, text
+from jdbench.report.tables.cells import Cell, Heading, PageTable, number, text
 
 HERE, REPORT = Path(__file__).parent, Path(jdbench.report.pages.__file__).parent
 
@@ -58,7 +57,7 @@ def write_page(folder: Path) -> Path:
     return page
 
 
-def ratios_table(frame: pd.DataFrame) -> Table:
+def ratios_table(frame: pd.DataFrame) -> PageTable:
     """Return each method's time as a multiple of SGD's on the same network: the paper's, TorchJD's and ours.
 
     Args:
@@ -88,10 +87,10 @@ def ratios_table(frame: pd.DataFrame) -> Table:
                 number(ours["ratio"], mark="good" if ours["ratio"] <= theirs["ratio"] else "bad"),
             ]
         rows.append(row)
-    return Table("ratios", "An epoch as a multiple of an epoch of SGD", headings, rows)
+    return PageTable("ratios", "An epoch as a multiple of an epoch of SGD", headings, rows)
 
 
-def seconds_table(frame: pd.DataFrame) -> Table:
+def seconds_table(frame: pd.DataFrame) -> PageTable:
     """Return the seconds of an epoch.
 
     Args:
@@ -119,4 +118,4 @@ def seconds_table(frame: pd.DataFrame) -> Table:
             *(number(entry["seconds"]) for entry in entries),
             text(", ".join(str(entry["steps"]) for entry in entries)),
         ])
-    return Table("seconds", "Seconds an epoch", headings, rows)
+    return PageTable("seconds", "Seconds an epoch", headings, rows)
