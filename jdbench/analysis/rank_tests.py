@@ -189,8 +189,8 @@ def friedman_of_families(tests: pd.DataFrame) -> pd.DataFrame:
     """Return Friedman's test of each family and of all problems, and how many pairs are told apart."""
     found: list[tuple[object, ...]] = []
     for family, own in parts(tests, FAMILY, sort=False):
-        whole = (float(numbers(own, name)[0]) for name in (BLOCKS, FRIEDMAN, P_FRIEDMAN))
-        found.append((family, *whole, len(own), int(flags(own, APART).sum())))
+        blocks, statistic, p_value = (float(numbers(own, name)[0]) for name in (BLOCKS, FRIEDMAN, P_FRIEDMAN))
+        found.append((family, int(blocks), statistic, p_value, len(own), int(flags(own, APART).sum())))
     return pd.DataFrame(found, columns=[*FRIEDMAN_TESTS.columns])
 
 

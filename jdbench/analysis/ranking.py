@@ -116,6 +116,8 @@ def with_norms(board: pd.DataFrame, along: pd.DataFrame, family_of: Mapping[str,
     Returns:
         With the median over the problems, so that each counts alike, and the largest.
     """
+    if not len(board):
+        return board.reindex(columns=[*board.columns, *FAMILY_NORMS])
     own = along.reindex(columns=[PROBLEM, AGGREGATOR, *FAMILY_NORMS])
 
     def norms(_: str, part: pd.DataFrame) -> pd.DataFrame:

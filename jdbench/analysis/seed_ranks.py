@@ -9,7 +9,7 @@ import pandas as pd
 from jdbench.analysis import schema
 from jdbench.analysis.declarations import Table
 from jdbench.analysis.frames import parts
-from jdbench.analysis.schema import AGGREGATOR, PROBLEM, RANK, RATE, SCORE, SEED, STATE
+from jdbench.analysis.schema import AGGREGATOR, PROBLEM, RANK, SCORE, SEED, STATE
 
 DIGITS = 6
 """Scores that agree to this many digits are tied: their differences are rounding."""
@@ -44,11 +44,11 @@ def seed_ranks(runs: pd.DataFrame, criteria: Sequence[Criterion] = BY_SCORE) -> 
 
     Example:
         >>> runs = pd.DataFrame({"aggregator": ["A", "B", "C"], "score": [0.5, 0.1, np.inf]})
-        >>> runs = runs.assign(seed=1, rate=0.1, state=["finished", "finished", "diverged"])
+        >>> runs = runs.assign(seed=1, state=["finished", "finished", "diverged"])
         >>> seed_ranks(runs).to_dict("records")
         [{'A': 2.0, 'B': 1.0, 'C': 3.0}]
     """
-    complete = runs.pivot_table(index=SEED, columns=AGGREGATOR, values=RATE, aggfunc="first").dropna()
+    complete = runs.pivot_table(index=SEED, columns=AGGREGATOR, values=STATE, aggfunc="first").dropna()
     ranks: list[pd.DataFrame] = []
     for column, larger in criteria:
         price = (-1 if larger else 1) * runs[column]

@@ -139,7 +139,9 @@ class Store:
             spec = RunSpec(row[0], row[1], row[2], row[3], row[4], row[5], bool(row[6]))
             try:
                 indicators = {name: _number(value) for name, value in json.loads(row[10]).items()}
-                unpacked = {} if not curves else PackedCurves(self.path, row[11]) if packed else _unpack(row[11])
+                unpacked = (
+                    {} if not curves else PackedCurves(self.path, row[11]) if packed else _unpack(row[11])
+                )
                 if not {"area", "start", "final"} <= set(indicators):
                     raise ValueError("a record without area, start or final")
             except (ValueError, AttributeError, TypeError, OSError, zlib.error) as error:

@@ -96,7 +96,9 @@ def families_table(results: Results, looks: Looks) -> PageTable | None:
         return Shown(
             head,
             [
-                Cell(MISSING, "NaN") if row is None else rank_cell(row.mean_rank, "good" if row.leads else "")
+                Cell(MISSING, "NaN")
+                if row is None
+                else rank_cell(row.mean_rank, "good" if row.leads and family != OVERALL else "")
                 for row in found
             ],
         )
@@ -167,7 +169,7 @@ def friedman_table(results: Results) -> PageTable | None:
         "Friedman's test: are the ranks more than chance?",
         [
             Shown(Heading(FAMILY.heading), [text(name) for name in names(tests, FAMILY)]),
-            shown(schema.BLOCKS, [text(int(blocks)) for blocks in numbers(tests, schema.BLOCKS)]),
+            text_column(tests, schema.BLOCKS),
             number_column(tests, schema.FRIEDMAN),
             number_column(tests, schema.P_FRIEDMAN, 2),
             shown(schema.PAIRS_APART, [Cell(f"{apart} of {whole}", str(apart)) for apart, whole in pairs]),
