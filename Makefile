@@ -9,21 +9,32 @@ BENCH ?= 'ours'|'engine'|'SGD'|start_up
 # Forks a process that has imported torch and used nothing of it; with CUDA, LAUNCH=spawn.
 LAUNCH ?= forkserver
 FACTOR ?= 1.1
+PRESET ?= quick
 
-.PHONY: leaderboard run report baselines bench bench-compare kernels test test-long verification properties check format clean help
+.PHONY: leaderboard run report reports findings baselines bench bench-compare kernels test test-long verification properties check format clean help
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/'
 
-leaderboard: $(VENV)/.installed ## Run the quick preset and write reports/index.html
-	$(BIN)/jdbench run --preset quick
-	$(BIN)/jdbench report
+# The committed verdicts stand beside the ranks.
+REPORT = $(BIN)/jdbench report --preset $(PRESET) --verdicts reports/verification/verdicts.json
+
+leaderboard: $(VENV)/.installed ## Run the quick preset and write results/quick/index.html; PRESET=full, paper
+	$(BIN)/jdbench run --preset $(PRESET)
+	$(REPORT)
 
 run: $(VENV)/.installed ## Run the quick preset, or go on with it
-	$(BIN)/jdbench run --preset quick
+	$(BIN)/jdbench run --preset $(PRESET)
 
-report: $(VENV)/.installed ## Write the page from what was run
-	$(BIN)/jdbench report
+report: $(VENV)/.installed ## Write the pages from what was run
+	$(REPORT)
+
+reports: $(VENV)/.installed ## Write the committed reports/index.html: the quick preset, compact
+	$(BIN)/jdbench run --preset quick
+	$(BIN)/jdbench report --preset quick --compact --out reports
+
+findings: $(VENV)/.installed ## Judge what theory predicts by what was run
+	$(BIN)/jdbench findings --preset $(PRESET)
 
 baselines: $(VENV)/.installed ## Train the single-task baselines anew into problems/baselines.json
 	OMP_NUM_THREADS=1 $(BIN)/python -m jdbench.problems.baselines
@@ -47,15 +58,9 @@ test: $(VENV)/.installed-dev ## Run the tests
 test-long: $(VENV)/.installed-dev ## Run the tests that search for minutes: honest aggregators over 20 seeds
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 -m long
 
-# The two trace-regularised variants, then TorchJD's of the same names. Its NashMTL is left out: it takes the number
-# of rows when it is made, and remembers what it was called with.
-VERIFIED = Mean MGDA DualProj PCGrad GradDrop IMTLG CAGrad RGW NashMTL AlignedMTL UPGrad \
-	"UPGrad(trace_regularization=1e-4)" "DualProj(trace_regularization=1e-4)" \
-	$(foreach name,Mean MGDA DualProj PCGrad GradDrop IMTLG Random AlignedMTL UPGrad,torchjd.aggregation:$(name)) \
-	"torchjd.aggregation:CAGrad(c=0.5)"
-
+# Specs have no blanks, so that the shell takes the roster's lines one by one.
 verification: $(VENV)/.installed-dev ## Verify ours and TorchJD's aggregators and write reports/verification
-	OMP_NUM_THREADS=1 $(BIN)/jdbench verify $(VERIFIED) --claims all --report reports/verification \
+	OMP_NUM_THREADS=1 $(BIN)/jdbench verify $$($(BIN)/python -m jdbench.roster) --claims all --report reports/verification \
 		|| test $$? -eq 1  # refutations are what it is for
 
 properties: $(VENV)/.installed-dev ## Verify the built-in aggregators against Table 1

@@ -21,14 +21,7 @@ TABLES = ("table7.csv", "projection.csv", "training.csv")
 
 
 def write_page(folder: Path) -> Path:
-    """Write the page and its figures beside the tables that it shows.
-
-    Args:
-        folder: Holds `TABLES` and `environment.json`.
-
-    Returns:
-        The page.
-    """
+    """Write the page and its figures into the folder of `TABLES` and `environment.json`; return its path."""
     seconds, projection, training = (pd.read_csv(folder / name) for name in TABLES)
     facts: dict[str, str] = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
     loader = FileSystemLoader([HERE, REPORT])
@@ -59,14 +52,7 @@ def write_page(folder: Path) -> Path:
 
 
 def ratios_table(frame: pd.DataFrame) -> Table:
-    """Return each method's time as a multiple of SGD's on the same network: the paper's, TorchJD's and ours.
-
-    Args:
-        frame: As `table7.measure` yields it.
-
-    Returns:
-        The table.
-    """
+    """Return each method's time as a multiple of SGD's on the same network: the paper's, TorchJD's and ours."""
     found = {(row["network"], row["aggregator"], row["library"]): row for row in rows_of(frame)}
     headings = [Heading("SSJD with")]
     for network in NETWORKS:
@@ -92,14 +78,7 @@ def ratios_table(frame: pd.DataFrame) -> Table:
 
 
 def seconds_table(frame: pd.DataFrame) -> Table:
-    """Return the seconds of an epoch.
-
-    Args:
-        frame: As `table7.measure` yields it.
-
-    Returns:
-        The table, a row for each method of each library.
-    """
+    """Return the seconds of an epoch, a row for each method of each library."""
     found = {(row["network"], row["aggregator"], row["library"]): row for row in rows_of(frame)}
     listed = dict.fromkeys((aggregator, library) for _, aggregator, library in found)
     headings = [

@@ -70,7 +70,7 @@ def __getattr__(name: str) -> Any:
 
 
 def destination(name: str) -> str:
-    """Return the attribute of pytest's ``config.option`` that holds an option, named without the prefix."""
+    """Return the attribute of pytest's ``config.option`` that holds the option of a name without prefix."""
     return f"jdbench_{name.replace('-', '_')}"
 
 
@@ -140,7 +140,7 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    """Return in lines of the header what a run must be repeated with, where it is not what every run has."""
+    """Return the header lines that say with what a run must be repeated, where it is not what every run has."""
     seed, file = (config.getoption(destination(name)) for name in ("verification-seed", "expected-failures"))
     if seed is None and file is None:
         return []

@@ -88,12 +88,13 @@ def csv_name(name: str, table: pd.DataFrame) -> str:
     return f"{name}.csv" if len(table) < LONG else f"{name}.csv.gz"
 
 
-def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> list[Path]:
-    """Write each table as CSV and as Parquet.
+def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path, *, parquet: bool = True) -> list[Path]:
+    """Write each table as CSV, and as Parquet.
 
     Args:
         tables: By name.
         folder: Where, made if missing; files of the same names are replaced.
+        parquet: Whether Parquet is wanted too.
 
     Returns:
         The files, `csv_name` and ``NAME.parquet`` of each, in the order of the tables.
@@ -106,12 +107,14 @@ def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> list[Path]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, table in tables.items():
-            csv, parquet = folder / csv_name(name, table), folder / f"{name}.parquet"
+            csv = folder / csv_name(name, table)
             # The same table is the same file: no time in its header.
             packing = {"method": "gzip", "mtime": 0} if csv.suffix == ".gz" else None
             table.to_csv(csv, index=False, lineterminator="\n", compression=packing)
-            table.to_parquet(parquet, index=False)
-            files += [csv, parquet]
+            files.append(csv)
+            if parquet:
+                files.append(folder / f"{name}.parquet")
+                table.to_parquet(files[-1], index=False)
     except ImportError as error:
         raise MissingExtraError(
             'Parquet, required pyarrow, got no such package, run `pip install "jdbench[report]"`'

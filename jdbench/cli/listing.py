@@ -1,4 +1,4 @@
-"""Tables of what there is to choose from, for `jdbench list`."""
+"""Tables for the terminal: what there is to choose from, for `jdbench list`, and findings."""
 
 import inspect
 import math
@@ -9,7 +9,8 @@ from rich.text import Text
 
 from jdbench import aggregators
 from jdbench.aggregator import announced_aggregators
-from jdbench.data import DATASETS, DIGITS, locate, size
+from jdbench.analysis.findings import FAILS, HOLDS, UNTOLD, Findings
+from jdbench.data import DATASETS, DIGITS, image_count, locate
 from jdbench.dual_cone import available_solvers
 from jdbench.problem import AnalyticProblem, available_problems, resolve_problem
 from jdbench.runs import protocol
@@ -31,6 +32,26 @@ def listing(kind: str) -> Table:
         "presets": _presets,
         "datasets": _datasets,
     }[kind]()
+
+
+def findings_table(found: Findings) -> Table:
+    """Return the table of findings, with the numbers that each looked at, or what is missing."""
+    styles = {HOLDS: "green", FAILS: "bold red", UNTOLD: "yellow"}
+    table = _table("findings", "", "prediction", "source", "looked at")
+    table.columns[0].no_wrap = True
+    for prediction, answer in found.items():
+        seen = [
+            f"{name} {value if isinstance(value, str) else f'{value:.6g}'}"
+            for name, value in answer.numbers.items()
+        ]
+        seen += [f"missing: {answer.missing}"] if answer.missing else []
+        table.add_row(
+            Text(answer.told, style=styles[answer.told]),
+            Text(f"{prediction.name}: {prediction.statement}"),
+            Text(prediction.source),
+            Text("; ".join(seen)),
+        )
+    return table
 
 
 def _problems() -> Table:
@@ -97,7 +118,7 @@ def _datasets() -> Table:
     table = _table("data sets", "name", "what it is", "images here", "shape", "where", "use", "source")
     for d in DATASETS.values():
         where = locate(d.name) or f"nowhere yet: jdbench data prepare {d.name}"
-        here = f"{size(d.name) or 0} of {d.count}"
+        here = f"{image_count(d.name) or 0} of {d.count}"
         table.add_row(d.name, d.title, here, str(d.shape), str(where), d.licence, d.source)
     table.add_row(
         DIGITS, "handwritten digits", "1797 of 1797", "(8, 8, 1)", "scikit-learn", "CC BY 4.0", "UCI 1998"

@@ -1,6 +1,5 @@
 """The command line: parse, call one library function, print, return a code (0 fine, 1 no, 2 bad input)."""
 
-import os
 import shlex
 import sys
 from enum import StrEnum
@@ -13,15 +12,17 @@ from rich.console import Console
 from typer.exceptions import TyperException
 
 from jdbench.cli.data import data
+from jdbench.cli.results import cores, default_store, findings, report
 from jdbench.errors import InputError, JDBenchError
 from jdbench.verification import EXAMPLES
 
 app = typer.Typer(
     name="jdbench",
     help="The benchmark and the proof-checker of Jacobian descent.\n\n"
-    "Start with `jdbench run`, then `jdbench report`; open reports/index.html.",
+    "Start with `jdbench run`, then `jdbench report`; open results/quick/index.html.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode="markdown",  # markup takes [default: …] for a style and drops it
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -93,16 +94,16 @@ def run(
 
     Stop it any time (Ctrl-C, or worse) and start it again: it goes on where it was.
     """
-    from jdbench.runs.campaign import run_benchmark
+    from jdbench.runs.campaign import run_campaign
 
-    failures = run_benchmark(
+    failures = run_campaign(
         problems=problem or None,
         aggregators=aggregator or None,
         preset_name=preset,
         seeds=seeds,
         optimizer=optimizer,
-        path=store or Path("results") / f"{preset}.sqlite",
-        workers=_cores() if workers is None else workers,
+        path=store or default_store(preset),
+        workers=cores() if workers is None else workers,
         console=Console(stderr=True),
     )
     raise typer.Exit(1 if failures else 0)
@@ -129,37 +130,8 @@ def check_problem_(
     raise typer.Exit(1 if any(examination.findings for _, examination in examined) else 0)
 
 
-@app.command()
-def report(
-    store: Annotated[Path, typer.Option(help="File of records.")] = Path("results/quick.sqlite"),
-    out: Annotated[
-        Path, typer.Option(help="Folder for index.html, its pages, and the tables in data/ (CSV, Parquet).")
-    ] = Path("reports"),
-    verdicts: Annotated[
-        Path | None,
-        typer.Option(
-            help="File of `jdbench verify --json`, to show properties beside ranks. "
-            "[default: OUT/verification/verdicts.json, if there is one]"
-        ),
-    ] = None,
-    verification: Annotated[
-        Path | None,
-        typer.Option(
-            help="A folder of `jdbench verify --report`: write the page of its verdicts again instead."
-        ),
-    ] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes at a time. [default: the cores]")] = None,
-) -> None:
-    """Write the leaderboard of a store as pages that need no network, with their figures and tables."""
-    if verification is None:
-        from jdbench.report import write_report
-
-        page = write_report(store, out, verdicts, _cores() if workers is None else workers)
-    else:
-        from jdbench.report.verdicts.page import write_verdict_page
-
-        page = write_verdict_page(verification)
-    typer.echo(f"wrote {page}")
+app.command()(report)
+app.command()(findings)
 
 
 @app.command()
@@ -214,7 +186,7 @@ def verify(
             limit=limit,
             curves=report is not None,
             expected=() if expected_failures is None else read_expected_failures(expected_failures),
-            workers=_cores() if workers is None else workers,
+            workers=cores() if workers is None else workers,
             command=shlex.join(["jdbench", *sys.argv[1:]]),
             progress=progress,
         )
@@ -268,11 +240,6 @@ def replay(
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
         raise InputError(f"{missing[0]}{more}")
     raise typer.Exit(0 if all(one.reproduced for one in replays) else 1)
-
-
-def _cores() -> int:
-    """Return the number of cores that this process may use, where the system says."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """A store to a folder of pages that need no network, and its tables as CSV and Parquet in ``data/``."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,8 +12,8 @@ from jdbench.analysis.reading import read
 from jdbench.analysis.results import Results
 from jdbench.analysis.tables import csv_name, write_tables
 from jdbench.analysis.traits import traits
-from jdbench.errors import InputError
 from jdbench.report.figures.palette import styles
+from jdbench.report.manifest import check_folder, replacing
 from jdbench.report.pages.choose import choose_page
 from jdbench.report.pages.family import family_page
 from jdbench.report.pages.overview import overview_page
@@ -32,38 +32,61 @@ IN_PROCESS = 8
 BEHIND_FIGURES = ("curves", "end_points", "fronts", "paths")
 """Tables that the pages of problems make, see `jdbench.report.pages.problem.Made`."""
 
+COMPACT = frozenset({
+    "choices", "errors", "outcomes", "problem_ranks", "problem_results", "profile_areas", "profiles",
+    "rank_tests", "ranking", "traits", "upgrad_against_regularised", "verdicts",
+})  # fmt: skip
+"""Tables behind the first page and that of the choices."""
+
 BRIEF = ["problem", "aggregator", "rate", "seed", "trace", "state", "steps_taken", "seconds", "score", "final"]
 """Columns of the table of all runs; `selected` and `references` have all indicators, and the store has."""
 
 
-def write_report(store: Path, out: Path, verdicts: Path | None = None, workers: int = 1) -> Path:
+def write_report(
+    store: Path,
+    out: Path,
+    verdicts: Path | None = None,
+    workers: int = 1,
+    *,
+    compact: bool = False,
+    replace: bool = False,
+) -> Path:
     """Write the report of a store.
 
     Args:
         store: File of records.
-        out: Folder, made if missing; files of the same names are replaced.
+        out: Folder, made if missing; the files of the last report there are replaced or removed, no others.
         verdicts: File of `jdbench verify --json`; that of ``out/verification``, if there is one, where None.
         workers: Processes at a time that draw the pages of problems.
+        compact: Whether to write the first page and that of the choices alone, with the CSV of `COMPACT`.
+        replace: Whether the report may take the place of one of another store.
 
     Returns:
         The first page, ``out/index.html``.
 
     Raises:
         StoreError: The store cannot be read, or holds no records.
-        InputError: The verdicts cannot be read, or the folder cannot be written to.
+        InputError: The verdicts cannot be read, or the folder cannot be written to, or it holds the report of
+            another store or files of others with the report's names.
     """
+    check_folder(out, store, replace=replace)
     results = _with_tables(read(store, read_verdicts(verdicts, out)))
     looks = styles(results.aggregators)
-    made = _problem_pages(results, workers)
+    made = [] if compact else _problem_pages(results, workers)
     data = _data(results, made)
+    if compact:
+        data = {name: table for name, table in data.items() if name in COMPACT}
     pages = {one.page: one.html for one in made}
-    pages |= {family.page: family_page(results, family, looks) for family in results.families}
+    pages |= {family.page: family_page(results, family, looks) for family in results.families if not compact}
     files = {name: csv_name(name, table) for name, table in sorted(data.items())}
     pages |= {
-        "choose.html": choose_page(results, looks),
-        "index.html": overview_page(results, looks, files),
+        "choose.html": choose_page(results, looks, compact=compact),
+        "index.html": overview_page(results, looks, files, compact=compact),
     }
-    _write(pages, data, out)
+    with replacing(out, store, replace=replace) as folder:
+        for name, html in pages.items():
+            (folder / name).write_text(html, encoding="utf-8", newline="\n")
+        write_tables(data, folder / "data", parquet=not compact)
     return out / "index.html"
 
 
@@ -111,15 +134,3 @@ def _data(results: Results, made: Iterable[Made]) -> dict[str, pd.DataFrame]:
         if parts:
             tables[name] = pd.concat(parts, ignore_index=True)
     return {name: table for name, table in tables.items() if len(table.columns) and len(table)}
-
-
-def _write(pages: Mapping[str, str], data: Mapping[str, pd.DataFrame], out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name, html in pages.items():
-            (out / name).write_text(html, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise InputError(
-            f"out={out}, required a folder that can be written to, got {error}, choose another with --out"
-        ) from error
-    write_tables(data, out / "data")

@@ -18,7 +18,7 @@ from jdbench.errors import StoreError
 from jdbench.runs.protocol import RunSpec
 from jdbench.runs.record import Array, Record
 
-APPLICATION_ID = 0x4A44424E  # "JDBN", by which the file is told from other SQLite databases
+APPLICATION_ID = 0x4A44424E  # "JDBN", which identifies the file among SQLite databases
 VERSION = 2
 
 SCHEMA = """
@@ -40,6 +40,15 @@ class Store:
 
     Raises:
         StoreError: The file is missing (unless it may be created), is no store, or comes from another version.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from jdbench.runs import RunSpec, Store, run_batch
+        >>> spec = RunSpec("EWQ", "UPGrad", 0.25, 1, 50)
+        >>> with Store(Path("runs.sqlite"), create=True) as store:
+        ...     store.append(run_batch([spec]), {"machine": "mine"})
+        ...     spec.key in store.done(), [record.spec.aggregator for record in store.records()]
+        (True, ['UPGrad'])
     """
 
     def __init__(self, path: Path, *, create: bool = False) -> None:

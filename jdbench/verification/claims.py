@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
+from jdbench.roster import CLAIMED
 from jdbench.verification.claim_rows import ROWS, USUAL, Refutation, Row
 from jdbench.verification.properties import TABLE_1
 from jdbench.verification.witnesses import Witness
 
-AGGREGATORS = tuple(ROWS)
-"""Those of which something is claimed, in the order of Table 1, then the published variants."""
+AGGREGATORS = tuple(spec for spec in CLAIMED if spec in ROWS)
+"""Those of which something is claimed, in the order of the roster."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Claim:
 
 
 def claim_of(aggregator: str, row: Row, prop: str) -> Claim:
-    """Return the claim about a property in an aggregator's row, the usual one where the row does not name it."""
+    """Return what a row says of a property, or the usual where it does not name it."""
     cell = row.get(prop) or USUAL[prop]
     if isinstance(cell, Refutation):
         return Claim(aggregator, prop, cell.reason, cell.counterexample, cell.unsearchable)
@@ -48,8 +49,8 @@ def claim_of(aggregator: str, row: Row, prop: str) -> Claim:
 
 
 CLAIMS = (
-    *(claim_of(name, row, prop) for name, row in ROWS.items() for prop in TABLE_1),
-    *(claim_of(name, row, prop) for prop in USUAL for name, row in ROWS.items()),
+    *(claim_of(name, ROWS[name], prop) for name in AGGREGATORS for prop in TABLE_1),
+    *(claim_of(name, ROWS[name], prop) for prop in USUAL for name in AGGREGATORS),
 )
 """Table 1, then what lies beyond it."""
 

@@ -1,176 +1,293 @@
-"""What theory predicts, looked up in the results that the repository holds (`reports/data/`)."""
+"""What theory predicts: each prediction can hold, fail and be untold, by real runs and by planted records."""
 
+import json
+import math
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
+import numpy as np
 import pytest
 import torch
 
+from jdbench.aggregators import UPGrad
+from jdbench.analysis.findings import (
+    FAILS,
+    HOLDS,
+    PREDICTIONS,
+    UNTOLD,
+    Answer,
+    evidence_of,
+    findings,
+)
+from jdbench.analysis.findings.descent import STALLS, STARTS, STEPS, of_theorem_1
+from jdbench.analysis.findings.dials import cosine_to_mean
+from jdbench.cli.main import main
+from jdbench.errors import StoreError
 from jdbench.problem import AnalyticProblem, benchmark_problems, resolve_problem
-from jdbench.rounding import gamma
+from jdbench.runs.protocol import RunSpec
+from jdbench.runs.record import Record
+from jdbench.runs.runner import run_batch
+from support.report_stores import write_store
 
-DATA = Path(__file__).parents[2] / "reports" / "data"
-STARTS = 8
+pytestmark = pytest.mark.xdist_group("findings")  # so that one process makes the runs
 
-
-def table(name: str) -> pd.DataFrame:
-    return pd.read_parquet(DATA / f"{name}.parquet")
-
-
-def is_quick() -> bool:
-    """Whether the results are those of the preset ``quick``, as after `make leaderboard`, not of ``full``."""
-    return not table("selected")["problem"].str.startswith("CompetingTasks").any()
+DIALS = [f"CompetingTasks({dial})" for dial in ("cosine=1.0", "cosine=-0.9", "cosine=-0.9,scale=10.0")]
+EVERYWHERE = "theorem-1-everywhere"
+RESTING = ("UPGrad", "DualProj", "MGDA")
 
 
-def of_theorem_1(name: str) -> bool:
-    """Whether the objectives are convex with a Lipschitz Jacobian and there is a Pareto set to converge to."""
-    problem = resolve_problem(name)
-    if not isinstance(problem, AnalyticProblem):
-        return False
-    return problem.convex and problem.beta is not None and problem.attained
+def at_reference(problem: str, aggregator: str) -> list[Record]:
+    found = resolve_problem(problem)
+    assert isinstance(found, AnalyticProblem)
+    rate = found.reference_rate()
+    assert rate is not None
+    return run_batch([RunSpec(problem, aggregator, rate, seed, STEPS, trace=True) for seed in STARTS])
 
 
-@pytest.fixture(scope="module")
-def references() -> pd.DataFrame:
-    return table("references")
+def training(problem: str, aggregator: str) -> list[Record]:
+    return run_batch([RunSpec(problem, aggregator, 0.1, seed, 1) for seed in (1, 2)])
 
 
-@pytest.fixture(scope="module")
-def theorem_1(references: pd.DataFrame) -> pd.DataFrame:
-    """Runs of exact UPGrad at the step size of [JD] Theorem 1, 1/(β√m), where its assumptions hold."""
-    return references[(references["aggregator"] == "UPGrad") & references["problem"].map(of_theorem_1)]
+@pytest.fixture(scope="session")
+def records() -> list[Record]:
+    """Runs of the code under test: A.1's problem, the zero-sum game, and two tasks at three settings."""
+    return [
+        *(record for name in STALLS for record in at_reference("EWQ", name)),
+        *(record for name in (*RESTING, "RGW") for record in at_reference("ZeroSum", name)),
+        *(record for dial in DIALS for record in training(dial, "UPGrad")),
+        *(record for name in ("Mean", "MGDA", "GradDrop") for record in training(DIALS[0], name)),
+    ]
 
 
-def test_theorem_1_was_run_on_every_problem_of_its_kind_from_every_start(theorem_1: pd.DataFrame) -> None:
-    names = {name for name in benchmark_problems(is_quick()) if of_theorem_1(name)}
+@pytest.fixture(scope="session")
+def sound(records: list[Record]) -> dict[str, Answer]:
+    return {one.name: answer for one, answer in findings(evidence_of(records, ["full"])).items()}
+
+
+def answer_of(name: str, records: Iterable[Record]) -> Answer:
+    """Judge one prediction."""
+    judge = {one.name: one.judge for one in PREDICTIONS}[name]
+    return judge(evidence_of(records, ["full"]))
+
+
+def everywhere(records: list[Record]) -> list[Record]:
+    """The records, with those of EWQ once more for every other problem that fulfils the assumptions."""
+    own = [one for one in records if (one.spec.problem, one.spec.aggregator) == ("EWQ", "UPGrad")]
+    names = [name for name in benchmark_problems(quick=False) if of_theorem_1(name) and name != "EWQ"]
     assert len(names) >= 8
-    assert set(theorem_1["problem"]) == names
-    assert (theorem_1.groupby("problem")["seed"].nunique() == STARTS).all()
-    assert (theorem_1["state"] == "finished").all()
+    return [*records, *(replace(one, spec=replace(one.spec, problem=name)) for name in names for one in own)]
 
 
-def test_exact_upgrad_comes_to_the_front_from_every_start(theorem_1: pd.DataFrame) -> None:
-    far = theorem_1["final"] > 1e-3 * theorem_1["start"]
-    assert not far.any(), theorem_1.loc[far, ["problem", "seed", "final"]]
+def test_names_are_unique_and_every_prediction_says_its_source() -> None:
+    assert len({one.name for one in PREDICTIONS}) == len(PREDICTIONS) == 20
+    assert all(one.statement and one.source for one in PREDICTIONS)
 
 
-def test_weights_of_exact_upgrad_stay_bounded(theorem_1: pd.DataFrame) -> None:
-    """Theorem 1 assumes bounded weights: ‖w‖ stops growing, the largest of eight starts at every logged step.
-
-    It comes to rest below 1,000, save where one point minimises every objective (instance-wise least squares
-    with m ≤ n): there all gradients vanish, each at its rate, and weights follow the ratios of their norms.
-    """
-    curves = table("curves")
-    curves = curves[(curves["curve"] == "reference weights") & (curves["aggregator"] == "UPGrad")]
-    for problem in theorem_1["problem"].unique():
-        curve = curves[curves["problem"] == problem].set_index("step")["high"].dropna()
-        half = curve.index.max() / 2
-        assert half > 400
-        early, late = curve[curve.index <= half].max(), curve[curve.index > half].max()
-        assert late <= 1.01 * early, f"{problem}: {early} grows to {late}"
-        assert late <= 1000 or interpolates(problem), f"{problem}: {late}"
+def test_every_prediction_holds_of_runs_of_this_code(records: list[Record], sound: dict[str, Answer]) -> None:
+    assert sound[EVERYWHERE].told == UNTOLD
+    found = {name: answer for name, answer in sound.items() if name != EVERYWHERE}
+    assert {name: answer for name, answer in found.items() if answer.told != HOLDS} == {}
+    assert all(answer.numbers and not answer.missing for answer in found.values())
+    assert answer_of(EVERYWHERE, everywhere(records)).told == HOLDS
 
 
-def interpolates(name: str) -> bool:
-    problem = resolve_problem(name)
-    return name.startswith("InstanceLeastSquares") and problem.m <= problem.n
+def test_without_runs_nothing_can_be_told_and_it_says_what_is_missing() -> None:
+    unrelated = Record(
+        RunSpec("ZDT1", "Mean", 0.1, 1, 3), "finished", 3, 0.0, {"area": 1, "start": 1, "final": 1}, {}
+    )
+    for answer in findings(evidence_of([unrelated])).values():
+        assert answer.told == UNTOLD
+        assert "runs of" in answer.missing or "trainings" in answer.missing
+    with pytest.raises(StoreError, match="at least one record"):
+        evidence_of([])
 
 
-# Optimal, only stationary, neither, of eight starts, two of them on a diagonal of EWQ.
-STALLS = {
-    # As in the paper: they stop at an axis, if they do not start where |x₁| = |x₂|.
-    "MGDA": [2, 6, 0],
-    # Not as in the paper: solved to convergence it comes to the optimum, see test_theorem.py.
-    "CAGrad": [8, 0, 0],
-    # As in the paper for hundreds of steps, until the square of the smaller gradient leaves float64.
-    "AlignedMTL": [8, 0, 0],
-    # Its steps do not shrink: it ends within one of them, where the rate may carry it across the optimum.
-    "NashMTL": [6, 1, 1],
-    "UPGrad": [8, 0, 0],
-    "UPGrad(trace_regularization=0.0001)": [8, 0, 0],
-    "DualProj": [8, 0, 0],
-    "Mean": [8, 0, 0],
-}
+def planted(
+    records: Iterable[Record],
+    problem: str,
+    aggregator: str,
+    change: Callable[[Record], Record | None],
+    seed: int,
+) -> list[Record]:
+    """Records of which one is changed, or left out."""
+    found: list[Record] = []
+    changed = 0
+    for one in records:
+        mine = (one.spec.problem, one.spec.aggregator, one.spec.seed) == (problem, aggregator, seed)
+        new = change(one) if mine else one
+        changed += mine
+        found += [] if new is None else [new]
+    assert changed == 1
+    return found
 
 
-@pytest.mark.parametrize("aggregator", STALLS)
-def test_stalls_of_appendix_a1_are_judged_one_by_one(aggregator: str) -> None:
-    """[JD] A.1: on EWQ MGDA, CAGrad, Nash-MTL and Aligned-MTL fail to converge from some starts."""
-    stops = table("reference_judgement").set_index(["problem", "aggregator"])
-    found = stops.loc[("EWQ", aggregator), ["optimal", "only_stationary", "neither"]]
-    assert found.tolist() == STALLS[aggregator]
+def indicators(**values: float) -> Callable[[Record], Record]:
+    return lambda record: replace(record, indicators={**record.indicators, **values})
 
 
-def test_mgda_stalls_far_from_the_optimum_of_ewq_and_aligned_mtl_for_long(references: pd.DataFrame) -> None:
-    runs = references[references["problem"] == "EWQ"].set_index(["aggregator", "seed"])
-    ends = runs.loc["MGDA", "final"] / runs.loc["MGDA", "start"]
-    assert set(ends.index[ends <= 1e-3]) == {5, 6}  # the listed starts on a diagonal
-    assert (ends[ends > 1e-3] > 0.1).all()
-    steps = runs["steps_to_1e-3"]
-    uneven = [seed for seed in range(1, STARTS + 1) if seed not in {5, 6}]
-    assert steps.loc["AlignedMTL"].loc[uneven].min() > 10 * steps.loc["UPGrad"].loc[uneven].max()
+def growing(record: Record) -> Record:
+    return replace(
+        record, curves={**record.curves, "weights": np.geomspace(1, 100, len(record.curves["steps"]))}
+    )
 
 
-@pytest.mark.parametrize("aggregator", ["UPGrad", "DualProj", "MGDA"])
-def test_a_non_conflicting_weighted_aggregator_rests_on_the_zero_sum_game(
-    references: pd.DataFrame, aggregator: str
+def huge(record: Record) -> Record:
+    return replace(record, curves={**record.curves, "weights": np.full(len(record.curves["steps"]), 1e4)})
+
+
+def lost(record: Record) -> Record:
+    return replace(
+        record, state="diverged", indicators={**record.indicators, "final": math.inf, "area": math.inf}
+    )
+
+
+def gone(record: Record) -> None:  # noqa: ARG001
+    return None
+
+
+FAR = indicators(final=1.0, start=1.0, stationarity_relative=0.5, stationarity_of_start=0.5)
+
+WRONG = [
+    ("theorem-1-converges", "EWQ", "UPGrad", indicators(final=1.0, start=1.0), 3),
+    ("theorem-1-converges", "EWQ", "UPGrad", lost, 3),
+    ("theorem-1-converges", "EWQ", "UPGrad", indicators(final=math.nan), 3),
+    ("theorem-1-bounded-weights", "EWQ", "UPGrad", growing, 1),
+    ("theorem-1-bounded-weights", "EWQ", "UPGrad", huge, 1),
+    *((f"a1-stops-{name}", "EWQ", name, FAR, 5) for name in STALLS),
+    ("a1-mgda-stalls-far", "EWQ", "MGDA", indicators(final=0.0), 1),
+    ("a1-mgda-stalls-far", "EWQ", "MGDA", indicators(final=0.05, start=1.0), 1),
+    ("a1-aligned-mtl-is-slow", "EWQ", "AlignedMTL", indicators(**{"steps_to_1e-3": 9.0}), 1),
+    *((f"zero-sum-rests-{name}", "ZeroSum", name, indicators(path_length=1e-300), 8) for name in RESTING),
+    ("zero-sum-rests-UPGrad", "ZeroSum", "UPGrad", indicators(path_length=math.nan), 8),
+    ("zero-sum-moves-RGW", "ZeroSum", "RGW", indicators(path_length=0.0), 8),
+    ("dial-aligned", DIALS[0], "GradDrop", indicators(mean_cosine=1 - 1e-9), 2),
+    ("dial-equal-norms", DIALS[1], "UPGrad", indicators(cosine_at_start=1 - 1e-9), 2),
+    ("dial-unequal-norms", DIALS[2], "UPGrad", indicators(cosine_at_start=0.44), 2),
+    ("dial-unequal-norms", DIALS[2], "UPGrad", indicators(mean_cosine=0.999), 2),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "problem", "aggregator", "change", "seed"), WRONG)
+def test_a_planted_record_makes_its_prediction_fail(
+    records: list[Record],
+    sound: dict[str, Answer],
+    name: str,
+    problem: str,
+    aggregator: str,
+    change: Callable[[Record], Record],
+    seed: int,
 ) -> None:
-    """The two gradients are opposite everywhere: only 0 is weighted and conflicts with neither."""
-    runs = references[(references["problem"] == "ZeroSum") & (references["aggregator"] == aggregator)]
-    assert len(runs) == STARTS
-    assert (runs["path_length"] == 0).all()
+    assert sound[name].told == HOLDS
+    answer = answer_of(name, planted(records, problem, aggregator, change, seed))
+    assert answer.told == FAILS
+    assert answer.numbers["violated by"]
 
 
-def test_an_aggregator_that_conflicts_moves_on_the_zero_sum_game(references: pd.DataFrame) -> None:
-    runs = references[(references["problem"] == "ZeroSum") & (references["aggregator"] == "RGW")]
-    assert (runs["path_length"] > 0).all()
+def test_every_prediction_was_made_to_fail() -> None:
+    assert {one.name for one in PREDICTIONS} == {EVERYWHERE, *(case[0] for case in WRONG)}
 
 
-def competing(cosine: float, scale: float) -> pd.DataFrame:
-    """Selected runs at the dials, whatever defaults the spec leaves out."""
-    if is_quick():
-        pytest.skip("the results are the quick preset's, without trainings; those of `full` have them")
-    selected = table("selected")
-    names = [name for name in selected["problem"].unique() if name.startswith("CompetingTasks")]
-    same = [n for n in names if (p := resolve_problem(n)) and (p.cosine, p.scale) == (cosine, scale)]
-    runs = selected[selected["problem"].isin(same)].set_index("aggregator")
-    assert runs.loc["UPGrad", "seed"].nunique() >= 2
-    return runs
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [(gone, "CQF: not from the starts 3"), (lost, "CQF from start 3 diverged")],
+    ids=["missing", "diverged"],
+)
+def test_a_start_that_was_not_run_to_its_end_is_a_failure(
+    records: list[Record], change: Callable[[Record], Record | None], said: str
+) -> None:
+    answer = answer_of(EVERYWHERE, planted(everywhere(records), "CQF", "UPGrad", change, 3))
+    assert (answer.told, answer.numbers["violated by"]) == (FAILS, said)
 
 
-ROUNDING = gamma(2**12)
-"""Of a cosine of 793 float64 numbers, and of the projections that it is taken of."""
+def test_a_problem_that_was_run_at_other_rates_alone_is_a_failure(records: list[Record]) -> None:
+    selected = replace(records[0], spec=RunSpec("CQF", "UPGrad", 0.1, 1, 3))
+    answer = answer_of(EVERYWHERE, [*records, selected])
+    assert answer.told == FAILS
+    assert "CQF: not from the starts 1, 2, 3, 4, 5, 6, 7, 8" in str(answer.numbers["violated by"])
 
 
-def test_with_the_dial_at_aligned_all_directions_agree_along_the_whole_run() -> None:
-    """The two rows are parallel at the start, and directions along them leave them so."""
-    runs = competing(1.0, 1.0)
-    assert runs.index.nunique() >= 11
-    assert (runs["mean_cosine"] >= 1 - ROUNDING).all(), runs["mean_cosine"]
+@pytest.mark.parametrize("name", [one.name for one in PREDICTIONS if one.name.startswith("a1-")])
+def test_with_fewer_starts_the_stalls_cannot_be_told(records: list[Record], name: str) -> None:
+    answer = answer_of(name, [one for one in records if one.spec.seed != 7])
+    assert answer.told == UNTOLD
+    assert "from eight starts" in answer.missing
 
 
-@pytest.mark.parametrize("cosine", [1.0, 0.0, -0.5, -0.9])
-def test_with_equal_norms_upgrad_goes_where_the_mean_goes_whatever_the_dial(cosine: float) -> None:
-    """Two rows of one length: by symmetry both projections weigh alike."""
-    assert (competing(cosine, 1.0).loc["UPGrad", "cosine_at_start"] >= 1 - ROUNDING).all()
+def test_short_runs_do_not_show_whether_weights_stop_growing(records: list[Record]) -> None:
+    short: list[Record] = []
+    for one in records:
+        if one.spec.trace:
+            early = one.curves["steps"] <= 800
+            short.append(replace(one, curves={name: one.curves[name][early] for name in ("steps", "weights")}))
+    answer = answer_of("theorem-1-bounded-weights", short)
+    assert (answer.told, answer.missing) == (UNTOLD, "runs of more than 800 steps")
 
 
-def test_with_unequal_norms_upgrad_leaves_the_mean_as_the_dial_turns() -> None:
-    """Rows of norms 1 and 10: without conflict UPGrad is Mean; the more they conflict, the less.
+def test_weights_may_grow_large_only_where_one_point_minimises_everything(records: list[Record]) -> None:
+    large = [huge(one) for one in records if (one.spec.problem, one.spec.aggregator) == ("EWQ", "UPGrad")]
 
-    What the cosine is at the start follows from the projections of the two rows, [JD] (4).
-    """
-    found = {dial: competing(dial, 10.0).loc["UPGrad", "cosine_at_start"] for dial in (0.0, -0.9)}
-    for dial, cosines in found.items():
-        assert (abs(cosines - cosine_to_mean(dial, 10.0)) <= 16 * ROUNDING).all(), cosines
-    assert (found[-0.9] < 0.99).all()
-    assert (competing(-0.9, 10.0).loc["UPGrad", "mean_cosine"] < 0.99).all()
+    def told(problem: str) -> str:
+        renamed = [replace(one, spec=replace(one.spec, problem=problem)) for one in large]
+        return answer_of("theorem-1-bounded-weights", renamed).told
+
+    assert told("InstanceLeastSquares(m=2,n=4)") == HOLDS
+    assert told("InstanceLeastSquares(m=4,n=2)") == FAILS
 
 
-def cosine_to_mean(cosine: float, scale: float) -> float:
-    """Return the cosine of A_UPGrad and the mean of two rows, by the projections onto the dual cone by hand."""
-    g = torch.tensor([[1.0, 0.0], [scale * cosine, scale * (1 - cosine**2) ** 0.5]], dtype=torch.float64)
-    total = torch.zeros(2, dtype=torch.float64)
-    for i, k in ((0, 1), (1, 0)):
-        total += g[i] - min(float(g[i] @ g[k]), 0.0) / float(g[k] @ g[k]) * g[k]
-    return float(total @ g.sum(0) / (total.norm() * g.sum(0).norm()))
+def test_names_in_a_store_are_not_imported(
+    records: list[Record], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "trap.py").write_text("raise SystemExit('imported')\n")
+    monkeypatch.chdir(tmp_path)
+    strange = replace(records[0], spec=replace(records[0].spec, problem="trap:Problem", aggregator="trap:A"))
+    exact = replace(strange, spec=replace(strange.spec, aggregator="UPGrad"))
+    assert answer_of("theorem-1-converges", [*records, strange, exact]).told == HOLDS
+    assert "trap" not in sys.modules
+
+
+@pytest.mark.parametrize("cosine", [0.5, 0.0, -0.5, -0.9])
+@pytest.mark.parametrize("scale", [1.0, 10.0])
+def test_the_cosine_by_hand_is_upgrads(cosine: float, scale: float) -> None:
+    J = torch.tensor([[1.0, 0.0], [scale * cosine, scale * (1 - cosine**2) ** 0.5]], dtype=torch.float64)
+    found = torch.cosine_similarity(UPGrad()(J), J.sum(0), dim=0)
+    assert cosine_to_mean(cosine, scale) == pytest.approx(float(found), abs=1e-14)
+
+
+def test_the_command_prints_every_prediction_and_exits_by_what_fails(
+    records: list[Record], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments: str) -> tuple[object, str, str]:
+        monkeypatch.setattr(sys, "argv", ["jdbench", "findings", *arguments])
+        with pytest.raises(SystemExit) as end:
+            main()
+        printed = capsys.readouterr()
+        return end.value.code, printed.out, printed.err
+
+    write_store(tmp_path / "sound.sqlite", records)
+    write_store(tmp_path / "wrong.sqlite", planted(records, "EWQ", "UPGrad", FAR, 3))
+    code, out, _ = call("--store", "sound.sqlite", "--json", "found.json")
+    assert code in {0, None}
+    assert all(one.name in out for one in PREDICTIONS)
+    assert "sound.sqlite: 19 hold, 0 fail, 1 cannot be told" in out
+    said = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
+    assert [one["name"] for one in said] == [one.name for one in PREDICTIONS]
+    assert {one["told"] for one in said} == {HOLDS, UNTOLD}
+
+    code, out, _ = call("--store", "wrong.sqlite")
+    assert code == 1
+    assert "wrong.sqlite: 17 hold, 2 fail, 1 cannot be told" in out
+    assert "start 3 ends at 1" in " ".join(out.split())
+
+    for bad, message in {
+        ("--store", "none.sqlite"): "store=none.sqlite, required a file of records",
+        (): "store=results/quick.sqlite, required a file of records",
+        ("--store", "sound.sqlite", "--json", "no/where.json"): "json=no/where.json, required a file to write",
+    }.items():
+        code, out, err = call(*bad)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert message in err

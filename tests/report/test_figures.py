@@ -7,6 +7,7 @@ import numpy as np
 from jdbench.report.figures import bands, palette
 from jdbench.report.figures.paths import ends_svg, optimum_svg, paths_svg
 from jdbench.report.figures.svg_panels import SIDE, Frame
+from jdbench.spec import slug
 from support.report_stores import AGGREGATORS
 
 UNIT = Frame(((0.0, 1.0), (0.0, 1.0)))
@@ -46,7 +47,7 @@ def test_bands_use_the_steps_that_all_runs_share_and_are_finite_at() -> None:
 
 def test_slugs_differ_for_different_names() -> None:
     names = ["a:B", "a-B", "a.B", "a:B(c=1)", "a:B(c=-1)", "日本", "本日", "::", *AGGREGATORS]
-    slugs = [palette.slug(name) for name in names]
+    slugs = [slug(name) for name in names]
     assert len(set(slugs)) == len(names)
     assert all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", slug) for slug in slugs)
 

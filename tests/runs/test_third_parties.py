@@ -1,8 +1,6 @@
 """An aggregator and a problem of a package that is not ours: announced, run, listed, reported beside ours."""
 
-import os
-import subprocess
-import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +10,7 @@ from jdbench.aggregator import resolve
 from jdbench.analysis.run_table import indicator_table
 from jdbench.errors import UnknownNameError
 from jdbench.problem import resolve_problem
+from jdbench.runs.protocol import PRESETS, Budget
 from jdbench.runs.store import Store
 
 PACKAGE = '''\
@@ -75,12 +74,6 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def jdbench(*words: str, path: Path) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": str(path), "COLUMNS": "140"}
-    command = [sys.executable, "-m", "jdbench", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=path, env=environment)
-
-
 @pytest.mark.usefixtures("installed")
 def test_announced_names_resolve_and_ours_come_first() -> None:
     assert resolve("Halves").spec == "Halves"
@@ -91,27 +84,22 @@ def test_announced_names_resolve_and_ours_come_first() -> None:
         resolve("Halve")
 
 
-def test_strangers_run_beside_ours_and_torchjds_without_special_cases(installed: Path) -> None:
+def test_strangers_run_beside_ours_and_torchjds_without_special_cases(
+    installed: Path, jdbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With two rates and twenty steps: how many there are is the preset's, and is tested there."""
     pytest.importorskip("torchjd", reason='needs the extra "peers": pip install "jdbench[peers]"')
-    words = [word for aggregator in AGGREGATORS for word in ("-a", aggregator)]
-    run = jdbench(
-        "run",
-        "-p",
-        "Two-Bowls",
-        "-p",
-        "strangers:TwoBowls",
-        *words,
-        "--seeds",
-        "1",
-        "--store",
-        "s",
-        path=installed,
-    )
+    few = replace(PRESETS["quick"], analytic=Budget(20, (0.1, 0.2)), reference_steps=20)
+    monkeypatch.setitem(PRESETS, "quick", few)
+    monkeypatch.setenv("COLUMNS", "140")
+    words = ["-p", "Two-Bowls", "-p", "strangers:TwoBowls", "--seeds", "1", "--store", "s", "--workers", "1"]
+    run = jdbench("run", *words, *(word for aggregator in AGGREGATORS for word in ("-a", aggregator)))
     assert run.returncode == 0, run.stderr
     with Store(installed / "s") as store:
         table = indicator_table(store.records(curves=False))
     assert set(table["problem"]) == {"Two-Bowls", "strangers:TwoBowls"}
     assert set(table["aggregator"]) == set(AGGREGATORS)
+    assert len(table) == 2 * len(AGGREGATORS) * 3
     assert (table["state"] != "failed").all()
     ends = table[table["trace"].astype(bool)].groupby("aggregator")["final"].max()
     assert (ends <= 1e-3).all(), ends
@@ -125,10 +113,9 @@ def test_strangers_run_beside_ours_and_torchjds_without_special_cases(installed:
         first[deterministic].reset_index(drop=True), second[deterministic].reset_index(drop=True)
     )
 
-    listed = jdbench("list", "aggregators", path=installed)
-    assert "Halves" in listed.stdout
-    assert "Two-Bowls" in jdbench("list", "problems", path=installed).stdout
+    assert "Halves" in jdbench("list", "aggregators").stdout
+    assert "Two-Bowls" in jdbench("list", "problems").stdout
 
-    report = jdbench("report", "--store", "s", "--out", "page", path=installed)
+    report = jdbench("report", "--store", "s", "--out", "page", "--workers", "1")
     assert report.returncode == 0, report.stderr
     assert "strangers:Halves" in (installed / "page" / "index.html").read_text(encoding="utf-8")

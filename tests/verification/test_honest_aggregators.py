@@ -8,7 +8,8 @@ import torch
 from scipy.optimize import nnls
 
 from jdbench.aggregator import AnyAggregator, resolve
-from jdbench.verification.claims import AGGREGATORS, CLAIMS
+from jdbench.roster import CLAIMED
+from jdbench.verification.claims import CLAIMS
 from jdbench.verification.properties import HYGIENE, PROPERTIES, TABLE_1
 from jdbench.verification.search import verify
 from jdbench.verification.verdicts import Outcome
@@ -67,7 +68,7 @@ STRANGERS = {
 }
 HONEST = [
     *(Honest(c.aggregator, resolve(c.aggregator).aggregator, c.prop) for c in CLAIMS if c.holds),
-    *(Honest(spec, resolve(spec).aggregator, HYGIENE) for spec in AGGREGATORS),
+    *(Honest(spec, resolve(spec).aggregator, HYGIENE) for spec in CLAIMED),
     *(Honest(call.__name__, call, prop) for call, props in STRANGERS.items() for prop in props),
 ]
 

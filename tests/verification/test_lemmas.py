@@ -167,7 +167,7 @@ def test_planted_faults_are_not_excused_where_norms_span_decades(fault: str) -> 
 
 
 def test_each_condition_of_lemma_4_has_its_margin() -> None:
-    # In unit rows Ĝ₁₂ = -1/√2: see test_dual_cone_residuals for the same weights seen through the Gramian.
+    # In unit rows Ĝ₁₂ = -1/√2: see test_residuals for the same weights seen through the Gramian.
     J, u = tensor([[1.0, 0.0], [-1.0, 1.0]]), eye(2)[:1]
     rounding = gamma(64)
     for w, expected in [

@@ -3,26 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from jdbench.roster import in_order
+from jdbench.roster import ROSTER, in_order
 from jdbench.spec import slug
 
-COLOURS = {
-    "Mean": "#1a1a1a",
-    "MGDA": "#2e8b37",
-    "DualProj": "#1f5fd0",
-    "PCGrad": "#f08c00",
-    "GradDrop": "#8a5a3b",
-    "IMTLG": "#8e44c9",
-    "CAGrad": "#12a5b5",
-    "RGW": "#8f9aa3",
-    "NashMTL": "#ee62b0",
-    "AlignedMTL": "#a89400",
-    "UPGrad": "#d1121f",
-}
-"""Colours of the built-in aggregators, told apart on white."""
+COLOURS = {entry.name: entry.colour for entry in ROSTER if entry.colour}
+"""Colours of the built-in aggregators that have one."""
 
 SPARE = ("#0b5d57", "#4b2a8c", "#7ab317", "#ff9a8b", "#7fa8f0", "#7a0f3c", "#c8c000", "#00d0a0")
-"""Colours of everybody else's, in the order of their names."""
+"""Colours of everybody else's, in the order in which reports list them."""
 
 SOLID = "solid"
 

@@ -40,12 +40,13 @@ class Advice:
     table: Table
 
 
-def choose_page(results: Results, looks: dict[str, Style]) -> str:
+def choose_page(results: Results, looks: dict[str, Style], *, compact: bool = False) -> str:
     """Return the page of choices.
 
     Args:
         results: What was read, with the table ``choices``.
         looks: Styles of all aggregators.
+        compact: Whether the report has no other pages than this and the first.
 
     Returns:
         HTML.
@@ -57,6 +58,7 @@ def choose_page(results: Results, looks: dict[str, Style]) -> str:
         "choose.html",
         results,
         looks,
+        compact=compact,
         advices=[_advice(results, rows, looks) for rows in situations.values()],
         tested=any(not math.isnan(rows[0]["p_friedman"]) for rows in situations.values()),
     )

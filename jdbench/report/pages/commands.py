@@ -8,11 +8,12 @@ from jdbench.roster import LEADERBOARD
 from jdbench.runs.protocol import PRESETS
 
 
-def commands(results: Results) -> list[str]:
+def commands(results: Results, *, compact: bool = False) -> list[str]:
     """Return the commands, with the options that the store betrays.
 
     Args:
         results: What was read.
+        compact: Whether the report is.
 
     Returns:
         A line for each preset that was run, and one for the report.
@@ -30,7 +31,8 @@ def commands(results: Results) -> list[str]:
             words += [word for problem in problems for word in ("-p", problem)]
         if set(aggregators) != set(LEADERBOARD):
             words += [word for aggregator in aggregators for word in ("-a", aggregator)]
-        lines += [shlex.join(words), shlex.join(["jdbench", "report", "--store", f"results/{name}.sqlite"])]
+        report = ["jdbench", "report", *(["--compact"] if compact else []), "--store", f"results/{name}.sqlite"]
+        lines += [shlex.join(words), shlex.join(report)]
     return lines
 
 

@@ -22,13 +22,16 @@ from jdbench.report.tables.upgrad_variants import (
 )
 
 
-def overview_page(results: Results, looks: dict[str, Style], data: Mapping[str, str]) -> str:
+def overview_page(
+    results: Results, looks: dict[str, Style], data: Mapping[str, str], *, compact: bool = False
+) -> str:
     """Return the first page.
 
     Args:
         results: What was read, with all tables.
         looks: Styles of all aggregators.
         data: CSV file of each table that can be downloaded, by its name.
+        compact: Whether the report has no other pages than this and that of the choices.
 
     Returns:
         HTML.
@@ -37,9 +40,10 @@ def overview_page(results: Results, looks: dict[str, Style], data: Mapping[str, 
         "overview.html",
         results,
         looks,
+        compact=compact,
         variants=[name for name in looks if "trace_regularization" in name],
         runs=len(results.tables["indicators"]),
-        commands=commands(results),
+        commands=commands(results, compact=compact),
         environments=environments_table(results),
         standing=ranking_figure(results, OVERALL, looks),
         ranking=ranking_table(results, OVERALL, looks),

@@ -1,6 +1,7 @@
 """Templates to pages: each with the style and the script that all share."""
 
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -12,13 +13,16 @@ from jdbench.report.tables.upgrad_pair import upgrad_pair
 HERE = Path(__file__).parent
 
 
-def fill(template: str, results: Results, looks: dict[str, Style], **content: object) -> str:
+def fill(
+    template: str, results: Results, looks: dict[str, Style], *, compact: bool = False, **content: object
+) -> str:
     """Return a page.
 
     Args:
         template: Its file.
         results: What was read.
         looks: Styles of all aggregators.
+        compact: Whether the report has no pages of families and problems, so that nothing leads there.
         **content: What else the template names.
 
     Returns:
@@ -31,6 +35,8 @@ def fill(template: str, results: Results, looks: dict[str, Style], **content: ob
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    # Seen by macros that are imported without the context too.
+    environment.globals.update(dict[str, Any](compact=compact))
     return environment.get_template(template).render(
         results=results,
         families=results.families,
