@@ -1,7 +1,8 @@
 """What is claimed of each aggregator: a row of properties that it has, and why, or lacks, and what shows it.
 
 [JD] Table 1 with the violations of its Appendix C, then the published variants, and for all of them what lies
-beyond Table 1. A new aggregator is one more row; what a row does not name is as `USUAL` says.
+beyond Table 1. A new aggregator of `jdbench.roster` gets one more row, without which it is held to hygiene;
+what a row does not name is as `USUAL` says.
 """
 
 from collections.abc import Mapping

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from jdbench.roster import CLAIMED
-from jdbench.verification.claim_rows import ROWS, USUAL, Refutation
+from jdbench.verification.claim_rows import ROWS, USUAL, Refutation, Row
 from jdbench.verification.properties import TABLE_1
 from jdbench.verification.witnesses import Witness
 
@@ -40,16 +40,17 @@ class Claim:
         return self.counterexample is None
 
 
-def _claim(aggregator: str, prop: str) -> Claim:
-    cell = ROWS[aggregator].get(prop) or USUAL[prop]
+def claim_of(aggregator: str, row: Row, prop: str) -> Claim:
+    """Return what a row says of a property, or the usual where it does not name it."""
+    cell = row.get(prop) or USUAL[prop]
     if isinstance(cell, Refutation):
         return Claim(aggregator, prop, cell.reason, cell.counterexample, cell.unsearchable)
     return Claim(aggregator, prop, cell)
 
 
 CLAIMS = (
-    *(_claim(name, prop) for name in AGGREGATORS for prop in TABLE_1),
-    *(_claim(name, prop) for prop in USUAL for name in AGGREGATORS),
+    *(claim_of(name, ROWS[name], prop) for name in AGGREGATORS for prop in TABLE_1),
+    *(claim_of(name, ROWS[name], prop) for prop in USUAL for name in AGGREGATORS),
 )
 """Table 1, then what lies beyond it."""
 

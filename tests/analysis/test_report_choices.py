@@ -1,11 +1,11 @@
 """Which aggregator to use: ranks and intervals computed by hand, rules that the data decide."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from jdbench.analysis import Results, read
 from jdbench.analysis.choices import behind
@@ -14,7 +14,9 @@ from jdbench.problem import Measure
 from jdbench.report import write_report
 from jdbench.runs.record import Record
 from jdbench.verification.summary import Verdicts
+from jdbench.verification.verdict_files import write_verdict_file
 from support.report_stores import analytic, read_pages, training, words, write_store
+from support.verdicts import verdict
 
 PROPERTIES = ("non-conflicting", "linear-under-scaling", "weighted")
 
@@ -127,15 +129,12 @@ def test_the_page_gives_rule_answer_and_marks(tmp_path: Path) -> None:
         analytic(name, halving=h, seed=s) for name, h in (("Mean", 3.0), ("UPGrad", 1.0)) for s in (1, 2)
     ]
     verdicts = [
-        {"aggregator": name, "property": one, "dtype": dtype, "outcome": outcome}
-        for name, one, dtype, outcome in (
-            ("Mean", "non-conflicting", "float64", "refuted"),
-            ("Mean", "non-conflicting", "float32", "survived"),
-            ("UPGrad", "non-conflicting", "float64", "survived"),
-        )
+        verdict("Mean", outcome="refuted"),
+        verdict("Mean", outcome="survived", dtype=torch.float32),
+        verdict("UPGrad", outcome="survived"),
     ]
     file = tmp_path / "v.json"
-    file.write_text(json.dumps(verdicts), encoding="utf-8")
+    write_verdict_file(verdicts, file)
     page = write_report(write_store(tmp_path / "s.sqlite", records), tmp_path / "out", verdicts=file)
     text = words(read_pages(page.parent)["choose.html"])
     assert (

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from jdbench.roster import CLAIMED
 from jdbench.verification import PROFILES
-from jdbench.verification.claims import AGGREGATORS, CLAIMS
+from jdbench.verification.claims import CLAIMS
 from jdbench.verification.expected_failures import ExpectedFailure, read_expected_failures
 from jdbench.verification.properties import HYGIENE, TABLE_1
 from jdbench.verification.pytest.check import Search, Subject, named_subject
@@ -73,7 +74,7 @@ def subjects(config: pytest.Config, name: str) -> list[Subject]:
         asked = name in claimed(config)
         return [
             Subject(*named_subject(spec), name, dtype, search, expected=expected)
-            for spec in given or AGGREGATORS
+            for spec in given or CLAIMED
             for dtype in DTYPES
             if asked
         ]
