@@ -188,6 +188,17 @@ def test_an_exit_that_nobody_caught_is_no_success(
     assert capsys.readouterr().err == "jdbench: exit(0) was called by what was run, nothing was judged\n"
 
 
+def test_ctrl_c_says_so_in_a_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("jdbench.cli.listing.listing", interrupted)
+    monkeypatch.setattr(sys, "argv", ["jdbench", "list"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert (end.value.code, capsys.readouterr().err) == (130, "jdbench: interrupted\n")
+
+
 def test_list_names_everything_there_is(tmp_path: Path) -> None:
     result = jdbench("list", cwd=tmp_path)
     assert result.returncode == 0

@@ -1,8 +1,7 @@
 """An aggregator and a problem of a package that is not ours: announced, run, listed, reported beside ours."""
 
-import os
-import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +9,7 @@ import pytest
 
 from jdbench.aggregator import resolve
 from jdbench.analysis.run_table import indicator_table
+from jdbench.cli.main import main
 from jdbench.errors import UnknownNameError
 from jdbench.problem import resolve_problem
 from jdbench.runs.store import Store
@@ -60,7 +60,7 @@ Halves = strangers:Halves
 Two-Bowls = strangers:TwoBowls
 """
 
-AGGREGATORS = ["UPGrad", "Halves(share=1.0)", "strangers:Halves", "torchjd.aggregation:UPGrad"]
+Jdbench = Callable[..., str]
 
 
 @pytest.fixture
@@ -72,13 +72,32 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: strangers\nVersion: 1.0\n")
     (facts / "entry_points.txt").write_text(ENTRY_POINTS)
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "strangers", raising=False)
+    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def jdbench(*words: str, path: Path) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": str(path), "COLUMNS": "140"}
-    command = [sys.executable, "-m", "jdbench", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=path, env=environment)
+@pytest.fixture
+def jdbench(installed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Jdbench:  # noqa: ARG001
+    """The command line where the package is installed: a command that ends well, and what it prints."""
+    monkeypatch.setenv("COLUMNS", "140")
+
+    def call(*words: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["jdbench", *words])
+        with pytest.raises(SystemExit) as end:
+            main()
+        printed = capsys.readouterr()
+        assert end.value.code in {0, None}, printed.err
+        return printed.out
+
+    return call
+
+
+def runs(store: str) -> pd.DataFrame:
+    with Store(Path(store)) as opened:
+        table = indicator_table(opened.records(curves=False))
+    assert (table["state"] != "failed").all()
+    return table
 
 
 @pytest.mark.usefixtures("installed")
@@ -91,44 +110,43 @@ def test_announced_names_resolve_and_ours_come_first() -> None:
         resolve("Halve")
 
 
-def test_strangers_run_beside_ours_and_torchjds_without_special_cases(installed: Path) -> None:
-    pytest.importorskip("torchjd", reason='needs the extra "peers": pip install "jdbench[peers]"')
-    words = [word for aggregator in AGGREGATORS for word in ("-a", aggregator)]
-    run = jdbench(
-        "run",
-        "-p",
-        "Two-Bowls",
-        "-p",
-        "strangers:TwoBowls",
-        *words,
-        "--seeds",
-        "1",
-        "--store",
-        "s",
-        path=installed,
-    )
-    assert run.returncode == 0, run.stderr
-    with Store(installed / "s") as store:
-        table = indicator_table(store.records(curves=False))
-    assert set(table["problem"]) == {"Two-Bowls", "strangers:TwoBowls"}
-    assert set(table["aggregator"]) == set(AGGREGATORS)
-    assert (table["state"] != "failed").all()
+def test_a_newcomer_adds_an_aggregator_by_one_file_and_one_line(jdbench: Jdbench) -> None:
+    assert "Halved sum of the rows" in jdbench("list", "aggregators")
+    names = ["UPGrad", "Halves", "Halves(share=1.0)", "strangers:Halves"]
+    words = [word for name in names for word in ("-a", name)]
+    jdbench("run", "-p", "EWQ", *words, "--seeds", "1", "--store", "s.sqlite", "--workers", "1")
+    table = runs("s.sqlite")
+    assert set(table["aggregator"]) == set(names)
     ends = table[table["trace"].astype(bool)].groupby("aggregator")["final"].max()
     assert (ends <= 1e-3).all(), ends
-    # One objective a problem, two names: the same runs under both.
+    # Two names of one aggregator: the same runs under both.
     first, second = (
-        table[table["problem"] == name].sort_values(["aggregator", "rate", "seed", "trace"])
-        for name in ("Two-Bowls", "strangers:TwoBowls")
+        table[table["aggregator"] == name].sort_values(["rate", "trace"])[["area", "final", "steps_taken"]]
+        for name in ("Halves", "strangers:Halves")
     )
-    deterministic = ["area", "final", "start", "steps_taken"]
-    pd.testing.assert_frame_equal(
-        first[deterministic].reset_index(drop=True), second[deterministic].reset_index(drop=True)
+    pd.testing.assert_frame_equal(first.reset_index(drop=True), second.reset_index(drop=True))
+    jdbench("report", "--store", "s.sqlite", "--out", "page", "--compact")
+    ranking = pd.read_csv("page/data/ranking.csv")
+    assert set(ranking["aggregator"]) == set(names)
+    page = Path("page/index.html").read_text(encoding="utf-8")
+    assert all(name in page for name in names)
+
+
+def test_a_newcomer_adds_a_problem_by_one_file_and_one_line(jdbench: Jdbench) -> None:
+    assert "Two-Bowls" in jdbench("list", "problems")
+    names = ["Two-Bowls", "strangers:TwoBowls"]
+    words = [word for name in names for word in ("-p", name)]
+    jdbench(
+        "run", *words, "-a", "UPGrad", "-a", "Mean", "--seeds", "1", "--store", "s.sqlite", "--workers", "1"
     )
-
-    listed = jdbench("list", "aggregators", path=installed)
-    assert "Halves" in listed.stdout
-    assert "Two-Bowls" in jdbench("list", "problems", path=installed).stdout
-
-    report = jdbench("report", "--store", "s", "--out", "page", path=installed)
-    assert report.returncode == 0, report.stderr
-    assert "strangers:Halves" in (installed / "page" / "index.html").read_text(encoding="utf-8")
+    table = runs("s.sqlite")
+    assert set(table["problem"]) == set(names)
+    assert (table[table["trace"].astype(bool)]["final"] <= 1e-3).all()
+    first, second = (
+        table[table["problem"] == name].sort_values(["aggregator", "rate", "trace"])[["area", "final", "start"]]
+        for name in names
+    )
+    pd.testing.assert_frame_equal(first.reset_index(drop=True), second.reset_index(drop=True))
+    jdbench("report", "--store", "s.sqlite", "--out", "page", "--workers", "1")
+    assert "a stranger" in Path("page/problem-Two-Bowls.html").read_text(encoding="utf-8")
+    assert set(pd.read_csv("page/data/problem_results.csv")["problem"]) == set(names)

@@ -1,6 +1,7 @@
 """Templates to pages: each with the style and the script that all share."""
 
 from pathlib import Path
+from typing import cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -34,7 +35,8 @@ def fill(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["compact"] = compact  # seen by macros that are imported without the context too
+    # Seen by macros that are imported without the context too.
+    cast("dict[str, object]", environment.globals)["compact"] = compact
     return environment.get_template(template).render(
         results=results,
         families=results.families,
