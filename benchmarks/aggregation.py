@@ -4,12 +4,10 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from benchmarks.devices import DEVICES, finish
+from benchmarks.conditions import DEVICES, REPEAT, ROUNDS, TIMEOUT, WARMUP_TIME, finish, set_threads
 from benchmarks.gramians import gramian, jacobian
 from benchmarks.peers import MATRIX, peer, peer_weights
 from benchmarks.projection import SIZES
-from benchmarks.sampling import REPEAT, ROUNDS, TIMEOUT, WARMUP_TIME
-from benchmarks.threads import set_threads
 from jdbench.aggregator import GramianAggregator, resolve
 from jdbench.aggregators import LEADERBOARD
 

@@ -34,15 +34,10 @@ class Measurement(NamedTuple):
 
 
 def measurements(folder: Path, commit: str) -> dict[str, Measurement]:
-    """Return all that was measured of a commit, over machines and environments.
+    """Return all that was measured of a commit, given by its full hash, over machines and environments.
 
-    Args:
-        folder: asv's ``results_dir``.
-        commit: Its full hash.
-
-    Returns:
-        Measurements by name, parameters in parentheses; where there is more than one machine or environment,
-        each is a prefix. What asv shows as n/a is left out.
+    Measurements go by name, parameters in parentheses; where there is more than one machine or environment,
+    each is a prefix. What asv shows as n/a is left out.
 
     Raises:
         ResultsError: There is no result of the commit, or its format is another.

@@ -107,18 +107,7 @@ def train(
 def capture(
     network: str, images: Tensor, labels: Tensor, rate: float, seed: int
 ) -> Iterator[tuple[float, Snapshot]]:
-    """Yield the mean loss of the batch and the snapshot at each of `STEPS`.
-
-    Args:
-        network: Out of `NETWORKS`.
-        images: Examples, shape ``[N, C, H, W]``.
-        labels: Classes, shape ``[N]``.
-        rate: Learning rate.
-        seed: Seed of everything.
-
-    Yields:
-        Loss in nats, and snapshot.
-    """
+    """Yield the mean loss of the batch, in nats, and the snapshot at each of `STEPS`; see `train`."""
     for step, loss, J in itertools.islice(train(network, images, labels, rate, seed), STEPS[-1] + 1):
         if step in STEPS:
             yield loss, Snapshot(network, step, triangular(J))

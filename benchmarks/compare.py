@@ -21,10 +21,10 @@ FACTOR = 1.1
 """Ratio from which a difference counts, as in asv."""
 
 FLOORS = {"largest KKT residual in unit rows": 1e-10}
-"""By unit, what is as good as nothing: residuals below it count as solved, and any two of them as alike."""
+"""Values, by unit, that count as zero: residuals below count as solved, and any two of them as equal."""
 
 
-class Verdict(StrEnum):
+class Trend(StrEnum):
     """What two measurements say of each other."""
 
     REGRESSED = "regressed"
@@ -34,7 +34,7 @@ class Verdict(StrEnum):
     SAME = "same"
 
 
-class Judgement(NamedTuple):
+class Comparison(NamedTuple):
     """A benchmark with one combination of parameters, judged.
 
     Attributes:
@@ -44,11 +44,11 @@ class Judgement(NamedTuple):
     """
 
     name: str
-    verdict: Verdict
+    verdict: Trend
     reason: str
 
 
-def judge(base: Measurement | None, new: Measurement | None, factor: float = FACTOR) -> tuple[Verdict, str]:
+def judge(base: Measurement | None, new: Measurement | None, factor: float = FACTOR) -> tuple[Trend, str]:
     """Return what a pair of measurements says.
 
     The interval of the ratio comes from both 99 % intervals: regressed is a ratio above the factor whose
@@ -65,28 +65,28 @@ def judge(base: Measurement | None, new: Measurement | None, factor: float = FAC
         Verdict and reason.
     """
     if base is None or new is None:
-        return Verdict.NOT_MEASURED, f"no result of the {'base' if base is None else 'new'} commit"
+        return Trend.NOT_MEASURED, f"no result of the {'base' if base is None else 'new'} commit"
     if base.value is None or new.value is None:
-        return Verdict.NOT_MEASURED, f"failed on the {'base' if base.value is None else 'new'} commit"
+        return Trend.NOT_MEASURED, f"failed on the {'base' if base.value is None else 'new'} commit"
     if base.version != new.version:
-        return Verdict.NOT_MEASURED, "the benchmark itself differs, run both commits again"
+        return Trend.NOT_MEASURED, "the benchmark itself differs, run both commits again"
     floor = FLOORS.get(base.unit, 0.0)
     ratio = _ratio(max(new.value, floor), max(base.value, floor))
     low = _ratio(max(new.low, floor), max(base.high, floor))
     high = _ratio(max(new.high, floor), max(base.low, floor))
     reason = f"{ratio:.3g} times" + ("" if low == high else f" ({low:.3g} to {high:.3g})")
     if ratio > factor and low > 1:
-        return Verdict.REGRESSED, reason
+        return Trend.REGRESSED, reason
     if ratio < 1 / factor and high < 1:
-        return Verdict.IMPROVED, reason
+        return Trend.IMPROVED, reason
     if low >= 1 / factor and high <= factor:
-        return Verdict.SAME, reason
-    return Verdict.TOO_FEW, reason
+        return Trend.SAME, reason
+    return Trend.TOO_FEW, reason
 
 
 def compare(
     base: dict[str, Measurement], new: dict[str, Measurement], factor: float = FACTOR
-) -> list[Judgement]:
+) -> list[Comparison]:
     """Return the judgement of each benchmark that either commit has.
 
     Args:
@@ -95,23 +95,17 @@ def compare(
         factor: At least 1.
 
     Returns:
-        Judgements, by verdict in the order of `Verdict` and by name.
+        Judgements, by verdict in the order of `Trend` and by name.
     """
     judged = [
-        Judgement(name, *judge(base.get(name), new.get(name), factor)) for name in base.keys() | new.keys()
+        Comparison(name, *judge(base.get(name), new.get(name), factor)) for name in base.keys() | new.keys()
     ]
-    order = list(Verdict)
+    order = list(Trend)
     return sorted(judged, key=lambda one: (order.index(one.verdict), one.name))
 
 
 def full_hash(commit: str) -> str:
-    """Return the hash of a commit.
-
-    Args:
-        commit: Any name that git knows for it.
-
-    Returns:
-        Forty digits.
+    """Return the hash of a commit, given any name that git knows for it.
 
     Raises:
         ResultsError: Git knows no such commit.
@@ -147,12 +141,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     judged = compare(base, new, given.factor)
-    for verdict in Verdict:
+    for verdict in Trend:
         found = [one for one in judged if one.verdict is verdict]
         print(f"{verdict}: {len(found)}")
-        for one in found if given.all or verdict is not Verdict.SAME else ():
+        for one in found if given.all or verdict is not Trend.SAME else ():
             print(f"  {one.name}  {one.reason}")
-    return int(any(one.verdict is Verdict.REGRESSED for one in judged))
+    return int(any(one.verdict is Trend.REGRESSED for one in judged))
 
 
 def _ratio(a: float, b: float) -> float:

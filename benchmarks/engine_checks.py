@@ -19,9 +19,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from benchmarks.conditions import THREADS, set_threads
 from benchmarks.engine_networks import CLASSES, KINDS, SEQUENCES
 from benchmarks.memory import fresh_peak
-from benchmarks.threads import THREADS, set_threads
 from benchmarks.training import STEPS_OF_PEAK
 from jdbench.aggregators import UPGrad
 from jdbench.engine import Check, Engine
@@ -40,13 +40,7 @@ class Steps:
     """Steps of training by an engine, each on data of its own."""
 
     def __init__(self, model: str, check: Check, batch: int = BATCH) -> None:
-        """Build the same model every time.
-
-        Args:
-            model: Out of `MODELS`.
-            check: When the engine checks.
-            batch: Number of instances.
-        """
+        """Build the same model out of `MODELS` every time."""
         self._name, self._batch = model, batch
         self._check: Check = check
         with torch.random.fork_rng(devices=[]):
@@ -56,12 +50,7 @@ class Steps:
         self._optimizer = torch.optim.SGD(self._model.parameters(), RATE)
 
     def data(self, length: int, seed: int) -> tuple[Tensor, Tensor]:
-        """Return instances and labels.
-
-        Args:
-            length: Of sequences; images have none.
-            seed: What they follow from.
-        """
+        """Return instances and labels that follow from a seed; sequences have a length, images have none."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             images = self._name in NETWORKS
@@ -81,12 +70,7 @@ class Steps:
 
 
 def drawn(kind: str, steps: int) -> list[int]:
-    """Return the length of every step's sequences, the same every time.
-
-    Args:
-        kind: Out of `LENGTHS`.
-        steps: How many.
-    """
+    """Return the length of every step's sequences for a kind out of `LENGTHS`, the same every time."""
     low, high = LENGTHS[kind]
     return torch.randint(low, high + 1, (steps,), generator=torch.Generator().manual_seed(0)).tolist()
 
@@ -94,14 +78,7 @@ def drawn(kind: str, steps: int) -> list[int]:
 def seconds(
     model: str, lengths: list[int], rounds: int, clock: Callable[[], float]
 ) -> dict[Literal["first", False], list[float]]:
-    """Return the seconds of every step with and without checks, each the median of some rounds.
-
-    Args:
-        model: Out of `MODELS`.
-        lengths: Of the sequences of every step.
-        rounds: How often engines start anew.
-        clock: Whose seconds.
-    """
+    """Return the seconds of every step with and without checks, each the median of rounds with new engines."""
     checks: list[Literal["first", False]] = ["first", False]
     taken: dict[Literal["first", False], list[list[float]]] = {check: [[] for _ in lengths] for check in checks}
     for round_ in range(rounds + 1):
@@ -117,12 +94,7 @@ def seconds(
 
 
 def peak_of_checks(model: str, check: bool) -> float:
-    """Return the bytes of three steps at the largest length of sequences, all checked or none.
-
-    Args:
-        model: Out of `MODELS`.
-        check: Whether they are.
-    """
+    """Return the bytes of three steps at the largest length of sequences, all checked or none."""
     return fresh_peak(partial(_steps_of_peak, model, check), "benchmarks.training")
 
 
@@ -136,14 +108,7 @@ def _steps_of_peak(model: str, check: bool) -> Callable[[], object]:
 
 
 def report(models: list[str], steps: int, rounds: int, clock: Callable[[], float]) -> Iterator[str]:
-    """Yield the lines of the table.
-
-    Args:
-        models: Out of `MODELS`.
-        steps: Of each engine.
-        rounds: How often.
-        clock: Whose seconds.
-    """
+    """Yield the lines of the table."""
     columns = f"{'model':12} {'lengths':8} {'unchecked':>12} {'check=first':>12} {'cost':>7}"
     yield f"{columns}   bar     peak: unchecked, checked"
     for model in models:

@@ -21,9 +21,8 @@ from torch import Tensor
 from torchjd import autogram
 
 from benchmarks.alternating import alternate
+from benchmarks.conditions import REPEAT, ROUNDS, THREADS, TIMEOUT, WARMUP_TIME, set_threads
 from benchmarks.engine_networks import KINDS, Case, case
-from benchmarks.sampling import REPEAT, ROUNDS, TIMEOUT, WARMUP_TIME
-from benchmarks.threads import THREADS, set_threads
 from jdbench.aggregators import Mean, UPGrad
 from jdbench.gramian import Engine
 

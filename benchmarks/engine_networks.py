@@ -217,15 +217,7 @@ SEQUENCES = ["transformer", "RNN", "LSTM", "GRU"]
 
 
 def case(kind: str, batch: int = 32) -> Case:
-    """Return a model with one batch.
-
-    Args:
-        kind: Out of `KINDS`.
-        batch: Number of instances.
-
-    Returns:
-        The same every time.
-    """
+    """Return a model of a kind out of `KINDS` with one batch, the same every time."""
     build, inputs = KINDS[kind]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

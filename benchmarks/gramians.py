@@ -42,16 +42,7 @@ def gramian(rank: str, m: int, batch: int = 1, device: str = "cpu") -> Tensor:
 
 
 def jacobian(rank: str, m: int, batch: int = 1) -> Tensor:
-    """Return the Jacobians of `gramian`, on the CPU.
-
-    Args:
-        rank: Out of `RANKS`.
-        m: Number of rows.
-        batch: How many.
-
-    Returns:
-        Shape ``[batch, m, n]``, float64.
-    """
+    """Return the Jacobians of `gramian`, shape ``[batch, m, n]``, float64, on the CPU."""
     if rank in CAPTURED:
         factor = next(one.factor for one in training(CAPTURED[rank]) if one.step == CAPTURED_STEP)
         return factor[:m].expand(batch, -1, -1)

@@ -16,8 +16,8 @@ from typing import NamedTuple, TypedDict
 import pandas as pd
 
 from benchmarks import scaling, table7
+from benchmarks.conditions import THREADS, set_threads
 from benchmarks.kernels_page import TABLES, write_page
-from benchmarks.threads import THREADS, set_threads
 from jdbench.environment import environment
 
 OUT = Path("reports/kernels")

@@ -53,14 +53,7 @@ HEIGHT, WIDTH = 2.5, 2.75
 
 
 def projection_figure(frame: pd.DataFrame) -> Drawing:
-    """Return time above residual by m, a column for each kind of Gramian.
-
-    Args:
-        frame: As `scaling.solved` yields it.
-
-    Returns:
-        The drawing.
-    """
+    """Return time above residual by m, as `scaling.solved` yields them, a column for each kind of Gramian."""
 
     def paint(figure: Figure) -> None:
         panels = figure.subplots(2, len(RANKS), sharex="col", sharey="row", squeeze=False)
@@ -83,14 +76,9 @@ def projection_figure(frame: pd.DataFrame) -> Drawing:
 
 
 def training_figure(frame: pd.DataFrame, what: str) -> Drawing:
-    """Return the time of a step or of a Gramian by batch, a panel for each network.
+    """Return the time of a ``step`` or ``gramian`` by batch, a panel for each network.
 
-    Args:
-        frame: As `scaling.trained` yields it.
-        what: ``step`` or ``gramian``.
-
-    Returns:
-        The drawing.
+    The frame is as `scaling.trained` yields it.
     """
     label = "seconds, a step with UPGrad" if what == "step" else "seconds, forward and Gramian"
     description = f"{label.capitalize()} by batch size, one line a method, one panel a network."
@@ -98,14 +86,7 @@ def training_figure(frame: pd.DataFrame, what: str) -> Drawing:
 
 
 def memory_figure(frame: pd.DataFrame) -> Drawing:
-    """Return the peak memory of a step by batch, a panel for each network.
-
-    Args:
-        frame: As `scaling.trained` yields it.
-
-    Returns:
-        The drawing.
-    """
+    """Return the peak memory of a step by batch, as `scaling.trained` yields it, a panel for each network."""
     label = "bytes above those before the steps"
     description = (
         "Peak memory of three steps with UPGrad by batch size, one line a method, one panel a network."

@@ -25,7 +25,7 @@ RATE = 1e-4
 Step = Callable[[], object]
 
 
-class Training:
+class NetworkTraining:
     """A network with one batch of Gaussian images and random labels, the same in every process.
 
     Attributes:
@@ -36,13 +36,7 @@ class Training:
     """
 
     def __init__(self, network: str, batch: int, device: str = "cpu") -> None:
-        """Build it.
-
-        Args:
-            network: Out of `NETWORKS`.
-            batch: Number of images.
-            device: Where.
-        """
+        """Build the network out of `NETWORKS` and a batch of images on a device."""
         found = NETWORKS[network]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
@@ -93,7 +87,7 @@ def step(method: str, network: str, batch: int, aggregator: str = "UPGrad", devi
             f"aggregator={aggregator!r}, required one whose weights depend on the Gramian alone, got "
             f"method={method!r}, use autojac for TorchJD's and explicit for ours"
         )
-    training = Training(network, batch, device)
+    training = NetworkTraining(network, batch, device)
     backward = _BACKWARD[method](training, batch, aggregator)
 
     def take() -> None:
@@ -107,12 +101,7 @@ def step(method: str, network: str, batch: int, aggregator: str = "UPGrad", devi
 def possible(method: str, aggregator: str) -> bool:
     """Return whether a method works with an aggregator: the Gramian is enough for it, or the method has J.
 
-    Args:
-        method: Out of `METHODS`.
-        aggregator: Our spec.
-
-    Returns:
-        False for the engine with GradDrop, and for autogram with GradDrop and Nash-MTL.
+    It does not for the engine with GradDrop, and for autogram with GradDrop and Nash-MTL.
     """
     if method == "engine":
         return aggregator != "GradDrop"
@@ -120,18 +109,8 @@ def possible(method: str, aggregator: str) -> bool:
 
 
 def gramian_step(method: str, network: str, batch: int, device: str = "cpu") -> Callable[[], Tensor]:
-    """Return what computes the losses and the Gramian of their Jacobian.
-
-    Args:
-        method: Out of `GRAMIAN_METHODS`.
-        network: Out of `NETWORKS`.
-        batch: Number of images.
-        device: Where.
-
-    Returns:
-        A function that returns the Gramian, shape ``[batch, batch]``.
-    """
-    training = Training(network, batch, device)
+    """Return what computes the losses and the Gramian ``[batch, batch]`` of their Jacobian."""
+    training = NetworkTraining(network, batch, device)
     if method == "engine":
         engine = Engine(training.model)
         return lambda: engine.gramian(training.losses())
@@ -146,23 +125,23 @@ def gramian_step(method: str, network: str, batch: int, device: str = "cpu") -> 
     return from_rows
 
 
-def _autojac_jacobian(training: Training) -> Tensor:
+def _autojac_jacobian(training: NetworkTraining) -> Tensor:
     autojac.backward(training.losses())
     # It leaves on every parameter its columns of J, in an attribute ``jac`` that torch does not know.
     parts: list[Tensor] = [vars(p).pop("jac") for p in training.model.parameters()]
     return torch.cat([part.flatten(1) for part in parts], 1)
 
 
-def _sgd(training: Training, batch: int, aggregator: str) -> Step:  # noqa: ARG001
+def _sgd(training: NetworkTraining, batch: int, aggregator: str) -> Step:  # noqa: ARG001
     return lambda: cross_entropy(training.model(training.x), training.y).backward()
 
 
-def _engine(training: Training, batch: int, aggregator: str) -> Step:  # noqa: ARG001
+def _engine(training: NetworkTraining, batch: int, aggregator: str) -> Step:  # noqa: ARG001
     engine, ours = Engine(training.model), resolve(aggregator).aggregator
     return lambda: engine.backward(training.losses(), ours)
 
 
-def _autogram(training: Training, batch: int, aggregator: str) -> Step:
+def _autogram(training: NetworkTraining, batch: int, aggregator: str) -> Step:
     engine, weights = autogram.Engine(training.model, batch_dim=0), peer_weights(aggregator, batch)
 
     def backward() -> None:
@@ -172,7 +151,7 @@ def _autogram(training: Training, batch: int, aggregator: str) -> Step:
     return backward
 
 
-def _autojac(training: Training, batch: int, aggregator: str) -> Step:
+def _autojac(training: NetworkTraining, batch: int, aggregator: str) -> Step:
     theirs = peer(aggregator, batch)
 
     def backward() -> None:
@@ -182,12 +161,12 @@ def _autojac(training: Training, batch: int, aggregator: str) -> Step:
     return backward
 
 
-def _explicit(training: Training, batch: int, aggregator: str) -> Step:  # noqa: ARG001
+def _explicit(training: NetworkTraining, batch: int, aggregator: str) -> Step:  # noqa: ARG001
     ours = resolve(aggregator).aggregator
     return lambda: training.give(ours(training.jacobian()))
 
 
-_BACKWARD: dict[str, Callable[[Training, int, str], Step]] = {
+_BACKWARD: dict[str, Callable[[NetworkTraining, int, str], Step]] = {
     "SGD": _sgd,
     "engine": _engine,
     "autogram": _autogram,

@@ -1,10 +1,8 @@
 """UPGrad's weights and one projection by m, rank, batch, solver and device; their residuals ([JD] eq. 5)."""
 
-from benchmarks.devices import DEVICES, finish
+from benchmarks.conditions import DEVICES, REPEAT, ROUNDS, TIMEOUT, WARMUP_TIME, finish, set_threads
 from benchmarks.gramians import CAPTURED, CAPTURED_ROWS, RANKS, gramian
-from benchmarks.sampling import REPEAT, ROUNDS, TIMEOUT, WARMUP_TIME
 from benchmarks.solvers import SOLVERS, projection, residual, sensible, upgrad_weights
-from benchmarks.threads import set_threads
 
 SIZES = [8, 32, 64, 128, 256]
 

@@ -7,17 +7,17 @@ from statistics import median
 from typing import NamedTuple
 
 from benchmarks.alternating import alternate
+from benchmarks.conditions import set_threads
 from benchmarks.gramians import CAPTURED, CAPTURED_ROWS, RANKS, gramian
 from benchmarks.memory import fresh_peak
 from benchmarks.methods import METHODS, gramian_step, step
 from benchmarks.projection import SIZES
 from benchmarks.solvers import SOLVERS, residual, sensible, upgrad_weights
-from benchmarks.threads import set_threads
 from benchmarks.training import BATCHES, STEPS_OF_PEAK, worthwhile
 from jdbench.problems.networks import NETWORKS
 
 
-class Solved(NamedTuple):
+class SolverTiming(NamedTuple):
     """UPGrad's weights by one solver.
 
     Attributes:
@@ -37,7 +37,7 @@ class Solved(NamedTuple):
     residual: float
 
 
-class Trained(NamedTuple):
+class StepTiming(NamedTuple):
     """A step with UPGrad, or the Gramian alone.
 
     Attributes:
@@ -61,7 +61,7 @@ class Trained(NamedTuple):
 
 def solved(
     turns: int = 9, seconds: float = 1.0, limit: float = 15.0, patience: float = 2.0
-) -> Iterator[Solved]:
+) -> Iterator[SolverTiming]:
     """Yield times and residuals by rank, m and solver.
 
     Args:
@@ -82,13 +82,13 @@ def solved(
                 solver: partial(upgrad_weights(solver), G) for solver in left if sensible(solver, rank, m)
             }
             for solver, times in alternate(calls, turns, seconds, patience=patience).items():
-                yield Solved(rank, m, solver, median(times), len(times), residual(solver, G))
+                yield SolverTiming(rank, m, solver, median(times), len(times), residual(solver, G))
                 # From one m to the next, twice as large, a time grows eightfold to thirtyfold.
                 if 8 * median(times) > limit:
                     left.remove(solver)
 
 
-def trained(turns: int = 9, seconds: float = 0.3, patience: float = 1.0) -> Iterator[Trained]:
+def trained(turns: int = 9, seconds: float = 0.3, patience: float = 1.0) -> Iterator[StepTiming]:
     """Yield times of the step and of the Gramian, and peaks of the step, by network, batch and method.
 
     Args:
@@ -105,23 +105,14 @@ def trained(turns: int = 9, seconds: float = 0.3, patience: float = 1.0) -> Iter
             peaks = {method: peak_of_step(method, network, batch) for method in methods}
             steps = {method: step(method, network, batch) for method in methods}
             for method, times in alternate(steps, turns, seconds, patience=patience).items():
-                yield Trained(network, batch, method, "step", median(times), len(times), peaks[method])
+                yield StepTiming(network, batch, method, "step", median(times), len(times), peaks[method])
             grams = {method: gramian_step(method, network, batch) for method in methods if method != "SGD"}
             for method, times in alternate(grams, turns, seconds, patience=patience).items():
-                yield Trained(network, batch, method, "gramian", median(times), len(times), math.nan)
+                yield StepTiming(network, batch, method, "gramian", median(times), len(times), math.nan)
 
 
 def peak_of_step(method: str, network: str, batch: int) -> float:
-    """Return the peak of three steps with UPGrad in a process that has taken none of that batch before.
-
-    Args:
-        method: Out of `METHODS`.
-        network: Out of `NETWORKS`.
-        batch: Number of images.
-
-    Returns:
-        Bytes above what was resident before.
-    """
+    """Return the peak in bytes of three steps with UPGrad in a process that has taken none of that batch."""
     return fresh_peak(partial(_steps_of_peak, method, network, batch), "benchmarks.training")
 
 

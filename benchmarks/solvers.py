@@ -16,27 +16,14 @@ SOLVERS = ["ours", "proxqp", "daqp", "quadprog", "torchjd"]
 def sensible(solver: str, rank: str, m: int) -> bool:
     """Return whether a solver solves such programs at all.
 
-    Args:
-        solver: Out of `SOLVERS`.
-        rank: Out of `benchmarks.gramians.RANKS`.
-        m: Number of rows.
-
-    Returns:
-        False for quadprog at half rank, since it is for strictly convex programs, and for proxqp there beyond
-        m = 64: one program of 256 unknowns takes it more than two minutes.
+    It does not for quadprog at half rank, since it is for strictly convex programs, and for proxqp there beyond
+    m = 64: one program of 256 unknowns takes it more than two minutes.
     """
     return rank != "half" or not (solver == "quadprog" or (solver == "proxqp" and m > 64))
 
 
 def upgrad_weights(solver: str) -> Callable[[Tensor], Tensor]:
-    """Return what gives UPGrad's weights: m programs with one Gramian, summed.
-
-    Args:
-        solver: Out of `SOLVERS`.
-
-    Returns:
-        A mapping of Gramians ``[..., m, m]`` to weights ``[..., m]``.
-    """
+    """Return what gives UPGrad's weights ``[..., m]``: m programs with one Gramian, summed."""
     if solver == "ours":
         return UPGrad().weights
     if solver == "torchjd":
@@ -45,14 +32,7 @@ def upgrad_weights(solver: str) -> Callable[[Tensor], Tensor]:
 
 
 def projection(solver: str) -> Callable[[Tensor], Tensor]:
-    """Return what gives the weights of one projection, that of the mean gradient.
-
-    Args:
-        solver: Out of `SOLVERS`.
-
-    Returns:
-        A mapping of Gramians ``[..., m, m]`` to weights ``[..., m]``.
-    """
+    """Return what gives the weights ``[..., m]`` of one projection, that of the mean gradient."""
     if solver == "ours":
         return lambda G: project_weights(G, _mean(G)).squeeze(-2)
     if solver == "torchjd":
@@ -61,15 +41,7 @@ def projection(solver: str) -> Callable[[Tensor], Tensor]:
 
 
 def residual(solver: str, G: Tensor) -> float:
-    """Return the largest KKT residual of UPGrad's m programs in unit rows (`Solution.residual`).
-
-    Args:
-        solver: Out of `SOLVERS`.
-        G: Gramians, shape ``[..., m, m]``.
-
-    Returns:
-        A pure number; NaN where a solver found no solution.
-    """
+    """Return the largest KKT residual of UPGrad's m programs in unit rows, NaN where none was found."""
     if solver != "torchjd":
         found = solve(G, _units(G)) if solver == "ours" else solve(G, _units(G), solver=solver)
         return float(found.residual().max())

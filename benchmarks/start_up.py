@@ -1,4 +1,7 @@
-"""Start-up: a fresh interpreter imports jdbench and finds UPGrad's weights, kernels from numba's cache."""
+"""Start-up of a fresh interpreter, in a module that imports nothing of what it times: import and first weights.
+
+UPGrad's weights are found with kernels from numba's cache.
+"""
 
 import os
 import subprocess

@@ -12,9 +12,9 @@ import time
 from statistics import median
 
 from benchmarks.alternating import alternate
+from benchmarks.conditions import THREADS, set_threads
 from benchmarks.methods import METHODS, step
 from benchmarks.scaling import peak_of_step
-from benchmarks.threads import THREADS, set_threads
 from jdbench.problems.networks import NETWORKS
 
 

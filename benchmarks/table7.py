@@ -34,7 +34,7 @@ LIBRARIES = {"ours": ("engine", "explicit"), "TorchJD": ("autogram", "autojac")}
 """The method of each library from the Gramian, and the one for what needs all of J."""
 
 
-class Entry(NamedTuple):
+class EpochTime(NamedTuple):
     """One number of the table.
 
     Attributes:
@@ -64,7 +64,7 @@ class Entry(NamedTuple):
     paper_ratio: float
 
 
-def measure(turns: int = 30, seconds: float = 1.0) -> Iterator[Entry]:
+def measure(turns: int = 30, seconds: float = 1.0) -> Iterator[EpochTime]:
     """Yield the table, network by network.
 
     Args:
@@ -89,7 +89,7 @@ def measure(turns: int = 30, seconds: float = 1.0) -> Iterator[Entry]:
             low, middle, high = quantiles(times, n=4, method="inclusive")
             sgd = sgd or middle  # it comes first
             paper = PAPER[aggregator][column]
-            yield Entry(
+            yield EpochTime(
                 network, aggregator, library, method, middle, low, high, len(times), middle / sgd,
                 paper, paper / paper_sgd,
             )  # fmt: skip

@@ -1,10 +1,8 @@
 """Gramian and step by network of [JD] Tables 2 to 5, batch size, method and device: time and memory."""
 
-from benchmarks.devices import DEVICES, finish
+from benchmarks.conditions import DEVICES, REPEAT, ROUNDS, TIMEOUT, WARMUP_TIME, finish, set_threads
 from benchmarks.memory import peak
 from benchmarks.methods import GRAMIAN_METHODS, METHODS, gramian_step, step
-from benchmarks.sampling import REPEAT, ROUNDS, TIMEOUT, WARMUP_TIME
-from benchmarks.threads import set_threads
 from jdbench.problems.networks import NETWORKS
 
 BATCHES = [4, 32, 64, 128, 256]
@@ -84,13 +82,8 @@ class Memory(_Trainings):
 def worthwhile(batch: int, method: str) -> bool:
     """Return whether a step takes a few seconds or less on two cores.
 
-    Args:
-        batch: Number of images.
-        method: Out of `METHODS`.
-
-    Returns:
-        False for autojac beyond batch 32, where it takes 0.6 to 2.7 s and grows with the square of the batch,
-        and for autogram beyond 128: TorchJD's UPGrad takes seconds for 256 rows.
+    It does not with autojac beyond batch 32, where it takes 0.6 to 2.7 s and grows with the square of the
+    batch, and with autogram beyond 128: TorchJD's UPGrad takes seconds for 256 rows.
     """
     return batch <= {"autojac": 32, "autogram": 128}.get(method, batch)
 

@@ -27,6 +27,15 @@ class Aggregator(ABC):
     Inherit from it to promise the contract: J of shape ``[..., m, n]`` gives ``[..., n]``, J is never
     changed, randomness comes from the generator alone, and nothing is kept from call to call. Callables that
     promise less are aggregators too; `aggregate` calls those matrix by matrix, runs a copy for each member.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.aggregator import Aggregator
+        >>> class Largest(Aggregator):
+        ...     def __call__(self, J, *, generator=None):
+        ...         return J.amax(-2)
+        >>> Largest()(torch.tensor([[4.0, 0.0], [-1.0, 1.0]]))
+        tensor([4., 1.])
     """
 
     random: ClassVar[bool] = False
@@ -46,7 +55,17 @@ class Aggregator(ABC):
 
 
 class GramianAggregator(Aggregator):
-    """An aggregator A(J) = Jᵀ W(JJᵀ) whose weights depend on the Gramian alone ([JD] eq. 10)."""
+    """An aggregator A(J) = Jᵀ W(JJᵀ) whose weights depend on the Gramian alone ([JD] eq. 10).
+
+    Example:
+        >>> import torch
+        >>> from jdbench.aggregator import GramianAggregator
+        >>> class Normalized(GramianAggregator):
+        ...     def weights(self, G, *, generator=None):
+        ...         return 1 / G.diagonal(dim1=-2, dim2=-1).sqrt()
+        >>> Normalized()(torch.tensor([[4.0, 0.0], [-3.0, 4.0]])).round(decimals=3)
+        tensor([0.4000, 0.8000])
+    """
 
     @abstractmethod
     def weights(self, G: Gramian, *, generator: torch.Generator | None = None) -> Weights:
@@ -61,15 +80,7 @@ class GramianAggregator(Aggregator):
         """
 
     def __call__(self, J: Jacobian, *, generator: torch.Generator | None = None) -> Vector:
-        """Return A(J) = Jᵀ W(JJᵀ), computed in float64 and rounded to the dtype of J.
-
-        Args:
-            J: Jacobian, shape ``[..., m, n]`` with m ≥ 1, finite, entries within 1e±150.
-            generator: Source of all randomness; the global one if None.
-
-        Returns:
-            Direction, shape ``[..., n]``, dtype and device of J.
-        """
+        """Return A(J) = Jᵀ W(JJᵀ), computed in float64 and rounded to the dtype of J."""
         return combine(J, self.weights(gramian(J), generator=generator))
 
 
@@ -79,6 +90,16 @@ class Drawing(Protocol):
 
     Its call, or its `weights` if it is a `GramianAggregator`, takes them as the keyword ``draws``, in the place
     of a generator.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.aggregator import Drawing
+        >>> from jdbench.aggregators import RGW, Mean
+        >>> isinstance(RGW(), Drawing), isinstance(Mean(), Drawing)
+        (True, False)
+        >>> shape = torch.Size([5, 3, 100])  # five Jacobians of three rows, which draw three numbers each
+        >>> RGW().draw(shape, device=torch.device("cpu")).shape
+        torch.Size([5, 3])
     """
 
     def draw(
@@ -102,7 +123,14 @@ AnyAggregator = Callable[..., Tensor]
 
 
 class Named(NamedTuple):
-    """An aggregator and the spec that names it, in its shortest form."""
+    """An aggregator and the spec that names it, in its shortest form.
+
+    Example:
+        >>> from jdbench.aggregator import resolve
+        >>> spec, aggregator = resolve("CAGrad( c = 0.4 )")
+        >>> spec
+        'CAGrad(c=0.4)'
+    """
 
     spec: str
     aggregator: AnyAggregator
@@ -112,28 +140,38 @@ def announced_aggregators() -> dict[str, Callable[[], Any]]:
     """Return the aggregators that installed packages announce, each as a function that loads it.
 
     A package announces an aggregator by an entry point of the group ``jdbench.aggregators``.
+
+    Example:
+        >>> from jdbench.aggregator import announced_aggregators
+        >>> "UPGrad" in announced_aggregators()  # ours need no announcement
+        False
     """
     return {point.name: point.load for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda p: p.name)}
 
 
 def resolve(spec: str) -> Named:
-    """Return the aggregator that a spec names.
+    """Return the aggregator that a spec names, with its canonical spec.
 
     ``UPGrad`` and ``CAGrad(c=0.4)`` are ours or announced by a package, ``package.module:Name`` and
-    ``package.module:Name(key=literal)`` anybody's; modules are searched in the working directory first. A
+    ``package.module:Name(key=literal)`` any other; modules are searched in the working directory first. A
     class, or a callable all of whose parameters have defaults, is called to get the aggregator, with the
     keywords if there are any; anything else is taken as it is.
-
-    Args:
-        spec: The name.
-
-    Returns:
-        The aggregator with its canonical spec.
 
     Raises:
         InputError: The spec does not parse, its module does not import, its keywords do not fit, or it
             names nothing that can be called.
         UnknownNameError: The module holds no such name.
+
+    Example:
+        >>> from jdbench.aggregator import resolve
+        >>> resolve("UPGrad(preferences=(0.5, 0.5))").aggregator
+        UPGrad(preferences=(0.5,0.5))
+        >>> resolve("torch:sum").aggregator.__name__
+        'sum'
+        >>> resolve("UpGrad")
+        Traceback (most recent call last):
+            ...
+        jdbench.errors.UnknownNameError: aggregator='UpGrad', required a known ..., did you mean UPGrad?
     """
     parsed = parse(spec, "aggregator")
     ours = False
@@ -155,13 +193,12 @@ def resolve(spec: str) -> Named:
 
 
 def is_built_in(spec: str) -> bool:
-    """Tell whether a spec names an aggregator of ours, whose calls end no process.
+    """Return whether a spec names an aggregator of ours, whose calls end no process.
 
-    Args:
-        spec: The name.
-
-    Returns:
-        Whether it does.
+    Example:
+        >>> from jdbench.aggregator import is_built_in
+        >>> is_built_in("CAGrad(c=0.4)"), is_built_in("torch:sum")
+        (True, False)
     """
     parsed = parse(spec, "aggregator")
     return not parsed.module and parsed.name in importlib.import_module(BUILT_IN).__all__
@@ -184,6 +221,14 @@ def aggregate(aggregator: AnyAggregator, J: Jacobian, *, generator: torch.Genera
 
     Raises:
         InputError: The callable returned something that is no tensor of shape ``[n]``.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.aggregator import aggregate
+        >>> batch = torch.arange(12.0).reshape(2, 3, 2)
+        >>> aggregate(lambda J: J.median(0).values, batch)  # a function of one matrix
+        tensor([[2., 3.],
+                [8., 9.]])
     """
     if isinstance(aggregator, Aggregator):
         return aggregator(J, generator=generator)
@@ -208,6 +253,15 @@ def global_generators(generator: torch.Generator | None) -> Generator[None]:
 
     Yields:
         Nothing.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.aggregator import global_generators
+        >>> def draw(seed):
+        ...     with global_generators(torch.Generator().manual_seed(seed)):
+        ...         return torch.rand(3)
+        >>> torch.equal(draw(1), draw(1)), torch.equal(draw(1), draw(2))
+        (True, False)
     """
     seed = int(torch.randint(2**31, (1,), generator=generator, device=_device(generator)))
     numpy_state = np.random.get_state()  # noqa: NPY002  third parties draw from the global state
@@ -226,11 +280,10 @@ def global_generators(generator: torch.Generator | None) -> Generator[None]:
 def short_repr(self: object) -> str:
     """Return the spec of a frozen dataclass with only the fields that differ from their defaults.
 
-    Args:
-        self: An instance of a dataclass.
-
-    Returns:
-        Such as ``UPGrad`` or ``CAGrad(c=0.4)``.
+    Example:
+        >>> from jdbench.aggregators import CAGrad
+        >>> CAGrad(), CAGrad(c=0.4)  # its __repr__
+        (CAGrad, CAGrad(c=0.4))
     """
     fields: dict[str, Any] = type(self).__dataclass_fields__  # pyright: ignore[reportAttributeAccessIssue]
     changed = [

@@ -10,13 +10,9 @@ PACKAGES = ("jdbench", "torch", "numpy", "scipy", "numba", "scikit-learn")
 
 
 def environment(workers: int) -> dict[str, str]:
-    """Return the facts about this machine and installation that a reader of a result needs.
+    """Return the facts about this machine and installation that a reader of a result needs, by name.
 
-    Args:
-        workers: Number of processes that run at a time.
-
-    Returns:
-        Facts by name, without anything that identifies the machine or its user.
+    Nothing identifies the machine or its user. Workers are the processes that run at a time.
     """
     return {
         "python": platform.python_version(),
@@ -30,14 +26,7 @@ def environment(workers: int) -> dict[str, str]:
 
 
 def provenance_fact(problem: str) -> str:
-    """Return under which name the facts keep what runs on a problem were trained on.
-
-    Args:
-        problem: Spec of the problem.
-
-    Returns:
-        The name.
-    """
+    """Return under which name the facts keep what runs on a problem were trained on."""
     return f"data of {problem}"
 
 

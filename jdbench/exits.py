@@ -55,13 +55,9 @@ def survived(*passing: type[BaseException]) -> Generator[None]:
 
 
 def how_it_ended(code: int | None) -> str:
-    """Return how a process ended, in words.
+    """Return how a process ended, in words, such as ``exit code 0`` or ``signal 11 (SIGSEGV)``.
 
-    Args:
-        code: Its exit code, or minus the number of the signal that killed it.
-
-    Returns:
-        Such as ``exit code 0`` or ``signal 11 (SIGSEGV)``.
+    The code is that of its exit, or minus the number of the signal that killed it.
     """
     if code is None or code >= 0:
         return f"exit code {code}"
@@ -72,17 +68,11 @@ def how_it_ended(code: int | None) -> str:
 
 
 def ending_of(call: Callable[[], object], limit: float) -> str:
-    """Return how a process that does nothing but one call ends, if the call ends it.
+    """Return how a process that does nothing but one call ends, as of `how_it_ended`, if the call ends it.
 
     The process is a fork of this one, which thereby stays what it was. It is only tried on Linux: elsewhere a
-    fork may not use the system's libraries.
-
-    Args:
-        call: What is called; whatever it raises is no end.
-        limit: Seconds after which it is given up.
-
-    Returns:
-        As of `how_it_ended`; empty where the call came back, took too long, or was not tried.
+    fork may not use the system's libraries. The answer is empty where the call came back, whatever it raised,
+    took longer than the limit in seconds, or was not tried.
     """
     if not sys.platform.startswith("linux"):
         return ""

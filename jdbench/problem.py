@@ -33,6 +33,12 @@ class AnalyticProblem(ABC):
             `distance`, measured among objective values, is positive everywhere.
         variants: Keywords, in brackets, of the sizes that a benchmark runs, the defaults first; ``""`` stands
             for them. A quick benchmark runs the first only.
+
+    Example:
+        >>> from jdbench.problem import resolve_problem
+        >>> problem = resolve_problem("EWQ")
+        >>> problem.objectives(problem.start(1)), round(problem.reference_rate(), 3)
+        (tensor([4., 1.], dtype=torch.float64), 0.354)
     """
 
     family: str
@@ -81,6 +87,12 @@ class Evaluation(NamedTuple):
     Attributes:
         objectives: Values, shape ``[b, m]``.
         jacobian: Gradients in rows, shape ``[b, m, n]``.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.problem import Evaluation
+        >>> Evaluation(objectives=torch.zeros(5, 2), jacobian=torch.zeros(5, 2, 3)).jacobian.shape
+        torch.Size([5, 2, 3])
     """
 
     objectives: Objectives
@@ -93,6 +105,13 @@ class Training(ABC):
     Attributes:
         parameters: The model's parameters at the start, flattened, shape ``[n]``.
         steps_per_epoch: Number of batches in an epoch.
+
+    Example:
+        >>> from jdbench.problem import resolve_problem
+        >>> training = resolve_problem("Linnerud").training(1)
+        >>> x = training.parameters.unsqueeze(0)
+        >>> training.evaluate(x, step=0).jacobian.shape, training.loss(x).shape, training.held_out(x).shape
+        (torch.Size([1, 3, 59]), torch.Size([1]), torch.Size([1, 3]))
     """
 
     parameters: Vector
@@ -100,14 +119,11 @@ class Training(ABC):
 
     @abstractmethod
     def evaluate(self, x: Vector, step: int) -> Evaluation:
-        """Return the losses of the batch of a step and their Jacobian.
+        """Return the losses ``[b, m]`` of the batch of a step and their Jacobian ``[b, m, n]``.
 
         Args:
             x: Parameters, shape ``[b, n]``: b copies of the model.
             step: Index of the batch, from 0; the same index is the same batch.
-
-        Returns:
-            Losses ``[b, m]`` and Jacobian ``[b, m, n]``.
         """
 
     @abstractmethod
@@ -129,7 +145,12 @@ class Measure(NamedTuple):
     Attributes:
         name: Such as ``accuracy`` or ``left digit: accuracy``.
         larger_is_better: Whether it is.
-        baseline: What a model trained for this task alone reaches, for Δm%; None where there is no such thing.
+        baseline: What a model trained for this task alone reaches, for Δm%; None if that was not measured.
+
+    Example:
+        >>> from jdbench.problem import Measure
+        >>> Measure("accuracy", larger_is_better=True)
+        Measure(name='accuracy', larger_is_better=True, baseline=None)
     """
 
     name: str
@@ -147,6 +168,11 @@ class TrainingProblem(ABC):
         quick: Whether it is small enough for the quick preset.
         large: Whether a step takes so long that presets try fewer rates and seeds.
         measures: What `Training.held_out` returns, in order.
+
+    Example:
+        >>> from jdbench.problem import resolve_problem
+        >>> [measure.name for measure in resolve_problem("Linnerud").measures]
+        ['weight: square error', 'waist: square error', 'pulse: square error']
     """
 
     family: ClassVar[str]
@@ -171,10 +197,7 @@ class TrainingProblem(ABC):
         return ""
 
     def caution(self) -> str:
-        """Return what runs here will lack and what to do, in one line; by default nothing.
-
-        A benchmark says it before they start.
-        """
+        """Return what runs here will lack and what to do, a line said before they start; by default nothing."""
         return ""
 
     @abstractmethod
@@ -188,9 +211,12 @@ ENTRY_POINTS = "jdbench.problems"
 
 
 def available_problems() -> dict[str, Callable[[], Any]]:
-    """Return the problems that installed packages announce, each as a function that loads its class.
+    """Return what packages announce by entry points of the group ``jdbench.problems``: each loads its class.
 
-    A package announces a problem by an entry point of the group ``jdbench.problems``.
+    Example:
+        >>> from jdbench.problem import available_problems
+        >>> available_problems()["EWQ"]().__name__
+        'ElementWiseQuadratic'
     """
     return {point.name: point.load for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda p: p.name)}
 
@@ -198,11 +224,13 @@ def available_problems() -> dict[str, Callable[[], Any]]:
 def benchmark_problems(quick: bool) -> list[str]:
     """Return the specs that a benchmark runs unless told otherwise: announced problems with all their variants.
 
-    Args:
-        quick: Whether to leave out training problems that are not ``quick``, and all variants but the first.
+    A quick one leaves out training problems that are not ``quick``, and all variants but the first. The specs
+    are canonical and come by name, variants in their order.
 
-    Returns:
-        Canonical specs, by name, variants in their order.
+    Example:
+        >>> from jdbench.problem import benchmark_problems
+        >>> [spec for spec in benchmark_problems(quick=False) if spec.startswith("DTLZ1")]
+        ['DTLZ1(m=2)', 'DTLZ1(m=3)']
     """
     specs: list[str] = []
     for name in available_problems():
@@ -214,17 +242,16 @@ def benchmark_problems(quick: bool) -> list[str]:
 
 
 def resolve_problem(spec: str) -> Problem:
-    """Return the problem that a spec names: an announced one, or anybody's ``package.module:Name(…)``.
-
-    Args:
-        spec: The name, with keywords if need be.
-
-    Returns:
-        The problem.
+    """Return the problem that a spec names: an announced one, or any ``package.module:Name(…)``.
 
     Raises:
         InputError: The spec names something that is no problem, or its keywords do not fit.
         UnknownNameError: Nothing has that name.
+
+    Example:
+        >>> from jdbench.problem import resolve_problem
+        >>> resolve_problem("Spheres(m=8, n=3)").n
+        3
     """
     bare, bracket, rest = spec.partition("(")
     announced = available_problems()
@@ -247,13 +274,12 @@ def resolve_problem(spec: str) -> Problem:
 
 
 def canonical_problem(spec: str) -> str:
-    """Return the one name under which records keep a problem, however its spec is spaced.
+    """Return the spec without blanks and empty brackets, the one name under which records keep a problem.
 
-    Args:
-        spec: Any spec that `resolve_problem` takes.
-
-    Returns:
-        The spec without blanks and empty brackets.
+    Example:
+        >>> from jdbench.problem import canonical_problem
+        >>> canonical_problem("Spheres( m = 8,  n = 3 )"), canonical_problem("EWQ()")
+        ('Spheres(m=8,n=3)', 'EWQ')
     """
     bare, bracket, rest = spec.partition("(")
     if ":" in bare:
@@ -262,12 +288,12 @@ def canonical_problem(spec: str) -> str:
 
 
 def seeded(seed: int) -> torch.Generator:
-    """Return a CPU generator in the state of a seed.
+    """Return a new CPU generator in the state of a seed ≥ 0.
 
-    Args:
-        seed: Any integer ≥ 0.
-
-    Returns:
-        A new generator.
+    Example:
+        >>> import torch
+        >>> from jdbench.problem import seeded
+        >>> torch.equal(torch.rand(3, generator=seeded(1)), torch.rand(3, generator=seeded(1)))
+        True
     """
     return torch.Generator().manual_seed(seed)

@@ -70,34 +70,19 @@ def __getattr__(name: str) -> Any:
 
 
 def destination(name: str) -> str:
-    """Return the attribute of pytest's ``config.option`` that holds an option.
-
-    Args:
-        name: Without the prefix.
-
-    Returns:
-        The attribute's name.
-    """
+    """Return the attribute of pytest's ``config.option`` that holds the option of a name without prefix."""
     return f"jdbench_{name.replace('-', '_')}"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options, with their prefix.
-
-    Args:
-        parser: Pytest's.
-    """
+    """Add the options, with their prefix."""
     group = parser.getgroup("jdbench", "verification of aggregators")
     for name, attributes in OPTIONS.items():
         group.addoption(PREFIX + name, dest=destination(name), **attributes)
 
 
 def add_short_options(parser: pytest.Parser) -> None:
-    """Let the options go without their prefix too, but for those whose names another plugin has taken.
-
-    Args:
-        parser: Pytest's, of a run of the property suite.
-    """
+    """Let the options go without their prefix too, but for those whose names another plugin has taken."""
     group = parser.getgroup("jdbench")
     for name, attributes in OPTIONS.items():
         try:
@@ -134,9 +119,6 @@ def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Pa
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse unknown names before anything runs, where any option is given.
 
-    Args:
-        config: Pytest's.
-
     Raises:
         pytest.UsageError: A name is unknown or a file unusable; pytest exits 4 with the line.
     """
@@ -153,23 +135,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Hand the seed to a worker of pytest-xdist, which gets the command line but not what was drawn.
-
-    Args:
-        node: The worker, as pytest-xdist sees it.
-    """
+    """Hand the seed to a worker of pytest-xdist, which gets the command line but not what was drawn."""
     node.workerinput[SEED] = node.config.getoption(destination("verification-seed"))
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    """Return what a run must be repeated with, where it is not what every run has.
-
-    Args:
-        config: Pytest's.
-
-    Returns:
-        Lines of the header.
-    """
+    """Return the header lines that say with what a run must be repeated, where it is not what every run has."""
     seed, file = (config.getoption(destination(name)) for name in ("verification-seed", "expected-failures"))
     if seed is None and file is None:
         return []
@@ -179,11 +150,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Parametrize the tests that `parametrize_with_properties` decorates.
-
-    Args:
-        metafunc: The test function.
-    """
+    """Parametrize the tests that `parametrize_with_properties` decorates."""
     # Whoever decorates has imported the decorator: without it there is nothing to look for.
     if "jdbench.verification.pytest.decorator" in sys.modules:
         from jdbench.verification.pytest.options import parametrize

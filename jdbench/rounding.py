@@ -17,13 +17,6 @@ DOUBLE = torch.float64
 def gamma(k: int, dtype: torch.dtype = DOUBLE) -> float:
     """Return γₖ = ku / (1 - ku), the relative error of k rounded operations in a row (Higham, Lemma 3.1).
 
-    Args:
-        k: Number of operations, ku < 1.
-        dtype: Floating dtype they are rounded to.
-
-    Returns:
-        The bound, a pure number.
-
     Raises:
         InputError: ku ≥ 1, where no bound holds.
     """
@@ -36,53 +29,27 @@ def gamma(k: int, dtype: torch.dtype = DOUBLE) -> float:
 def inner_product(n: int, dtype: torch.dtype = DOUBLE) -> float:
     """Return the error of xᵀy relative to ‖x‖ ‖y‖: |fl(xᵀy) - xᵀy| ≤ γₙ |x|ᵀ|y| ≤ γₙ ‖x‖ ‖y‖.
 
-    Args:
-        n: Number of terms, summed in any order.
-        dtype: Floating dtype of the sum.
-
-    Returns:
-        The bound, a pure number.
+    The n terms may be summed in any order, in the given dtype.
     """
     return gamma(n, dtype)
 
 
 def cosine(n: int) -> float:
-    """Return the error of one entry of a unit-row Gramian computed from rows of length n.
+    """Return the error κ of one entry of a unit-row Gramian computed from rows of length n.
 
     γₙ from the inner product, ½γₙ from each of the two squared norms under their roots, and 6 further
     operations: two roots, two reciprocals, two products.
-
-    Args:
-        n: Length of the rows.
-
-    Returns:
-        The bound κ, a pure number.
     """
     return gamma(2 * n + 6)
 
 
 def size(J: Jacobian, w: Weights) -> Tensor:
-    """Return S = Σ |wᵢ| ‖gᵢ‖.
-
-    Args:
-        J: Jacobian, shape ``[..., m, n]``.
-        w: Weights, shape ``[..., m]``.
-
-    Returns:
-        Shape ``[...]``, float64, in the unit of Jᵀw.
-    """
+    """Return S = Σ |wᵢ| ‖gᵢ‖ in float64, in the unit of Jᵀw."""
     return (w.to(DOUBLE).abs() * row_norms(J)).sum(-1)
 
 
 def row_norms(J: Jacobian) -> Norms:
-    """Return ‖gᵢ‖ in float64, with the largest entry taken out first so that no square overflows.
-
-    Args:
-        J: Jacobian, shape ``[..., m, n]``.
-
-    Returns:
-        Shape ``[..., m]``, float64.
-    """
+    """Return ‖gᵢ‖ in float64, with the largest entry taken out first so that no square overflows."""
     entries = J.to(DOUBLE)
     if J.shape[-1] == 0:
         return entries.sum(-1)
@@ -91,30 +58,16 @@ def row_norms(J: Jacobian) -> Norms:
 
 
 def largest_entry(J: Jacobian) -> float:
-    """Return max |Jᵢⱼ|, or 1 for a zero matrix.
-
-    Args:
-        J: Matrix.
-
-    Returns:
-        A positive number.
-    """
+    """Return max |Jᵢⱼ|, or 1 for a zero matrix."""
     largest = float(J.abs().max()) if J.numel() else 0.0
     return largest if largest > 0 else 1.0
 
 
 def combination(J: Jacobian, w: Weights) -> Tensor:
-    """Return the rounding error of Jᵀw, entry by entry.
+    """Return the rounding error of Jᵀw, entry by entry, float64.
 
     γₘ |J|ᵀ|w| from m products and m - 1 sums in float64; the rounding to the dtype of J adds its unit
     roundoff times the entry, at most (1 + γₘ) |J|ᵀ|w|, and half a subnormal where the entry underflows.
-
-    Args:
-        J: Jacobian, shape ``[..., m, n]``.
-        w: Weights, shape ``[..., m]``, float64.
-
-    Returns:
-        Shape ``[..., n]``, float64.
     """
     m = J.shape[-2]
     absolute = (w.to(DOUBLE).abs().unsqueeze(-2) @ J.to(DOUBLE).abs()).squeeze(-2)
@@ -123,14 +76,7 @@ def combination(J: Jacobian, w: Weights) -> Tensor:
 
 
 def normalized_rows(J: Jacobian) -> Tensor:
-    """Return Ĵ, the rows divided by their norms, zero rows left; no square overflows.
-
-    Args:
-        J: Jacobian, shape ``[..., m, n]``.
-
-    Returns:
-        Shape ``[..., m, n]``, float64.
-    """
+    """Return Ĵ in float64, the rows divided by their norms, zero rows left; no square overflows."""
     J = J.to(torch.float64)
     entry = J.abs().amax(-1, keepdim=True)
     rows = J / torch.where(entry > 0, entry, 1.0)
@@ -150,14 +96,8 @@ def largest_norm(J: Jacobian) -> Tensor:
 def non_conflicting(J: Jacobian, a: Vector) -> Tensor:
     """Return min_i gᵢᵀa / (‖gᵢ‖ max_j ‖gⱼ‖), at least 0 for a non-conflicting aggregation ([JD] Definition 1).
 
-    Dividing by the norm of each row makes a conflict with a small gradient count in full.
-
-    Args:
-        J: Jacobian, shape ``[..., m, n]``.
-        a: Its aggregation, shape ``[..., n]``.
-
-    Returns:
-        Margin, shape ``[...]``, float64; 0 where all rows are zero, NaN if an input is.
+    Dividing by the norm of each row makes a conflict with a small gradient count in full. The margin is 0 where
+    all rows are zero, NaN if an input is, and float64.
     """
     a = a.to(torch.float64)
     return (normalized_rows(J) @ (a / largest_norm(J).unsqueeze(-1)).unsqueeze(-1)).squeeze(-1).amin(-1)

@@ -1,4 +1,4 @@
-"""Names of array shapes, as the paper writes them: m objectives, n parameters, leading batches."""
+"""Names of array shapes, apart because every wing uses them: m objectives, n parameters, leading batches."""
 
 from jaxtyping import Float
 from torch import Tensor

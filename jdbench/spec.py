@@ -20,6 +20,11 @@ class Spec(NamedTuple):
         module: Dotted name of a module, or empty.
         name: Name within the module.
         keywords: Keyword arguments, literals all.
+
+    Example:
+        >>> from jdbench.spec import Spec
+        >>> str(Spec("my.package", "Mine", {"c": 0.4, "name": "x"}))
+        "my.package:Mine(c=0.4,name='x')"
     """
 
     module: str
@@ -45,6 +50,15 @@ def parse(text: str, what: str) -> Spec:
 
     Raises:
         InputError: The text is no spec.
+
+    Example:
+        >>> from jdbench.spec import parse
+        >>> parse("my.package:Mine(c = 0.4)", "aggregator")
+        Spec(module='my.package', name='Mine', keywords={'c': 0.4})
+        >>> parse("Mine(c=1 + 1)", "aggregator")
+        Traceback (most recent call last):
+            ...
+        jdbench.errors.InputError: aggregator='Mine(c=1 + 1)', required literal keywords ..., mend the brackets
     """
     path, bracket, _ = text.partition("(")
     module, _, name = path.strip().rpartition(":")
@@ -83,6 +97,12 @@ def load(spec: Spec, text: str, what: str) -> Any:
     Raises:
         InputError: The module does not import.
         UnknownNameError: The module holds no such name.
+
+    Example:
+        >>> from jdbench.spec import load, parse
+        >>> text = "fractions:Fraction(numerator=1, denominator=3)"
+        >>> load(parse(text, "number"), text, "number")
+        <class 'fractions.Fraction'>
     """
     here = str(Path.cwd())
     if here not in sys.path:
@@ -116,6 +136,13 @@ def build(found: Any, spec: Spec, text: str, what: str) -> Any:
 
     Raises:
         InputError: The keywords do not fit.
+
+    Example:
+        >>> from jdbench.spec import build, load, parse
+        >>> text = "fractions:Fraction(numerator=1, denominator=3)"
+        >>> spec = parse(text, "number")
+        >>> build(load(spec, text, "number"), spec, text, "number")
+        Fraction(1, 3)
     """
     if not (inspect.isclass(found) or spec.keywords or _is_factory(found)):
         return found
@@ -144,11 +171,12 @@ def _is_factory(found: Any) -> bool:
 def slug(name: str) -> str:
     """Return a name in letters, digits and hyphens, different for different names.
 
-    Args:
-        name: Any text.
+    That is the name itself if it qualifies, else what is left of it and eight digits of its digest.
 
-    Returns:
-        The name itself if it qualifies, else what is left of it and eight digits of its digest.
+    Example:
+        >>> from jdbench.spec import slug
+        >>> slug("UPGrad"), slug("CAGrad(c=0.4)")
+        ('UPGrad', 'CAGrad-c-0-4-b7f0a7a2')
     """
     clean = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")
     if clean == name:

@@ -23,7 +23,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 LOOK_AGAIN = 1.0
-"""Seconds between two looks at whether a process lives: what it forked may hold open what tells of its end."""
+"""Seconds between two looks at whether a process lives: what it forked may keep its pipe open."""
 
 
 class Workers(Executor):
@@ -33,12 +33,7 @@ class Workers(Executor):
     """
 
     def __init__(self, count: int, prepare: Callable[[], object] | None = None) -> None:
-        """Start nothing yet: processes start with their first calls.
-
-        Args:
-            count: Number of processes.
-            prepare: Called first in each; nothing if None.
-        """
+        """Start nothing yet: a process starts with its first call, and calls ``prepare`` before it."""
         self._prepare = prepare
         self._threads = ThreadPoolExecutor(count)
         self._own = threading.local()
@@ -47,25 +42,11 @@ class Workers(Executor):
         self._closed = False
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
-        """Schedule a call.
-
-        Args:
-            fn: What to call; it, its arguments and its result are pickled.
-            args: Arguments.
-            kwargs: Keyword arguments.
-
-        Returns:
-            The future result.
-        """
+        """Schedule a call and return its future; function, arguments and result are pickled."""
         return self._threads.submit(self._call, fn, args, kwargs)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Let the processes end.
-
-        Args:
-            wait: Whether to wait until the calls have been done.
-            cancel_futures: Whether to do none of the calls that have not begun.
-        """
+        """Let the processes end: once the calls have been done, or without those that are cancelled."""
         self._threads.shutdown(wait, cancel_futures=cancel_futures)
         if wait:
             self._end(_Worker.close)
@@ -189,12 +170,6 @@ def local_executor(workers: int) -> Workers:
     """Return processes of one torch thread each, which end with this one, killed or not.
 
     A call that ends its process raises `jdbench.errors.ProcessEndedError`; the others go on.
-
-    Args:
-        workers: Number of processes.
-
-    Returns:
-        The executor.
     """
     return Workers(workers, _one_thread)
 

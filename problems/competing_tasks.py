@@ -92,13 +92,20 @@ class CompetingTasks(TaskProblem):
     functions at once: L₁ = ½ mean (h - y₁)², L₂ = scale · ½ mean (h - y₂)² over 256 normal inputs, all of
     them at each of 16 steps that count as an epoch. y₁ is a sum of sine waves. With h₀ the network at the
     start, y₂ = h₀ - a(h₀ - y₁) - b(h₀ - q) for another such sum q, where a and b are solved for such that at
-    the start cos(∇L₁, ∇L₂) = cosine and ‖∇L₂‖ = scale · ‖∇L₁‖, exactly up to rounding. At 1 both tasks are
-    the same, up to scale, for good; at -1 the targets mirror each other at h₀: the start is Pareto stationary.
+    the start cos(∇L₁, ∇L₂) = cosine and ‖∇L₂‖ = scale · ‖∇L₁‖, exactly up to rounding. At 1 both tasks stay
+    the same, up to scale; at -1 the targets mirror each other at h₀: the start is Pareto stationary.
 
     Among all functions the Pareto set of the two errors is the segment from y₁ to y₂, whatever the scale.
     The criterion is the root mean square distance of the outputs to it: like the distance to the front on an
     analytic problem, it favours no compromise over another. Held out, on 256 other inputs: both square
     errors as shares of what they were at the start.
+
+    Example:
+        >>> from jdbench.problems.competing_tasks import CompetingTasks
+        >>> training = CompetingTasks(cosine=-0.9, scale=10.0).training(seed=1)
+        >>> g = training.evaluate(training.parameters.unsqueeze(0), step=0).jacobian[0]
+        >>> round(float(g[0] @ g[1] / g[0].norm() / g[1].norm()), 6), round(float(g[1].norm() / g[0].norm()), 6)
+        (-0.9, 10.0)
     """
 
     family: ClassVar[str] = "multi-task"

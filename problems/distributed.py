@@ -27,7 +27,7 @@ def split_by_labels(labels: Tensor, shares: int, alpha: float | None, seed: int)
     Args:
         labels: Classes of the examples, shape ``[N]``; the remainder of N / shares is left out.
         shares: Number of shares, at most N.
-        alpha: α > 0, or None for a random split that heeds no label.
+        alpha: α > 0, or None for a random split that ignores the labels.
         seed: Seed of all draws.
 
     Returns:
@@ -137,6 +137,14 @@ class SharesOfDigits(TrainingProblem):
     the other 773 are held out. A perceptron with one hidden layer of 32, ELU: 2,410 parameters in PyTorch's
     default initialisation, float32. `jdbench.distributed.train_distributed` trains it
     with processes that hold the shares.
+
+    Example:
+        >>> from jdbench.problems.distributed import SharesOfDigits
+        >>> unlike, alike = (SharesOfDigits(alpha=a).training(seed=1) for a in (0.1, None))
+        >>> unlike.labels_of_shares.shape  # of each of 8 shares, how frequent each digit is
+        torch.Size([8, 10])
+        >>> bool(unlike.labels_of_shares.amax() > 2 * alike.labels_of_shares.amax())
+        True
     """
 
     family: ClassVar[str] = "distributed"

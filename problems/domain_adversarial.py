@@ -73,6 +73,15 @@ class DomainAdversarialDigits(TrainingProblem):
     Objectives, and the two rows of the Jacobian, are those of gradient reversal, kept apart: see
     `jdbench.problems.gradient_reversal.ReversalTraining`. The criterion is the label loss on the target's
     training images, whose labels no step sees.
+
+    Example:
+        >>> from jdbench.problems.domain_adversarial import DomainAdversarialDigits
+        >>> problem = DomainAdversarialDigits()
+        >>> training = problem.training(seed=1)
+        >>> training.evaluate(training.parameters.unsqueeze(0), step=0).objectives.shape  # labels, domains
+        torch.Size([1, 2])
+        >>> [measure.name for measure in problem.measures]
+        ['target accuracy', 'source accuracy']
     """
 
     family: ClassVar[str] = "adversarial"

@@ -22,7 +22,7 @@ AMPLITUDE = 0.1
 
 The set, the front and where g has its local minima do not depend on it. With 100 the curvature of g reaches
 a((20π)² + 2) = 4e5: only steps of 1e-5, the least rate that [JD] D.1 tries, go down, and an aggregator's rank
-tells its luck with larger ones. With 0.1 Mean and UPGrad descend at rates from 1e-4 to 1e-2, and both ends of
+shows its luck with larger ones. With 0.1 Mean and UPGrad descend at rates from 1e-4 to 1e-2, and both ends of
 the grid are of no use.
 """
 
@@ -110,6 +110,12 @@ class DTLZ1(Product):
     """Smooth DTLZ1, c = x and s = 1 - x: the front is the simplex Σf = ½ behind many local ones.
 
     g = a(k + Σ((xⱼ - ½)² - cos(20π(xⱼ - ½)))), a = `AMPLITUDE`, and all objectives are halved.
+
+    Example:
+        >>> from jdbench.problems.dtlz import DTLZ1
+        >>> problem = DTLZ1(m=3)
+        >>> problem.objectives(problem.pareto_set(4)).sum(-1).round(decimals=3)  # the front is a simplex
+        tensor([0.5000, 0.5000, 0.5000, 0.5000], dtype=torch.float64)
     """
 
     def factors(self, u: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -137,6 +143,15 @@ class DTLZ2(Product):
     """Smooth DTLZ2, c = cos(πx/2) and s = sin(πx/2): the front is the part f ≥ 0 of the unit sphere.
 
     g = Σ(xⱼ - ½)². f ≥ 0 everywhere, so that the distance of f(x) to the front is ‖f(x)‖ - 1 = g.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.problems.dtlz import DTLZ2
+        >>> problem = DTLZ2(m=3)
+        >>> problem.objectives(problem.pareto_set(4)).norm(dim=-1).round(decimals=3)  # a part of the sphere
+        tensor([1., 1., 1., 1.], dtype=torch.float64)
+        >>> problem.distance(torch.zeros(problem.n)).round(decimals=3)  # five parameters ½ away
+        tensor(1.2500)
     """
 
     def factors(self, u: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -157,7 +172,16 @@ class DTLZ2(Product):
 
 
 class DTLZ3(DTLZ2):
-    """Smooth DTLZ3, DTLZ2 with the g of DTLZ1, its amplitude included: a sphere behind many local fronts."""
+    """Smooth DTLZ3, DTLZ2 with the g of DTLZ1, its amplitude included: a sphere behind many local fronts.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.problems.dtlz import DTLZ3
+        >>> problem = DTLZ3(k=1)
+        >>> x = torch.tensor([[0.8, 0.5], [0.8, 0.55], [0.8, 0.6]])
+        >>> problem.distance(x).round(decimals=4).abs()  # a hill, then a front that is optimal only locally
+        tensor([0.0000, 0.2003, 0.0010])
+    """
 
     def rest(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return g and its gradient."""

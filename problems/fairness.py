@@ -101,6 +101,13 @@ class AdversarialFairness(TrainingProblem):
     Objectives, and the two rows of the Jacobian, are those of gradient reversal, kept apart: see
     `jdbench.problems.gradient_reversal.ReversalTraining`. The criterion is the label's cross-entropy plus the
     demographic-parity gap on the training part.
+
+    Example:
+        >>> from jdbench.problems.fairness import AdversarialFairness
+        >>> problem = AdversarialFairness()
+        >>> training = problem.training(seed=1)
+        >>> training.held_out(training.parameters.unsqueeze(0)).shape, [m.name for m in problem.measures]
+        (torch.Size([1, 2]), ['accuracy', 'parity gap'])
     """
 
     family: ClassVar[str] = "adversarial"

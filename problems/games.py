@@ -14,11 +14,21 @@ from jdbench.shapes import Jacobian, Objectives, Vector
 
 
 class ZeroSum(AnalyticProblem):
-    """Zero-sum game, f = (xᵀy, -xᵀy): whatever one player gains the other loses.
+    """Zero-sum game, f = (xᵀy, -xᵀy): what one player gains the other loses.
 
     Every point is Pareto optimal, so that distances, measured in x, are 0: the problem tells whether an
     aggregator rests, as a non-conflicting weighted one must, for Jᵀw with both gᵢᵀJᵀw ≥ 0 is 0 where g₂ =
     -g₁. J is linear with ‖Jf(z) - Jf(z′)‖_F² = 2‖z - z′‖²: β = √2, attained. Starts have norm 1 to 2.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.problems.games import ZeroSum
+        >>> problem = ZeroSum()
+        >>> problem.jacobian(torch.tensor([1.0, 2.0]))  # what helps one player harms the other
+        tensor([[ 2.,  1.],
+                [-2., -1.]])
+        >>> problem.distance(torch.tensor([1.0, 2.0]))
+        tensor(0.)
     """
 
     family: str = "adversarial"
@@ -61,6 +71,16 @@ class RegularisedGame(AnalyticProblem):
     w± = ½(1 ± μ/√(4 + μ²)), definite in between, indefinite beyond. The Pareto set is the union of the
     kernels of M(w₊) and M(w₋), two lines; the front two rays from 0. Distances are measured in x. J is linear
     with ‖Jf(z) - Jf(z′)‖_F² = (2 + μ²)‖z - z′‖²: β = √(2 + μ²), attained. Starts have norm 1 to 2.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.problems.games import RegularisedGame
+        >>> problem = RegularisedGame(mu=1.0)
+        >>> problem.distance(torch.tensor([[0.0, 0.0], [1.0, 0.0]])).round(decimals=3)
+        tensor([0.0000, 0.5260])
+        >>> problem.objectives(problem.pareto_set(2)).round(decimals=3)
+        tensor([[-1.2360,  3.2360],
+                [ 3.2360, -1.2360]], dtype=torch.float64)
     """
 
     family: str = "adversarial"

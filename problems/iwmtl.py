@@ -29,10 +29,16 @@ class DigitsTasks(TrainingProblem):
 
     Images, subsets and network are those of IWRM-digits, the last layer having twelve outputs instead of ten.
     The held-out measures are the two accuracies, and the squared error as a share of the held-out variance,
-    which is 1 for whoever always answers the mean.
+    which is 1 for a model that always answers the mean.
 
     Attributes:
         batch_size: Examples of a step; the number of objectives is three times that.
+
+    Example:
+        >>> from jdbench.problems.iwmtl import DigitsTasks
+        >>> training = DigitsTasks(batch_size=16).training(seed=1)
+        >>> training.evaluate(training.parameters.unsqueeze(0), step=0).objectives.shape  # three for each image
+        torch.Size([1, 48])
     """
 
     family: ClassVar[str] = "instance-wise multi-task learning"

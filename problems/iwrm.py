@@ -37,6 +37,12 @@ class ImageInstances(TrainingProblem):
     Attributes:
         data: The data set.
         batch_size: Number of objectives of a step.
+
+    Example:
+        >>> from jdbench.problems.iwrm import MODELS, ImageInstances
+        >>> problem = ImageInstances("cifar10", batch_size=64)  # 64 objectives a step
+        >>> sum(p.numel() for p in MODELS[problem.data]().parameters())  # columns of the Jacobian
+        134666
     """
 
     family: ClassVar[str] = FAMILY
@@ -60,7 +66,7 @@ class ImageInstances(TrainingProblem):
         self.batch_size = batch_size
 
     def absence(self) -> str:
-        """Return why the images cannot be had and both ways out, if they cannot."""
+        """Return why the images are not available and the two remedies, or nothing."""
         return absence(self.data)
 
     def provenance(self) -> str:
@@ -82,6 +88,13 @@ class DigitsInstances(TrainingProblem):
 
     Attributes:
         batch_size: Number of objectives of a step.
+
+    Example:
+        >>> from jdbench.problems.iwrm import DigitsInstances
+        >>> training = DigitsInstances(batch_size=8).training(seed=1)
+        >>> losses, jacobian = training.evaluate(training.parameters.unsqueeze(0), step=0)
+        >>> losses.shape, jacobian.shape  # one model, 8 objectives
+        (torch.Size([1, 8]), torch.Size([1, 8, 3658]))
     """
 
     family: ClassVar[str] = FAMILY
@@ -111,32 +124,74 @@ class DigitsInstances(TrainingProblem):
 
 
 def on_svhn(batch_size: int = 32) -> ImageInstances:
-    """Return IWRM on SVHN ([JD] Table 2)."""
+    """Return IWRM on SVHN ([JD] Table 2).
+
+    Example:
+        >>> from jdbench.problems.iwrm import on_svhn
+        >>> problem = on_svhn(batch_size=16)  # as a spec: IWRM-svhn(batch_size=16)
+        >>> problem.data, problem.batch_size
+        ('svhn', 16)
+    """
     return ImageInstances("svhn", batch_size)
 
 
 def on_cifar10(batch_size: int = 32) -> ImageInstances:
-    """Return IWRM on CIFAR-10 ([JD] Table 3)."""
+    """Return IWRM on CIFAR-10 ([JD] Table 3).
+
+    Example:
+        >>> from jdbench.problems.iwrm import on_cifar10
+        >>> problem = on_cifar10(batch_size=16)  # as a spec: IWRM-cifar10(batch_size=16)
+        >>> problem.data, problem.batch_size
+        ('cifar10', 16)
+    """
     return ImageInstances("cifar10", batch_size)
 
 
 def on_eurosat(batch_size: int = 32) -> ImageInstances:
-    """Return IWRM on EuroSAT ([JD] Table 4)."""
+    """Return IWRM on EuroSAT ([JD] Table 4).
+
+    Example:
+        >>> from jdbench.problems.iwrm import on_eurosat
+        >>> problem = on_eurosat(batch_size=16)  # as a spec: IWRM-eurosat(batch_size=16)
+        >>> problem.data, problem.batch_size
+        ('eurosat', 16)
+    """
     return ImageInstances("eurosat", batch_size)
 
 
 def on_mnist(batch_size: int = 32) -> ImageInstances:
-    """Return IWRM on MNIST ([JD] Table 5)."""
+    """Return IWRM on MNIST ([JD] Table 5).
+
+    Example:
+        >>> from jdbench.problems.iwrm import on_mnist
+        >>> problem = on_mnist(batch_size=16)  # as a spec: IWRM-mnist(batch_size=16)
+        >>> problem.data, problem.batch_size
+        ('mnist', 16)
+    """
     return ImageInstances("mnist", batch_size)
 
 
 def on_fashion_mnist(batch_size: int = 32) -> ImageInstances:
-    """Return IWRM on Fashion-MNIST ([JD] Table 5)."""
+    """Return IWRM on Fashion-MNIST ([JD] Table 5).
+
+    Example:
+        >>> from jdbench.problems.iwrm import on_fashion_mnist
+        >>> problem = on_fashion_mnist(batch_size=16)  # as a spec: IWRM-fashion_mnist(batch_size=16)
+        >>> problem.data, problem.batch_size
+        ('fashion_mnist', 16)
+    """
     return ImageInstances("fashion_mnist", batch_size)
 
 
 def on_kmnist(batch_size: int = 32) -> ImageInstances:
-    """Return IWRM on Kuzushiji-MNIST ([JD] Table 5)."""
+    """Return IWRM on Kuzushiji-MNIST ([JD] Table 5).
+
+    Example:
+        >>> from jdbench.problems.iwrm import on_kmnist
+        >>> problem = on_kmnist(batch_size=16)  # as a spec: IWRM-kmnist(batch_size=16)
+        >>> problem.data, problem.batch_size
+        ('kmnist', 16)
+    """
     return ImageInstances("kmnist", batch_size)
 
 

@@ -27,6 +27,13 @@ class TwoTaskLeastSquares(AnalyticProblem):
     (1-w)b₂ with Hₖ = XₖᵀXₖ/N and bₖ = Xₖᵀyₖ/N; distances are measured among objective values. The Hessians
     are 2Hₖ: β = 2√λ_max(H₁² + H₂²). Starts are 2 to 4 away from the middle of the two solutions, in units of
     half their distance.
+
+    Example:
+        >>> from jdbench.problems.least_squares import TwoTaskLeastSquares
+        >>> problem = TwoTaskLeastSquares(n=10)
+        >>> ends = problem.jacobian(problem.solutions)  # each task is solved at its own end of the Pareto set
+        >>> [bool(ends[k, k].norm() < 1e-9) for k in (0, 1)], bool(ends[0, 1].norm() > 0.01)
+        ([True, True], True)
     """
 
     family: str = "multi-task"
@@ -128,7 +135,16 @@ class InstanceLeastSquares(AnalyticProblem):
     2√λ_max(Σ‖xᵢ‖²xᵢxᵢᵀ). Starts are far out.
 
     All other m > n are refused: no exact distance is at hand, and the residual of stationarity, min over the
-    simplex of ‖Jᵀw‖, is no substitute, for it vanishes wherever one rᵢ does, at dominated points too.
+    simplex of ‖Jᵀw‖, cannot replace it: it vanishes wherever one rᵢ does, at dominated points too.
+
+    Example:
+        >>> from jdbench.problems.least_squares import InstanceLeastSquares
+        >>> problem = InstanceLeastSquares(m=3, n=5)
+        >>> bool((problem.objectives(problem.pareto_set(10)) < 1e-9).all())  # m ≤ n: all can vanish
+        True
+        >>> hard = InstanceLeastSquares(m=4, n=2)
+        >>> bool((hard.objectives(hard.pareto_set(10)).amax(-1) > 1e-9).all())
+        True
     """
 
     family: str = "instance-wise risk minimisation"

@@ -19,6 +19,16 @@ class SeparableLogistic(AnalyticProblem):
     they keep the margin 0.1. There is no Pareto set; distances are those of f(θ) to the infimum 0, among
     objective values. With p the sigmoid the Hessians are p(1-p)zᵢzᵢᵀ, at most ¼zᵢzᵢᵀ: β =
     ¼√λ_max(Σ‖zᵢ‖²zᵢzᵢᵀ). Starts have norm 2 to 4, most on the wrong side of some instances.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.problems.logistic import SeparableLogistic
+        >>> problem = SeparableLogistic()
+        >>> ray = torch.tensor([[10.0, 0.0], [100.0, 0.0]])
+        >>> problem.distance(ray) < torch.tensor([1.0, 0.01])  # falls along it, and nowhere is it 0
+        tensor([True, True])
+        >>> problem.pareto_set(5).shape
+        torch.Size([0, 2])
     """
 
     family: str = "instance-wise risk minimisation"

@@ -20,6 +20,14 @@ class LogCosh(AnalyticProblem):
     Every coordinate alone has the gradients tanh(xⱼ ∓ 1), opposed within |xⱼ| ≤ 1 in a ratio that tells xⱼ: the
     Pareto set is {t1 : |t| ≤ 1}; distances are measured in x. The Hessians are diag(sech²) ≤ I, so that
     β = √2 is enough. Starts have norm 2√n to 4√n.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.problems.nonlinear import LogCosh
+        >>> problem = LogCosh()
+        >>> problem.jacobian(torch.tensor([9.0, -9.0])).round(decimals=3)  # bounded, however far away
+        tensor([[ 1., -1.],
+                [ 1., -1.]])
     """
 
     family: str = "convex"
@@ -63,6 +71,14 @@ class Fonseca(AnalyticProblem):
     in x, since f saturates. A gradient 2(x - c)e^(-s), s = ‖x - c‖², has derivative 2e^(-s)(I - 2(x - c)(x -
     c)ᵀ) with eigenvalues 2e^(-s) and 2(1 - 2s)e^(-s), in [-4e^(-3/2), 2]: β = 2√2 is enough. Starts have norm
     1.5 to 2.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.problems.nonlinear import Fonseca
+        >>> problem = Fonseca()
+        >>> problem.objectives(torch.tensor([[0.0, 0.0], [9.0, 9.0]])).round(decimals=3)  # far away f is flat
+        tensor([[0.6320, 0.6320],
+                [1.0000, 1.0000]])
     """
 
     family: str = "non-convex"
@@ -107,6 +123,14 @@ class Dent(AnalyticProblem):
     diag((1 + s²)^(-3/2), h(d)), h(d) = (1 + d²)^(-3/2) + 2λ(4d² - 2)e^(-d²). With E = d²: for E ≥ ½, h > 0;
     below, h + 4λ - 1 ≥ 12λEe^(-E) - 3E/2 ≥ 0. And h ≤ 1 for E < ½, else at most (3/2)^(-3/2) + 8λe^(-3/2) <
     2.1. So |h| ≤ 4λ - 1 = 2.4, at d = 0, and β = 2.4√2. Starts have |s| in [1, 3] and d in [-2, 2].
+
+    Example:
+        >>> import torch
+        >>> from jdbench.problems.nonlinear import Dent
+        >>> problem = Dent()
+        >>> x = torch.tensor([[0.0, 0.0], [0.75, -0.75]])  # both optimal
+        >>> problem.objectives(x).sum(-1).round(decimals=3)  # no weighted sum has its minimum at the first
+        tensor([3.7000, 2.9820])
     """
 
     family: str = "non-convex"
@@ -153,6 +177,16 @@ class CurvedValley(AnalyticProblem):
     The Pareto set is the parabola {(t, t²) : |t| ≤ 1} and the front √f₁ + √f₂ = 2; distances are measured in
     x. The gradients grow like cubes: there is no β. Starts have x₁ in [-1.5, 1.5] and lie ½ to 3/2 above or
     below the parabola.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.problems.nonlinear import CurvedValley
+        >>> problem = CurvedValley()
+        >>> problem.objectives(torch.tensor([0.5, 0.25])), problem.distance(torch.tensor([0.5, 0.25]))
+        (tensor([0.2500, 2.2500]), tensor(0.))
+        >>> problem.jacobian(torch.tensor([0.5, 0.35])).round(decimals=2)  # above the valley, which is steep
+        tensor([[-21.,  20.],
+                [-17.,  20.]])
     """
 
     family: str = "non-convex"

@@ -88,6 +88,14 @@ class MultiDigits(TaskProblem):
     covers all parameters as in [JD] A.2, not only the shared ones: the columns of a head are zero in
     the other task's row, so heads add to the norms of the rows but never to their conflict. The criterion is
     the mean of both losses over the training pairs.
+
+    Example:
+        >>> from jdbench.problems.overlaid_digits import MultiDigits
+        >>> training = MultiDigits(batch_size=8).training(seed=1)
+        >>> training.images.shape, training.labels.shape  # overlaid images, two classes each
+        (torch.Size([1024, 1, 10, 10]), torch.Size([2, 1024]))
+        >>> training.evaluate(training.parameters.unsqueeze(0), step=0).objectives.shape
+        torch.Size([1, 2])
     """
 
     family: ClassVar[str] = "multi-task"
@@ -120,7 +128,7 @@ class MultiDigits(TaskProblem):
         )
 
     def absence(self) -> str:
-        """Return why the images are not here and both ways out, or nothing."""
+        """Return why the images are not available and the two remedies, or nothing."""
         return absence(self.images)
 
     def caution(self) -> str:

@@ -29,6 +29,15 @@ class ElementWiseQuadratic(AnalyticProblem):
     The Pareto set is the origin and the front its image; both axes are weakly stationary. Distances are
     measured among objective values. Two of the eight listed starts have |x₁| = |x₂|, where even an
     aggregator that stalls at the axes reaches the origin.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.problems.quadratic import ElementWiseQuadratic
+        >>> problem = ElementWiseQuadratic()
+        >>> x = torch.tensor([0.0, 2.0])  # on an axis: weakly stationary, not optimal
+        >>> problem.jacobian(x), problem.distance(x)
+        (tensor([[0., 0.],
+                [0., 4.]]), tensor(4.))
     """
 
     family: str = "convex"
@@ -77,6 +86,13 @@ class ConvexQuadraticForm(AnalyticProblem):
     A₁ = UΣ₁Uᵀ and A₂ = UᵀΣ₂U with U the rotation by π/16. The Pareto set is the curve
     x(w) = (wA₁ + (1 - w)A₂)⁻¹ (wA₁v₁ + (1 - w)A₂v₂) for w in [0, 1]. Distances are measured among objective
     values, to the image of that curve. The first listed start is the paper's, the origin.
+
+    Example:
+        >>> from jdbench.problems.quadratic import ConvexQuadraticForm
+        >>> problem = ConvexQuadraticForm()
+        >>> g, other = problem.jacobian(problem.start(1))
+        >>> round(float(g @ other), 3), round(float(other.norm() / g.norm()), 3)  # conflict, imbalance
+        (-10.676, 3.0)
     """
 
     family: str = "convex"
@@ -158,6 +174,15 @@ class HomogeneousQuadratics(AnalyticProblem):
     A = [[2, -1], [-1, 2]], s = (1, 10, 100) and u = (1, 0), (-10, 0), (0, 10), of which the first m are
     taken. In the metric of A these are spheres: the Pareto set is the convex hull of the uᵢ; distances are
     measured in x. The Hessians are 2sᵢA: β = 2λ_max(A)‖s‖ = 6‖s‖, attained. Starts have norm 15 to 25.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.problems.quadratic import HomogeneousQuadratics
+        >>> problem = HomogeneousQuadratics(m=3)
+        >>> problem.objectives(torch.zeros(2)).tolist()
+        [2.0, 2000.0, 20000.0]
+        >>> problem.distance(torch.tensor([4.0, -3.0])).round(decimals=3)
+        tensor(4.2430)
     """
 
     family: str = "convex"

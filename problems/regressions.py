@@ -62,6 +62,14 @@ class Linnerud(_Regression):
     An objective is the mean square error of a target standardised by the training part. The batch is all
     of it, and 32 steps count as an epoch. The Jacobian, ``[3, n]``, covers all parameters; the last layer's
     columns are zero but for the target's own. The criterion is the mean of the three errors.
+
+    Example:
+        >>> from jdbench.problems.regressions import Linnerud
+        >>> training = Linnerud().training(seed=1)
+        >>> training.features.shape, training.test_features.shape
+        (torch.Size([15, 3]), torch.Size([5, 3]))
+        >>> training.evaluate(training.parameters.unsqueeze(0), step=0).jacobian.shape
+        torch.Size([1, 3, 59])
     """
 
     source: ClassVar[str] = "scikit-learn's load_linnerud (Tenenhaus 1998)"
@@ -87,6 +95,12 @@ class DiabetesPanel(_Regression):
     16 tanh units, 199 parameters, float64. An objective is the mean square error of a target standardised by
     the training part. The Jacobian, ``[7, n]``, covers all parameters; the last layer's columns are zero but
     for the target's own. The criterion is the mean of the seven errors.
+
+    Example:
+        >>> from jdbench.problems.regressions import DiabetesPanel
+        >>> training = DiabetesPanel().training(seed=1)
+        >>> training.features.shape, training.targets.shape, training.steps_per_epoch
+        (torch.Size([320, 4]), torch.Size([320, 7]), 16)
     """
 
     source: ClassVar[str] = (

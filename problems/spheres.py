@@ -22,6 +22,14 @@ class DoubleSphere(AnalyticProblem):
 
     a = 1/√n. The Pareto set is {ta : |t| ≤ 1} and the front √f₁ + √f₂ = 1; distances are measured in x. The
     gradients (x ∓ a)/2 have Lipschitz constant ½ each, so β = √(2 · ¼). Starts have norm 2 to 4.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.problems.spheres import DoubleSphere
+        >>> problem = DoubleSphere(n=4)
+        >>> x = torch.tensor([0.5, 0.5, 0.5, 0.5])  # the first centre, an end of the Pareto set
+        >>> problem.objectives(x), problem.distance(-3 * x)
+        (tensor([0., 1.]), tensor(2.))
     """
 
     family: str = "convex"
@@ -63,6 +71,13 @@ class Schaffer(AnalyticProblem):
 
     The Pareto set is {t1 : 0 ≤ t ≤ 2} and the front √f₁ + √f₂ = 2; distances are measured in x. Both
     Hessians are 2I/n, so β = 2√2/n. Starts have norm 2√n to 4√n around the middle of the set.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.problems.spheres import Schaffer
+        >>> problem = Schaffer(n=3)
+        >>> problem.objectives(torch.ones(3)), problem.distance(torch.ones(3))  # the middle of the Pareto set
+        (tensor([1., 1.]), tensor(0.))
     """
 
     family: str = "convex"
@@ -104,6 +119,14 @@ class Spheres(AnalyticProblem):
 
     The centres are drawn on the unit sphere, always the same for a pair of sizes. The Pareto set is their
     convex hull; distances are measured in x. All Hessians are 2I, so β = 2√m. Starts have norm 2 to 4.
+
+    Example:
+        >>> from jdbench.problems.spheres import Spheres
+        >>> problem = Spheres(m=8, n=3)
+        >>> bool((problem.distance(problem.pareto_set(100)) < 1e-9).all())
+        True
+        >>> problem.jacobian(problem.start(1)).shape
+        torch.Size([8, 3])
     """
 
     family: str = "convex"
@@ -163,6 +186,13 @@ class MonotoneSpheres(AnalyticProblem):
     - ``saturating``, 1 - e^(-s/4): ½e^(-s/4) and ½(1 - s/2)e^(-s/4) in [-e^(-3/2), ½], L = ½; not convex.
 
     The family is ``convex`` where φ is convex in x.
+
+    Example:
+        >>> from jdbench.problems.spheres import MonotoneSpheres
+        >>> problem = MonotoneSpheres(phi="root")
+        >>> x = problem.start(1)
+        >>> (problem.objectives(x).square() - 1).allclose(problem.spheres.objectives(x))
+        True
     """
 
     family: str = "non-convex"

@@ -13,10 +13,20 @@ from jdbench.shapes import Jacobian, Objectives, Vector
 class SymPart(AnalyticProblem):
     """SYM-PART, f(x) = ((p₁ ± 1)² + p₂²), p the place of x within its tile: nine equivalent segments.
 
-    Tiles are 10 wide in both directions, centred on multiples of 10 from -10 to 10; whatever lies beyond
+    Tiles are 10 wide in both directions, centred on multiples of 10 from -10 to 10; all beyond
     belongs to the outermost. The Pareto set is a segment of length 2 in each; distances are measured in x, to
     the nearest. f jumps where x₁ goes from tile to tile and has a kink where x₂ does, so that there is no β;
     within a tile both Hessians are 2I. Starts are in [-15, 15]².
+
+    Example:
+        >>> import torch
+        >>> from jdbench.problems.sym_part import SymPart
+        >>> problem = SymPart()
+        >>> x = torch.tensor([[0.0, 2.0], [10.0, 2.0], [-10.0, -8.0]])  # the same place in three tiles
+        >>> problem.objectives(x), problem.distance(x)
+        (tensor([[5., 5.],
+                [5., 5.],
+                [5., 5.]]), tensor([2., 2., 2.]))
     """
 
     family: str = "non-convex"

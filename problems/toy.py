@@ -35,6 +35,16 @@ class Toy(AnalyticProblem):
     which is found numerically, to rounding. Scaling f₁ keeps the set. Distances are measured among objective
     values. At x₂ = 0, a kink, the Jacobian is the sum of both one-sided ones, as from automatic
     differentiation of the published code. There is no β.
+
+    Example:
+        >>> from jdbench.problems.toy import Toy
+        >>> problem = Toy(scale=0.1)
+        >>> problem.start(1), problem.distance(problem.start(1)).round(decimals=2)
+        (tensor([-8.5000,  7.5000], dtype=torch.float64), tensor(8.7100, dtype=torch.float64))
+        >>> problem.pareto_set(3).round(decimals=3)
+        tensor([[-7.0000, -8.4340],
+                [ 0.0000, -8.3550],
+                [ 7.0000, -8.4340]], dtype=torch.float64)
     """
 
     family: str = "multi-task"

@@ -22,6 +22,13 @@ class ZDT1(TwoPart):
     """Smooth ZDT1, f₂ = g(1 - √(f₁/g)): a convex front f₂ = 1 - √f₁.
 
     f₁ = sin⁴u₁ and f₂ = g - √g sin²u₁. There is no β: ∂²f₂/∂u₁² grows with √g.
+
+    Example:
+        >>> from jdbench.problems.zdt import ZDT1
+        >>> problem = ZDT1()
+        >>> f1, f2 = problem.objectives(problem.pareto_set(3)).T
+        >>> f1.round(decimals=3), (f2 + f1.sqrt()).round(decimals=3)  # on f₂ = 1 - √f₁
+        (tensor([0.0000, 0.2500, 1.0000], dtype=torch.float64), tensor([1., 1., 1.], dtype=torch.float64))
     """
 
     def first(self, u: Tensor) -> Value:
@@ -50,6 +57,13 @@ class ZDT2(TwoPart):
     |(s²)′| ≤ 3√3/4 and the block of x₂ … of the Hessian of f₂ has eigenvalues 2a(1 + s²/g²) and
     2a(1 - s²(3ρ-1)/(1+ρ)³), within [1.5a, 4a]; the mixed block has norm at most (3√3/4) max 2√(aρ)/(1+ρ)²
     = (3√3/4)(3√3/8)√a < 0.85√a. So β² = 2² + (max(4, 4a) + 0.85√a)².
+
+    Example:
+        >>> from jdbench.problems.zdt import ZDT2
+        >>> problem = ZDT2()
+        >>> f1, f2 = problem.objectives(problem.pareto_set(3)).T
+        >>> f1.round(decimals=3), (f2 + f1.square()).round(decimals=3)  # on f₂ = 1 - f₁²
+        (tensor([0.0000, 0.5000, 1.0000], dtype=torch.float64), tensor([1., 1., 1.], dtype=torch.float64))
     """
 
     def __init__(self, n: int = 2) -> None:
@@ -83,6 +97,15 @@ class ZDT3(TwoPart):
     f₁ = sin⁴u₁. The pieces begin and end where φ(a) = 1 - √a - a sin(10πa) has a minimum lower than all before
     it, and where φ comes down to the last such minimum: f₁ in [0, .0830015], [.1822287, .2577624],
     [.4093137, .4538821], [.6183967, .6525117], [.8233317, .8518329], computed to rounding. There is no β.
+
+    Example:
+        >>> from jdbench.problems.zdt import ZDT3
+        >>> problem = ZDT3()
+        >>> f1, f2 = problem.objectives(problem.pareto_set(5)).T
+        >>> f1.round(decimals=4)  # the last points of the five pieces
+        tensor([0.0830, 0.2578, 0.4539, 0.6525, 0.8518], dtype=torch.float64)
+        >>> f2.round(decimals=4)
+        tensor([ 0.6697,  0.2422, -0.1242, -0.4583, -0.7734], dtype=torch.float64)
     """
 
     def first(self, u: Tensor) -> Value:
@@ -116,6 +139,14 @@ class ZDT4(TwoPart):
     """Smooth ZDT4, g = 1 + Σ(xⱼ² - 10cos(4πxⱼ) + 10): the front of ZDT1 behind many local ones.
 
     f₁ = sin⁴u₁ and f₂ = g - √g sin²u₁. Starts reach as far as the published box, [-5, 5]. There is no β.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.problems.zdt import ZDT4
+        >>> problem = ZDT4()
+        >>> x = torch.tensor([[0.5, 0.0], [0.5, 0.25], [0.5, 0.5]])
+        >>> problem.distance(x).round(decimals=2).abs()  # a hill, then a front that is optimal only locally
+        tensor([ 0.0000, 19.0100,  0.0500])
     """
 
     WIDTH: ClassVar[float] = 5.0
@@ -137,8 +168,15 @@ class ZDT6(TwoPart):
     """Smooth ZDT6, f₁ = 1 - e^(-4x₁)sin⁶(6πx₁): a concave front f₂ = 1 - f₁² of which f₁ ≥ .2807753 only.
 
     x₁ = sin²u₁, f₂ = g - f₁²/g, and g of squares in place of the published fourth root, which has infinite
-    slope at the set. All of {g = 1} is optimal, f₁ running to and fro along the front. A bound β exists, but
-    the six waves make it so large (above 3000) that its step size would be of no use: None.
+    slope at the set. All of {g = 1} is optimal, f₁ moving back and forth along the front. A bound β exists, but
+    the six waves make it so large (above 3000) that its step size would be useless: None.
+
+    Example:
+        >>> from jdbench.problems.zdt import ZDT6
+        >>> problem = ZDT6()
+        >>> f1, f2 = problem.objectives(problem.pareto_set(3)).T
+        >>> f1.min().round(decimals=5), (f2 + f1.square()).round(decimals=3)  # on f₂ = 1 - f₁², a part of it
+        (tensor(0.2808, dtype=torch.float64), tensor([1., 1., 1.], dtype=torch.float64))
     """
 
     def first(self, u: Tensor) -> Value:

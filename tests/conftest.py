@@ -1,16 +1,44 @@
-"""What every run of pytest within a test needs, and the property suite run so on a stranger's aggregators."""
+"""The command line, pytest and the property suite on a stranger, called within a test's own process."""
 
+import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numba
 import pytest
 
 import jdbench.verification.pytest.options  # noqa: F401  loads torch, which no process can import twice: see `pytester`
+from jdbench.cli.main import main
 from support.property_suite import PROPERTIES, STRANGER
 
 # Its assertions then say what they compared.
 pytest.register_assert_rewrite("support.exact_references")
+
+
+@pytest.fixture(name="jdbench")
+def command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
+    """Call the command line in a folder of its own, without the seconds in which a fresh process imports torch.
+
+    Modules of that folder are forgotten afterwards: other tests import others of the same names.
+    """
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+    def call(*words: str) -> subprocess.CompletedProcess[str]:
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["jdbench", *words])
+        with pytest.raises(SystemExit) as end:
+            main()
+        return subprocess.CompletedProcess(words, end.value.code or 0, *capsys.readouterr())
+
+    yield call
+    for name, module in list(sys.modules.items()):
+        if (getattr(module, "__file__", None) or "").startswith(str(tmp_path)):
+            del sys.modules[name]
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,9 @@
-"""Imports point down only: the order of the design, held by reading every import statement."""
+"""The house holds: imports point down and in no circle, tests stand alone, a module is 40 to 300 lines long."""
 
 import ast
+import graphlib
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,18 +31,24 @@ OLD_ADDRESSES = {("gramian", "engine")}  # jdbench.gramian.Engine: looked up whe
 ZOO = {"data", "engine", "errors", "gramian", "shapes", "spec", "problem", "rounding", "verification"}
 
 
-def imports(file: Path) -> Iterator[str]:
-    """Yield the first part below jdbench of every import, wherever in the file it stands."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+def imported(nodes: Iterable[ast.AST], file: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield the module of every import statement among the nodes, and the names that are taken from it."""
+    for node in nodes:
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            yield from ((alias.name, []) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file}: relative import"
-            module = node.module or ""
-            names = [f"{module}.{alias.name}" for alias in node.names] if module == "jdbench" else [module]
-        else:
-            continue
-        for name in names:
+            yield node.module or "", [alias.name for alias in node.names]
+
+
+def parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def imports(file: Path) -> Iterator[str]:
+    """Yield the first part below jdbench of every import, wherever in the file it stands."""
+    for module, taken in imported(ast.walk(parsed(file)), file):
+        for name in [f"{module}.{one}" for one in taken] if module == "jdbench" else [module]:
             if name.startswith("jdbench."):
                 yield name.split(".")[1]
 
@@ -88,3 +95,67 @@ def test_every_package_on_disk_is_installed() -> None:
         ".".join(init.parent.relative_to(ROOT).parts) for init in (ROOT / "jdbench").rglob("__init__.py")
     } | {f"jdbench.{name}" for name in ("problems", "properties")}
     assert packages == folders
+
+
+def test_no_test_imports_a_test_file() -> None:
+    """What two of them need is in `tests/support`, which imports none either."""
+    files = sorted((ROOT / "tests").rglob("*.py"))
+    names = {file.stem for file in files if file.stem.startswith("test_")}
+    assert len(names) == sum(file.stem.startswith("test_") for file in files), "two test files of one name"
+    for file in files:
+        for module, taken in imported(ast.walk(parsed(file)), file):
+            assert not names & {*module.split("."), *taken}, f"{file}: imports {module}"
+
+
+MODULES = {
+    ".".join(file.relative_to(folder.parent).with_suffix("").parts).removesuffix(".__init__"): file
+    for folder in (ROOT / "jdbench", ROOT / "problems", ROOT / "properties")
+    for file in sorted(folder.rglob("*.py"))
+}
+"""By name, those of the zoo and of the suite as they lie on disk."""
+
+
+def loaded_first(name: str) -> set[str]:
+    """Return the modules of ours that one needs before its own first line after the imports can run.
+
+    A name taken from a package counts as the module of that name if there is one, as the package if not; that
+    the package itself comes first is what Python does, and no circle of ours.
+    """
+    found: set[str] = set()
+    for module, taken in imported(parsed(MODULES[name]).body, MODULES[name]):
+        on_disk = module.replace("jdbench.problems", "problems").replace("jdbench.properties", "properties")
+        for one in [f"{on_disk}.{part}" for part in taken] or [on_disk]:
+            found.add(one if one in MODULES else on_disk)
+    return (found & MODULES.keys()) - {name}
+
+
+def test_no_modules_import_one_another_in_a_circle() -> None:
+    graphlib.TopologicalSorter({name: loaded_first(name) for name in MODULES}).prepare()
+
+
+LONGEST, SHORTEST = 300, 40
+REASONS = (" because ", ", so that ", ": so that ")
+"""What the first sentence of a shorter module says: why it is a file of its own."""
+
+SHORT_BY_NATURE = {
+    "__main__": "python -m jdbench",
+    "momentum": "the public address of jdbench.descent.momentum",
+}
+
+
+def lines(file: Path) -> int:
+    return len(file.read_text(encoding="utf-8").splitlines())
+
+
+@pytest.mark.parametrize(
+    "file", [file for file in LIBRARY if file.name != "__init__.py"], ids=lambda f: str(f.relative_to(ROOT))
+)
+def test_a_module_is_one_concept_of_40_to_300_lines_or_says_why_not(file: Path) -> None:
+    assert lines(file) <= LONGEST
+    if (
+        lines(file) < SHORTEST
+        and ".".join(file.relative_to(ROOT / "jdbench").with_suffix("").parts) not in SHORT_BY_NATURE
+    ):
+        first = (ast.get_docstring(parsed(file)) or "").split(". ")[0].split("\n\n")[0]
+        reason = " ".join(first.split())
+        assert any(word in reason for word in REASONS), f"{file}: {lines(file)} lines, no reason in {reason!r}"

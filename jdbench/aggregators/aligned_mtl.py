@@ -33,6 +33,15 @@ class AlignedMTL(GramianAggregator):
     Raises:
         InputError: A preference is not positive.
         UnknownNameError: There is no such scale.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.aggregators import AlignedMTL
+        >>> J = torch.tensor([[4.0, 0.0], [0.0, 1.0]])
+        >>> AlignedMTL()(J).round(decimals=3)  # both components as long as the shorter one
+        tensor([0.5000, 0.5000])
+        >>> AlignedMTL(scale="rmse", preferences=(0.9, 0.1))(J).round(decimals=3)
+        tensor([2.6240, 0.2920])
     """
 
     preferences: tuple[float, ...] | None = None
@@ -48,13 +57,6 @@ class AlignedMTL(GramianAggregator):
 
         V and Σ come from the singular values of X = DB, with D the row norms and Ĝ = BBᵀ: they resolve row
         norms that span eight decades to eight digits, where the eigenvalues of G would resolve none.
-
-        Args:
-            G: Gramian, shape ``[..., m, m]``.
-            generator: Not used.
-
-        Returns:
-            Weights, shape ``[..., m]``, float64.
         """
         G = checked_gramian(G)
         X, rank = _root(G)

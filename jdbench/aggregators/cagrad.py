@@ -27,6 +27,15 @@ class CAGrad(GramianAggregator):
 
     Raises:
         InputError: c is negative or not finite.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.aggregators import CAGrad
+        >>> J = torch.tensor([[4.0, 0.0], [-1.0, 1.0]])
+        >>> J @ CAGrad(c=0.0)(J)  # the mean
+        tensor([ 6., -1.])
+        >>> (J @ CAGrad(c=0.5)(J)).round(decimals=3)  # the worst improvement is larger
+        tensor([3.7640, 0.1180])
     """
 
     c: float = 0.5
@@ -35,15 +44,7 @@ class CAGrad(GramianAggregator):
         object.__setattr__(self, "c", checked_number("c", self.c, positive=False, hint="0.5"))
 
     def weights(self, G: Gramian, *, generator: torch.Generator | None = None) -> Weights:  # noqa: ARG002
-        """Return 1/m + p with p ≥ 0 the multipliers of the ball's nearest point to each level set.
-
-        Args:
-            G: Gramian, shape ``[..., m, m]``.
-            generator: Not used.
-
-        Returns:
-            Weights, shape ``[..., m]``, float64.
-        """
+        """Return 1/m + p with p ≥ 0 the multipliers of the ball's nearest point to each level set."""
         G = checked_gramian(G)
         m = G.shape[-1]
         norms, cosines = unit_rows(G)

@@ -24,6 +24,14 @@ class DualProj(GramianAggregator):
 
     Raises:
         InputError: A preference is not positive, or the regularization negative.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.aggregators import DualProj
+        >>> J = torch.tensor([[4.0, 0.0], [-1.0, 1.0]])
+        >>> d = DualProj()(J).round(decimals=3)
+        >>> d, J @ d  # the mean (1.5, 0.5) would worsen the second objective
+        (tensor([1., 1.]), tensor([4., 0.]))
     """
 
     preferences: tuple[float, ...] | None = None
@@ -35,15 +43,7 @@ class DualProj(GramianAggregator):
         object.__setattr__(self, "trace_regularization", rho)
 
     def weights(self, G: Gramian, *, generator: torch.Generator | None = None) -> Weights:  # noqa: ARG002
-        """Return w = argmin of vᵀGv over v ≥ p ([JD] Section C.3).
-
-        Args:
-            G: Gramian, shape ``[..., m, m]``.
-            generator: Not used.
-
-        Returns:
-            Weights, shape ``[..., m]``, float64.
-        """
+        """Return w = argmin of vᵀGv over v ≥ p ([JD] Section C.3)."""
         bounds = preference_bounds(self.preferences, as_gramian(G), each=False)
         return summed_weights(trace_regularized(G, self.trace_regularization), bounds)
 

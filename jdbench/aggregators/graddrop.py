@@ -17,6 +17,15 @@ class GradDrop(Aggregator):
 
     P = ½(1 + Jᵀ1 / |J|ᵀ1), element by element ([JD] eq. 34); ½ where a whole column is zero, for which
     the paper's quotient is 0/0 and both sums are 0. Not weighted: it has no `weights`.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.aggregators import GradDrop
+        >>> J = torch.tensor([[4.0, 0.0], [-1.0, 1.0]])
+        >>> GradDrop()(J, draws=torch.tensor([0.7, 0.7]))  # below P = (0.8, 1): the positive entries
+        tensor([4., 1.])
+        >>> GradDrop()(J, draws=torch.tensor([0.9, 0.9]))
+        tensor([-1.,  1.])
     """
 
     random: ClassVar[bool] = True

@@ -17,10 +17,18 @@ class IMTLG(GramianAggregator):
 
     Discontinuous in the rank, which is decided in unit rows (`rank_cutoff`), so that no row is too small to
     count. The definition's "1ᵀv = 0" is read as |1ᵀv| at most its rounding error, see `weights`.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.aggregators import IMTLG
+        >>> J = torch.tensor([[4.0, 0.0], [-1.0, 1.0]])
+        >>> d = IMTLG()(J)
+        >>> (J @ d / J.norm(dim=1)).round(decimals=3)  # as far along one unit gradient as along the other
+        tensor([0.3060, 0.3060])
     """
 
     def weights(self, G: Gramian, *, generator: torch.Generator | None = None) -> Weights:  # noqa: ARG002
-        """Return v / 1ᵀv, or 0.
+        """Return v / 1ᵀv, whose sum is 1, or 0.
 
         With full rank r = m (zero rows aside) v = D⁻¹Ĝ⁻¹1, whatever the row norms. Below it v = X(XᵀX)⁻²Xᵀd
         with X = DB and Ĝ = BBᵀ of rank r, by the singular values of X, of which the r largest count; those
@@ -29,13 +37,6 @@ class IMTLG(GramianAggregator):
         An error of norm κ = `rank_cutoff` in Ĝ shifts y = Ĝ⁻¹1 by at most κ‖y‖/λ with λ the smallest
         eigenvalue, and 1ᵀv = Σ yᵢ/dᵢ by that times Σ 1/dᵢ; in the second case the shift is taken as
         κ √m ‖d‖/σ² with the smallest singular value that counts. A smaller |1ᵀv| is taken for 0.
-
-        Args:
-            G: Gramian, shape ``[..., m, m]``.
-            generator: Not used.
-
-        Returns:
-            Weights, shape ``[..., m]``, float64, with sum 1 or 0.
         """
         G = checked_gramian(G)
         if not G.is_cpu:

@@ -15,17 +15,23 @@ from jdbench.shapes import Gramian, Weights
 
 @dataclass(frozen=True, repr=False)
 class MGDA(GramianAggregator):
-    """A(J) = Jᵀw with w the argmin of ‖Jᵀv‖ over the simplex ([JD] eq. 27), by an active-set method."""
+    """A(J) = Jᵀw with w the argmin of ‖Jᵀv‖ over the simplex ([JD] eq. 27), by an active-set method.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.aggregators import MGDA
+        >>> J = torch.tensor([[4.0, 0.0], [-1.0, 1.0]])
+        >>> d = MGDA()(J)
+        >>> d.round(decimals=3)
+        tensor([0.1540, 0.7690])
+        >>> (J @ d).round(decimals=3)  # both objectives improve alike
+        tensor([0.6150, 0.6150])
+    """
 
     def weights(self, G: Gramian, *, generator: torch.Generator | None = None) -> Weights:  # noqa: ARG002
-        """Return w ≥ 0 with sum 1. Not unique when G is singular; Jᵀw is.
+        """Return w ≥ 0 with sum 1, all of it on the zero rows if there are any.
 
-        Args:
-            G: Gramian, shape ``[..., m, m]``.
-            generator: Not used.
-
-        Returns:
-            Weights, shape ``[..., m]``, float64. All weight is on the zero rows if there are any.
+        Where G is singular w is not unique; Jᵀw is.
         """
         G = checked_gramian(G)
         m = G.shape[-1]

@@ -27,6 +27,16 @@ class NashMTL(GramianAggregator):
 
     Raises:
         InputError: ε is not positive and finite.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.aggregators import NashMTL
+        >>> J = torch.tensor([[4.0, 0.0], [-1.0, 1.0]])
+        >>> d = NashMTL(epsilon=0.1)(J)
+        >>> d.norm().round(decimals=3)
+        tensor(0.1000)
+        >>> d.equal(NashMTL(epsilon=0.1)(torch.tensor([[1.0], [64.0]]) * J))  # row norms do not count
+        True
     """
 
     epsilon: float = 1.0
@@ -36,15 +46,7 @@ class NashMTL(GramianAggregator):
         object.__setattr__(self, "epsilon", checked)
 
     def weights(self, G: Gramian, *, generator: torch.Generator | None = None) -> Weights:  # noqa: ARG002
-        """Return (ε/√m) α, or 0.
-
-        Args:
-            G: Gramian, shape ``[..., m, m]``.
-            generator: Not used.
-
-        Returns:
-            Weights, shape ``[..., m]``, float64.
-        """
+        """Return (ε/√m) α, or 0."""
         G = checked_gramian(G)
         m = G.shape[-1]
         norms, cosines = unit_rows(G)

@@ -20,6 +20,13 @@ class PCGrad(GramianAggregator):
     """A(J) = Σ gᵢ after its projections onto the half-spaces of the other rows ([JD] eq. 32 and 33).
 
     A sum, not a mean: for m ≤ 2 it is m times UPGrad. Zero rows conflict with nothing and are passed over.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.aggregators import PCGrad
+        >>> J = torch.tensor([[4.0, 0.0], [-1.0, 1.0]])
+        >>> PCGrad()(J).round(decimals=3)  # two rows leave nothing to chance
+        tensor([2., 3.])
     """
 
     random: ClassVar[bool] = True
@@ -64,7 +71,7 @@ class PCGrad(GramianAggregator):
 def _project_in_order(
     cosines: npt.NDArray[np.float64], orders: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float64]:
-    """Project each unit row in its order; row i of the result holds the weights of what became of it."""
+    """Project each unit row in its order; row i of the result holds the weights of its projection."""
     size, m, _ = cosines.shape
     weights = np.zeros((size, m, m))
     for b in range(size):

@@ -13,13 +13,7 @@ from jdbench.shapes import Gramian
 
 
 def checked_preferences(preferences: Sequence[float] | None) -> tuple[float, ...] | None:
-    """Return the preferences as a tuple.
-
-    Args:
-        preferences: Positive finite numbers, or None for 1/m each.
-
-    Returns:
-        The same numbers, or None.
+    """Return the preferences as a tuple, or None, which means 1/m each.
 
     Raises:
         InputError: One of them is not positive and finite, or there are none.
@@ -36,14 +30,9 @@ def checked_preferences(preferences: Sequence[float] | None) -> tuple[float, ...
 
 
 def preference_vector(preferences: tuple[float, ...] | None, G: Gramian) -> Tensor:
-    """Return the preferences as a vector that fits a Gramian.
+    """Return the preferences, or 1/m each, as a vector ``[m]`` with the dtype and device of G.
 
-    Args:
-        preferences: One number a row, or None for 1/m each.
-        G: Gramian, shape ``[..., m, m]``.
-
-    Returns:
-        Shape ``[m]``, dtype and device of G. It is shared between calls: not to be changed.
+    It is shared between calls: not to be changed.
 
     Raises:
         InputError: Their number is not m.
@@ -52,15 +41,7 @@ def preference_vector(preferences: tuple[float, ...] | None, G: Gramian) -> Tens
 
 
 def preference_bounds(preferences: tuple[float, ...] | None, G: Gramian, *, each: bool) -> SharedBounds:
-    """Return the bounds pᵢeᵢ of UPGrad's programs ([JD] eq. 5), or the bound p of DualProj's one.
-
-    Args:
-        preferences: One number a row, or None for 1/m each.
-        G: Gramian, shape ``[..., m, m]``, float64.
-        each: Whether every row has a program of its own.
-
-    Returns:
-        Bounds of shape ``[m, m]``, or ``[1, m]``, on the device of G.
+    """Return the bounds pᵢeᵢ ([JD] eq. 5), ``[m, m]``, if each row has its program, else p, ``[1, m]``.
 
     Raises:
         InputError: Their number is not m.

@@ -13,7 +13,18 @@ from jdbench.shapes import Gramian, Weights
 
 @dataclass(frozen=True, repr=False)
 class RGW(GramianAggregator):
-    """A(J) = Jᵀ softmax(w) with w normal, mean 0 and covariance I ([JD] eq. 39 and 40)."""
+    """A(J) = Jᵀ softmax(w) with w normal, mean 0 and covariance I ([JD] eq. 39 and 40).
+
+    Example:
+        >>> import torch
+        >>> from jdbench.aggregators import RGW
+        >>> J = torch.tensor([[4.0, 0.0], [-1.0, 1.0]])
+        >>> RGW().weights(J @ J.T, draws=torch.tensor([3.0, 1.0]).log()).round(decimals=3)
+        tensor([0.7500, 0.2500])
+        >>> one, other = (RGW()(J, generator=torch.Generator().manual_seed(7)) for _ in range(2))
+        >>> torch.equal(one, other)
+        True
+    """
 
     random: ClassVar[bool] = True
 
@@ -26,7 +37,7 @@ class RGW(GramianAggregator):
     def weights(
         self, G: Gramian, *, generator: torch.Generator | None = None, draws: Tensor | None = None
     ) -> Weights:
-        """Return softmax(w), drawn without a look at G.
+        """Return softmax(w); the entries of G are not read.
 
         Args:
             G: Gramian, shape ``[..., m, m]``.

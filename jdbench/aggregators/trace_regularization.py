@@ -1,4 +1,4 @@
-"""The Gramian that the published implementation projects with: G/tr(G) + ρI instead of G."""
+"""The Gramian G/tr(G) + ρI, apart because the published UPGrad and DualProj both project with it."""
 
 import torch
 
@@ -7,18 +7,15 @@ from jdbench.shapes import Gramian
 
 
 def trace_regularized(G: Gramian, rho: float) -> Gramian:
-    """Return G/tr(G) + ρI, or G itself for ρ = 0 and where G is zero.
+    """Return G/tr(G) + ρI in float64, or G itself for ρ = 0 and where G is zero.
 
     A departure from [JD] Proposition 1 made by the authors' library TorchJD (0.18.0; in the paper's time the
-    largest singular value stood in place of the trace). The regularised program is no longer indifferent
-    to row norms: rows with ‖g‖² below ρ·tr(G) lose their protection against conflict.
+    largest singular value stood in place of the trace). The regularised program depends on row norms: rows with
+    ‖g‖² below ρ·tr(G) lose their protection against conflict.
 
     Args:
         G: Gramian, shape ``[..., m, m]``.
         rho: Share of the trace added to the diagonal, a pure number ≥ 0.
-
-    Returns:
-        Gramian, shape ``[..., m, m]``, float64; for ρ = 0 what arrived.
 
     Raises:
         InputError: G is no Gramian.

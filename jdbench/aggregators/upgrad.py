@@ -24,6 +24,16 @@ class UPGrad(GramianAggregator):
 
     Raises:
         InputError: A preference is not positive, or the regularization negative.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.aggregators import UPGrad
+        >>> J = torch.tensor([[4.0, 0.0], [-1.0, 1.0]])
+        >>> d = UPGrad()(J).round(decimals=3)
+        >>> d, J @ d  # worsens none
+        (tensor([1.0000, 1.5000]), tensor([4.0000, 0.5000]))
+        >>> UPGrad(preferences=(0.9, 0.1))(J).round(decimals=3)
+        tensor([1.8000, 1.9000])
     """
 
     preferences: tuple[float, ...] | None = None
@@ -35,15 +45,7 @@ class UPGrad(GramianAggregator):
         object.__setattr__(self, "trace_regularization", rho)
 
     def weights(self, G: Gramian, *, generator: torch.Generator | None = None) -> Weights:  # noqa: ARG002
-        """Return w = Σ wᵢ with wᵢ = argmin of vᵀGv over v ≥ pᵢeᵢ ([JD] eq. 5 and 6).
-
-        Args:
-            G: Gramian, shape ``[..., m, m]``.
-            generator: Not used.
-
-        Returns:
-            Weights, shape ``[..., m]``, float64.
-        """
+        """Return w = Σ wᵢ with wᵢ = argmin of vᵀGv over v ≥ pᵢeᵢ ([JD] eq. 5 and 6)."""
         bounds = preference_bounds(self.preferences, as_gramian(G), each=True)
         return summed_weights(trace_regularized(G, self.trace_regularization), bounds)
 

@@ -1,13 +1,14 @@
 """Whether gradients oppose each other: the smallest cosine of two of them, and where it is negative."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
-from jdbench.analysis.results import Row
+from jdbench.analysis.frames import numbers, series
+from jdbench.analysis.schema import AGGREGATOR, SEED, STATE, WORST_MARGIN
 from jdbench.problem import AnalyticProblem
 from jdbench.rounding import cosine, normalized_rows
 from jdbench.shapes import Jacobian
@@ -62,7 +63,7 @@ def opposed_share(problem: AnalyticProblem) -> float:
     return float(opposed.double().mean()) if len(opposed) else math.nan
 
 
-def conflict_share(runs: Sequence[Row], tolerance: float) -> float:
+def conflict_share(runs: pd.DataFrame, tolerance: float) -> float:
     """Return in what share of the seeds runs prove that gradients opposed each other.
 
     An update Jᵀw with w > 0 that conflicts with gᵢ, gᵢᵀJᵀw < 0, proves that gᵢᵀgⱼ < 0 for some j. The converse
@@ -75,9 +76,12 @@ def conflict_share(runs: Sequence[Row], tolerance: float) -> float:
     Returns:
         0 to 1, of the seeds that one of these aggregators finished; NaN if there are none.
     """
-    proofs: dict[int, bool] = {}
-    for run in runs:
-        margin = run.get("worst_margin", math.nan)
-        if run["aggregator"] in POSITIVE and run["state"] == "finished" and math.isfinite(margin):
-            proofs[run["seed"]] = proofs.get(run["seed"], False) or margin < -tolerance
+    if WORST_MARGIN not in runs:
+        return math.nan
+    margins = numbers(runs, WORST_MARGIN)
+    finished = (series(runs, STATE) == "finished").to_numpy(dtype=np.bool_)
+    telling = series(runs, AGGREGATOR).isin(POSITIVE).to_numpy() & finished & np.isfinite(margins)
+    proofs: dict[float, bool] = {}
+    for seed, proven in zip(numbers(runs, SEED)[telling], (margins < -tolerance)[telling], strict=True):
+        proofs[seed] = proofs.get(seed, False) or bool(proven)
     return float(np.mean(list(proofs.values()))) if proofs else math.nan

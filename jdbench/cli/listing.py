@@ -10,7 +10,7 @@ from rich.text import Text
 from jdbench import aggregators
 from jdbench.aggregator import announced_aggregators
 from jdbench.analysis.findings import FAILS, HOLDS, UNTOLD, Findings
-from jdbench.data import DATASETS, DIGITS, locate, size
+from jdbench.data import DATASETS, DIGITS, image_count, locate
 from jdbench.dual_cone import available_solvers
 from jdbench.problem import AnalyticProblem, available_problems, resolve_problem
 from jdbench.runs import protocol
@@ -118,7 +118,7 @@ def _datasets() -> Table:
     table = _table("data sets", "name", "what it is", "images here", "shape", "where", "use", "source")
     for d in DATASETS.values():
         where = locate(d.name) or f"nowhere yet: jdbench data prepare {d.name}"
-        here = f"{size(d.name) or 0} of {d.count}"
+        here = f"{image_count(d.name) or 0} of {d.count}"
         table.add_row(d.name, d.title, here, str(d.shape), str(where), d.licence, d.source)
     table.add_row(
         DIGITS, "handwritten digits", "1797 of 1797", "(8, 8, 1)", "scikit-learn", "CC BY 4.0", "UCI 1998"

@@ -3,6 +3,7 @@
 import shlex
 import sys
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +13,8 @@ from typer.exceptions import TyperException
 
 from jdbench.cli.data import data
 from jdbench.cli.results import cores, default_store, findings, report
-from jdbench.errors import JDBenchError
-from jdbench.verification.profiles import EXAMPLES
+from jdbench.errors import InputError, JDBenchError
+from jdbench.verification import EXAMPLES
 
 app = typer.Typer(
     name="jdbench",
@@ -97,9 +98,9 @@ def run(
 
     Stop it any time (Ctrl-C, or worse) and start it again: it goes on where it was.
     """
-    from jdbench.runs.campaign import run_benchmark
+    from jdbench.runs.campaign import run_campaign
 
-    failures = run_benchmark(
+    failures = run_campaign(
         problems=problem or None,
         aggregators=aggregator or None,
         preset_name=preset,
@@ -161,9 +162,9 @@ def verify(
     report: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for a page of the verdicts (index.html, no network needed) with verdicts.json, "
-            "replays/, and violation curves: worst margins against decades of row norms, condition, rank and "
-            "the steps of a real training."
+            help="Folder for a page of the verdicts (index.html, no network needed) with verdicts.json and "
+            "violation curves: worst margins against decades of row norms, condition, rank and the steps of a "
+            "real training."
         ),
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Processes at a time. [default: the cores]")] = None,
@@ -171,25 +172,78 @@ def verify(
     """Search for violations of what aggregators claim; exit 1 if one is found that is not expected.
 
     A property that survives is not proved. Each refutation comes with a shrunk matrix, checked again in
-    rational arithmetic.
+    rational arithmetic; `jdbench replay` shows it again from the file of --json.
     """
-    from jdbench.verification.session import examine
+    from jdbench.verification.expected_failures import read_expected_failures
+    from jdbench.verification.session import verify_aggregators, write_session
+    from jdbench.verification.show import progress_bar, show_session
 
-    refuted = examine(
-        aggregators,
-        claims=claims,
-        examples=examples,
-        seed=seed,
-        limit=limit,
-        json_path=json,
-        replays=replays,
-        console=Console(),
-        report=report,
-        command=shlex.join(["jdbench", *sys.argv[1:]]),
-        expected_failures=expected_failures,
-        workers=cores() if workers is None else workers,
-    )
-    raise typer.Exit(1 if refuted else 0)
+    if report is not None:
+        import_module("jdbench.report")  # a missing extra is to be said before minutes of search
+    errors = Console(stderr=True)
+    with progress_bar(errors) as progress:
+        session = verify_aggregators(
+            aggregators,
+            claims=claims,
+            examples=examples,
+            seed=seed,
+            limit=limit,
+            curves=report is not None,
+            expected=() if expected_failures is None else read_expected_failures(expected_failures),
+            workers=cores() if workers is None else workers,
+            command=shlex.join(["jdbench", *sys.argv[1:]]),
+            progress=progress,
+        )
+    show_session(session, Console(), errors)
+    write_session(session, json, replays, report)
+    if report is not None:
+        from jdbench.report.verdicts.page import write_verdict_page
+
+        errors.print(f"wrote {write_verdict_page(report)}", soft_wrap=True, markup=False)
+    raise typer.Exit(1 if session.failures else 0)
+
+
+@app.command()
+def replay(
+    verdicts: Annotated[
+        Path, typer.Argument(metavar="VERDICTS.json", help="File of `jdbench verify --json` or --report.")
+    ],
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME]",
+            help="aggregator/property/dtype of a failed verdict, or a part that no other has. [default: all]",
+            show_default=False,
+        ),
+    ] = None,
+    script: Annotated[
+        Path | None, typer.Option(help="Write a script that shows it alone, instead of showing it.")
+    ] = None,
+) -> None:
+    """Call aggregators with the matrices that refuted them; exit 0 if the violations are there again, 1 if not.
+
+    The aggregators must be importable as they were for `jdbench verify`.
+    """
+    from jdbench.verification.replay import find_verdicts, replay_all
+    from jdbench.verification.script import write_script
+    from jdbench.verification.show import progress_bar, show_replay, show_replays
+    from jdbench.verification.verdict_files import read_verdict_file
+
+    found = find_verdicts(read_verdict_file(verdicts), name)
+    if script is not None:
+        write_script(found, script)
+        typer.echo(f"wrote {script}")
+        return
+    with progress_bar(Console(stderr=True)) as progress:
+        replays, missing = replay_all(found, progress)
+    if name is None:
+        show_replays(replays, Console())
+    elif replays:
+        show_replay(replays[0], Console())
+    if missing:
+        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+        raise InputError(f"{missing[0]}{more}")
+    raise typer.Exit(0 if all(one.reproduced for one in replays) else 1)
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 from jdbench.data.arrays import DIGITS, absence, dataset, locate
 from jdbench.data.catalogue import CLASSES, DATASETS, DataSet, data_set
-from jdbench.data.contents import Contents, contents, size
+from jdbench.data.contents import Contents, contents, image_count
 from jdbench.data.formats import Arrays
 from jdbench.data.preparation import prepare
 
@@ -17,7 +17,7 @@ __all__ = [
     "contents",
     "data_set",
     "dataset",
+    "image_count",
     "locate",
     "prepare",
-    "size",
 ]

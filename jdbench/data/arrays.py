@@ -36,6 +36,12 @@ def dataset(name: str) -> Arrays:
         UnknownNameError: There is no such data set.
         DataError: Its file is nowhere, or holds something else.
         InputError: ``JDBENCH_DATA`` names no folder.
+
+    Example:
+        >>> from jdbench.data import dataset
+        >>> images, labels = dataset("digits")
+        >>> images.shape, labels[:5].tolist()
+        ((1797, 8, 8, 1), [0, 1, 2, 3, 4])
     """
     if name == DIGITS:
         return _digits()
@@ -47,7 +53,7 @@ def dataset(name: str) -> Arrays:
 
 
 def absence(name: str) -> str:
-    """Return why a data set cannot be had and both ways out, or nothing if its file is there.
+    """Return why a data set is not available and the two remedies, or nothing if its file is there.
 
     Args:
         name: ``digits``, or one of `DATASETS`.
@@ -58,6 +64,14 @@ def absence(name: str) -> str:
     Raises:
         UnknownNameError: There is no such data set.
         InputError: ``JDBENCH_DATA`` names no folder.
+
+    Example:
+        >>> import os, tempfile
+        >>> from unittest.mock import patch
+        >>> from jdbench.data import absence
+        >>> with tempfile.TemporaryDirectory() as empty, patch.dict(os.environ, JDBENCH_CACHE=empty):
+        ...     print(absence("digits") or "none", absence("mnist"), sep="; ")
+        none; data='mnist', required mnist.npz, got none in ..., run `jdbench data prepare mnist` or ...
     """
     if name == DIGITS or locate(name) is not None:
         return ""
@@ -80,16 +94,25 @@ def locate(name: str) -> Path | None:
     Raises:
         UnknownNameError: There is no such data set.
         InputError: ``JDBENCH_DATA`` names no folder.
+
+    Example:
+        >>> import os, tempfile
+        >>> from pathlib import Path
+        >>> from unittest.mock import patch
+        >>> from jdbench.data import locate
+        >>> with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, JDBENCH_DATA=folder):
+        ...     Path(folder, "mnist.npz").touch()
+        ...     locate("mnist").name
+        'mnist.npz'
     """
     file = f"{data_set(name).name}.npz"
     return next((folder / file for folder in _folders() if (folder / file).is_file()), None)
 
 
 def cache_folder() -> Path | None:
-    """Return the folder of prepared files.
+    """Return the folder of prepared files: ``JDBENCH_CACHE``, or the platform's folder for caches.
 
-    Returns:
-        ``JDBENCH_CACHE``, or the platform's folder for caches, or None where pooch, which knows it, is missing.
+    None where neither is known: pooch, which finds the latter, is not installed.
     """
     if os.environ.get(CACHE):
         return Path(os.environ[CACHE])
@@ -101,15 +124,7 @@ def cache_folder() -> Path | None:
 
 
 def check_arrays(known: DataSet, arrays: Arrays, where: str) -> Arrays:
-    """Return the arrays if they are what the data set can hold.
-
-    Args:
-        known: What it should be.
-        arrays: What was found.
-        where: The file, for the message.
-
-    Returns:
-        The same arrays.
+    """Return the arrays if they are what the data set can hold; the error says where they come from.
 
     Raises:
         DataError: A dtype, shape or label is wrong.

@@ -29,8 +29,8 @@ class DataSet:
     """Images of ten classes.
 
     The checksums are the MD5 sums that the publishers state (CIFAR-10, EuroSAT, Fashion-MNIST) or that
-    torchvision has long used for the same files. MD5 tells a damaged or wrong file from the right one; it does
-    not stop somebody who forges one, for which reason the readers execute nothing.
+    torchvision has long used for the same files. MD5 detects a damaged or wrong file; it does
+    not stop a forger, so the readers execute nothing.
 
     Attributes:
         name: What it is called here.
@@ -43,6 +43,14 @@ class DataSet:
         read: Takes the downloaded files, in order, to images and labels.
         licence: What its publisher says on use.
         source: Where it was published.
+
+    Example:
+        >>> from jdbench.data import DATASETS
+        >>> known = DATASETS["mnist"]
+        >>> known.title, known.count, known.shape, known.licence
+        ('MNIST', 60000, (28, 28, 1), 'CC BY-SA 3.0')
+        >>> [file.name for file in known.files]
+        ['train-images-idx3-ubyte.gz', 'train-labels-idx1-ubyte.gz']
     """
 
     name: str
@@ -192,6 +200,15 @@ def data_set(name: str) -> DataSet:
 
     Raises:
         UnknownNameError: There is no such data set.
+
+    Example:
+        >>> from jdbench.data import data_set
+        >>> data_set("svhn").licence
+        'non-commercial use only'
+        >>> data_set("mnit")
+        Traceback (most recent call last):
+            ...
+        jdbench.errors.UnknownNameError: data='mnit', required a known data, ..., did you mean mnist?
     """
     if name not in DATASETS:
         raise unknown_name("data", name, [*DATASETS, "digits"])

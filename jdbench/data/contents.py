@@ -14,12 +14,17 @@ from jdbench.data.formats import Arrays
 
 
 class Contents(NamedTuple):
-    """What tells the images of one file from those of another.
+    """What identifies the images of a file.
 
     Attributes:
         images: Their number.
         sha256: Digest of the images, uint8, then of the labels, int64 with the least byte first, each after its
             shape.
+
+    Example:
+        >>> from jdbench.data import Contents
+        >>> print(Contents(60_000, "0123456789abcdef" * 4))
+        60000 images, sha256 0123456789ab
     """
 
     images: int
@@ -43,12 +48,23 @@ def contents(name: str) -> Contents | None:
         UnknownNameError: There is no such data set.
         DataError: The file holds something else.
         InputError: ``JDBENCH_DATA`` names no folder.
+
+    Example:
+        >>> import os, tempfile
+        >>> from unittest.mock import patch
+        >>> import numpy as np
+        >>> from jdbench.data import contents
+        >>> arrays = {"images": np.zeros((3, 28, 28, 1), np.uint8), "labels": np.array([7, 0, 4])}
+        >>> with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, JDBENCH_DATA=folder):
+        ...     np.savez(f"{folder}/mnist.npz", **arrays)
+        ...     print(contents("mnist"))
+        3 images, sha256 3623da46ce90
     """
     path = locate(name)
     return None if path is None else _contents(name, path, path.stat().st_mtime_ns)
 
 
-def size(name: str) -> int | None:
+def image_count(name: str) -> int | None:
     """Return the number of images in the file of a data set, without reading them.
 
     Args:
@@ -60,6 +76,17 @@ def size(name: str) -> int | None:
     Raises:
         UnknownNameError: There is no such data set.
         InputError: ``JDBENCH_DATA`` names no folder.
+
+    Example:
+        >>> import os, tempfile
+        >>> from unittest.mock import patch
+        >>> import numpy as np
+        >>> from jdbench.data import image_count
+        >>> arrays = {"images": np.zeros((3, 28, 28, 1), np.uint8), "labels": np.array([7, 0, 4])}
+        >>> with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, JDBENCH_DATA=folder):
+        ...     np.savez(f"{folder}/mnist.npz", **arrays)
+        ...     image_count("mnist")
+        3
     """
     path = locate(name)
     try:
@@ -67,19 +94,12 @@ def size(name: str) -> int | None:
             with np.load(path, allow_pickle=False) as file:
                 return len(file["labels"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, TypeError):
-        pass  # whoever uses it is told
+        pass  # `dataset` says what is wrong when it is used
     return None
 
 
 def digest(arrays: Arrays) -> Contents:
-    """Return the number of images and the digest of a data set.
-
-    Args:
-        arrays: The data set.
-
-    Returns:
-        Number and digest.
-    """
+    """Return the number of images and the digest of a data set."""
     found = hashlib.sha256()
     for array in (arrays.images.astype("|u1", copy=False), arrays.labels.astype("<i8", copy=False)):
         found.update(repr(array.shape).encode())

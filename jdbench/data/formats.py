@@ -1,4 +1,4 @@
-"""Readers of the files in which MNIST, its likes and SVHN are published: IDX and MATLAB.
+"""Readers of the files in which MNIST, sets made like it, and SVHN are published: IDX and MATLAB.
 
 Like those of `jdbench.data.archives` they unpickle nothing, and check sizes against the headers before they
 read. What is read is checked for its meaning by `jdbench.data.arrays`.
@@ -25,6 +25,14 @@ class Arrays(NamedTuple):
     Attributes:
         images: Shape ``[N, H, W, C]``, uint8.
         labels: Shape ``[N]``, int64.
+
+    Example:
+        >>> from jdbench.data import Arrays, dataset
+        >>> isinstance(dataset("digits"), Arrays)
+        True
+        >>> images, labels = dataset("digits")
+        >>> images.dtype, labels.dtype
+        (dtype('uint8'), dtype('int64'))
     """
 
     images: npt.NDArray[np.uint8]
@@ -36,7 +44,7 @@ LARGEST_IDX = 2**31
 
 
 def read_idx(files: Sequence[Path]) -> Arrays:
-    """Return the images and labels of two files in the IDX format, compressed by gzip (MNIST and its likes).
+    """Return the images and labels of two files in the IDX format, compressed by gzip (MNIST and others).
 
     Args:
         files: ``…-images-idx3-ubyte.gz`` and ``…-labels-idx1-ubyte.gz``.
@@ -75,18 +83,7 @@ def read_svhn(files: Sequence[Path]) -> Arrays:
 
 @contextmanager
 def damage(file: Path, *expected: type[Exception]) -> Generator[None]:
-    """Turn what a reader raises for a damaged file into a `DataError`.
-
-    Args:
-        file: What is read.
-        expected: What its reader raises.
-
-    Yields:
-        Nothing.
-
-    Raises:
-        DataError: One of these was raised.
-    """
+    """Turn the exceptions that a reader is expected to raise for a damaged file into a `DataError`."""
     try:
         yield
     except DataError:

@@ -19,14 +19,14 @@ TIMEOUT = 30.0
 
 
 def prepare(known: DataSet, folder: Path | None = None, *, progress: bool = False) -> Path:
-    """Return the file of a data set, made in the cache if it is nowhere.
+    """Return the file of a data set, downloaded and written to the cache if it is not there yet.
 
     A file in the folder that ``JDBENCH_DATA`` names is used instead. Downloaded files stay, checked, until the
     data set is complete: an interrupted preparation goes on there.
 
     Args:
         known: What to prepare.
-        folder: Where to, wherever else the file may be; the cache if None.
+        folder: Where to write it, even if it exists elsewhere; the cache if None.
         progress: Whether to show the download on standard error.
 
     Returns:
@@ -37,6 +37,16 @@ def prepare(known: DataSet, folder: Path | None = None, *, progress: bool = Fals
         DataError: The network or the server fails, a checksum does not fit, a file is not what it should be,
             or the folder cannot be written.
         InputError: ``JDBENCH_DATA`` names no folder.
+
+    Example:
+        >>> import os, tempfile
+        >>> from pathlib import Path
+        >>> from unittest.mock import patch
+        >>> from jdbench.data import data_set, prepare
+        >>> with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, JDBENCH_DATA=folder):
+        ...     Path(folder, "mnist.npz").touch()
+        ...     prepare(data_set("mnist")).name  # there already: nothing is downloaded
+        'mnist.npz'
     """
     found = locate(known.name) if folder is None else None
     if found is not None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from jdbench.aggregator import Aggregator, AnyAggregator, Drawing, GramianAggregator, aggregate
-from jdbench.descent.own_aggregators import Copies
+from jdbench.descent.member_aggregators import MemberAggregators
 from jdbench.exits import survived
 from jdbench.gramian import combine, gramian
 from jdbench.shapes import Jacobian, Vector, Weights
@@ -29,6 +29,16 @@ class Directions(NamedTuple):
         sound: Which members have a direction, shape ``[b]``.
         raised: For each of the others what the aggregator raised and for which shape, in one line; empty where
             the Jacobian had diverged.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.aggregators import Mean
+        >>> from jdbench.descent.member_aggregators import MemberAggregators
+        >>> from jdbench.descent.directions import Draws, directions
+        >>> J = torch.tensor([[[4.0, 0.0], [-1.0, 1.0]]])
+        >>> found = directions(MemberAggregators(Mean()), J, torch.tensor([0]), 0, Draws(Mean(), None))
+        >>> found.vectors, found.weights, found.sound
+        (tensor([[1.5000, 0.5000]]), tensor([[0.5000, 0.5000]], dtype=torch.float64), tensor([True]))
     """
 
     vectors: Vector
@@ -40,7 +50,16 @@ class Directions(NamedTuple):
 class Draws:
     """The randomness of a batch of members, of which each draws from its own generator.
 
-    A member draws for `BLOCK` of its steps at a time, whatever the others do: it draws the same in any batch.
+    A member draws for `BLOCK` of its steps at a time, so it draws the same in any batch.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.aggregators import RGW
+        >>> from jdbench.descent.directions import Draws
+        >>> alone, both = (Draws(RGW(), [torch.Generator().manual_seed(k) for k in (1, 2)]) for _ in range(2))
+        >>> second = alone.at(0, torch.tensor([1]), torch.ones(1, 3, 5))
+        >>> torch.equal(second, both.at(0, torch.tensor([0, 1]), torch.ones(2, 3, 5))[1:])  # in any batch
+        True
     """
 
     def __init__(self, aggregator: AnyAggregator, generators: Sequence[torch.Generator] | None) -> None:
@@ -77,7 +96,9 @@ class Draws:
         return torch.stack([self.block[member][step % length] for member in members.tolist()])
 
 
-def directions(aggregators: Copies, J: Jacobian, members: Tensor, step: int, randomness: Draws) -> Directions:
+def directions(
+    aggregators: MemberAggregators, J: Jacobian, members: Tensor, step: int, randomness: Draws
+) -> Directions:
     """Return the directions of a batch of members.
 
     A batch goes through whole where that is promised to equal a loop: deterministic aggregators, and random
@@ -93,6 +114,16 @@ def directions(aggregators: Copies, J: Jacobian, members: Tensor, step: int, ran
 
     Returns:
         Directions, weights, and what was raised.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.descent.member_aggregators import MemberAggregators
+        >>> from jdbench.descent.directions import Draws, directions
+        >>> def first(J):
+        ...     return J[0] if J[0].any() else None
+        >>> J = torch.stack([torch.eye(2), torch.zeros(2, 2)])
+        >>> directions(MemberAggregators(first), J, torch.tensor([0, 1]), 0, Draws(first, None)).raised
+        ['InputError: A(J), required a tensor of shape (2,), got NoneType, mend the aggregator (m=2, n=2)']
     """
     draws = randomness.at(step, members, J)
     shared = aggregators.shared

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from jdbench.aggregator import AnyAggregator
 from jdbench.descent.directions import Draws, directions
+from jdbench.descent.member_aggregators import MemberAggregators
 from jdbench.descent.optimizer import Optimizer
-from jdbench.descent.own_aggregators import Copies
 from jdbench.errors import InputError
 from jdbench.problem import AnalyticProblem, Evaluation
 from jdbench.shapes import Vector, Weights
@@ -26,7 +26,7 @@ DIVERGENCE = (
     f"an objective exceeded {DIVERGED:g} times (1 + the largest at the start) or was not finite, or squares of "
     "the Jacobian's entries were not"
 )
-"""When a member has diverged, in words."""
+"""The condition of `DIVERGED` as reports print it."""
 
 Source = Callable[[Vector, Tensor, int], Evaluation]
 """Objectives and Jacobian at the points ``[k, n]`` of members ``[k]`` at a step."""
@@ -39,14 +39,20 @@ Watch = Callable[[int, Vector, Tensor, Evaluation, "Vector | None"], None]
 
 
 class State(StrEnum):
-    """How a member of the batch ended."""
+    """How a member of the batch ended.
+
+    Example:
+        >>> from jdbench.descent import State
+        >>> [str(state) for state in State]
+        ['finished', 'diverged', 'failed']
+    """
 
     FINISHED = "finished"
     DIVERGED = "diverged"
     FAILED = "failed"
 
 
-class Outcome(NamedTuple):
+class DescentResult(NamedTuple):
     """The end of a descent.
 
     Attributes:
@@ -54,6 +60,13 @@ class Outcome(NamedTuple):
         states: How each member ended.
         ends: Number of steps that each member took.
         errors: What the aggregator raised, where a member failed; otherwise empty.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.descent import DescentResult, State
+        >>> end = DescentResult(torch.zeros(2, 3), [State.FINISHED, State.DIVERGED], [100, 17], ["", ""])
+        >>> [(str(state), steps) for state, steps in zip(end.states, end.ends)]
+        [('finished', 100), ('diverged', 17)]
     """
 
     x: Vector
@@ -70,6 +83,15 @@ def full_jacobian(problem: AnalyticProblem) -> Source:
 
     Returns:
         A source for `descend`.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.descent import full_jacobian
+        >>> from jdbench.problem import resolve_problem
+        >>> source = full_jacobian(resolve_problem("EWQ"))
+        >>> source(torch.tensor([[2.0, 1.0]]), torch.tensor([0]), 0).jacobian
+        tensor([[[4., 0.],
+                 [0., 2.]]])
     """
 
     def source(x: Vector, members: Tensor, step: int) -> Evaluation:  # noqa: ARG001
@@ -91,6 +113,14 @@ def sub_jacobian(problem: AnalyticProblem, rows: int, generator: torch.Generator
 
     Raises:
         InputError: The number of rows is not within 1 to m.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.descent import sub_jacobian
+        >>> from jdbench.problem import resolve_problem
+        >>> source = sub_jacobian(resolve_problem("Spheres(m=8,n=3)"), 2, torch.Generator().manual_seed(1))
+        >>> source(torch.ones(1, 3), torch.tensor([0]), 0).jacobian.shape  # two rows of eight
+        torch.Size([1, 2, 3])
     """
     if not 1 <= rows <= problem.m:
         raise InputError(f"rows={rows}, required 1 to m={problem.m}, got another, choose fewer rows")
@@ -115,6 +145,16 @@ def estimated_jacobian(problem: AnalyticProblem, noise: float, generator: torch.
 
     Raises:
         InputError: The noise is negative.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.descent import estimated_jacobian
+        >>> from jdbench.problem import resolve_problem
+        >>> problem, x = resolve_problem("EWQ"), torch.tensor([[2.0, 1.0]]).expand(10_000, 2)
+        >>> source = estimated_jacobian(problem, 0.1, torch.Generator().manual_seed(1))
+        >>> source(x, torch.arange(10_000), 0).jacobian.std(0).round(decimals=2)
+        tensor([[0.1000, 0.1000],
+                [0.1000, 0.1000]])
     """
     if not noise >= 0:
         raise InputError(f"noise={noise}, required a number ≥ 0, got another, 0 is JD")
@@ -138,7 +178,7 @@ def descend(
     watch: Watch | None = None,
     weighed: Weighed | None = None,
     rest: bool = False,
-) -> Outcome:
+) -> DescentResult:
     """Take steps of Jacobian descent with a batch of points at once ([JD] Algorithm 1).
 
     A member that diverges (see `DIVERGED`), or whose Jacobian is not finite, is left out before the next
@@ -161,13 +201,23 @@ def descend(
 
     Returns:
         The last points and how each member ended.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.aggregators import UPGrad
+        >>> from jdbench.descent import Descent, descend, full_jacobian
+        >>> from jdbench.problem import resolve_problem
+        >>> problem, x = resolve_problem("EWQ"), torch.tensor([[2.0, 1.0], [-1.0, 2.0]])
+        >>> end = descend(x, full_jacobian(problem), UPGrad(), Descent(torch.tensor([0.25, 5.0])), 50)
+        >>> problem.distance(end.x[0]).round(decimals=3), [str(state) for state in end.states]
+        (tensor(0.), ['finished', 'diverged'])
     """
     x = x.detach().clone()
     members = torch.arange(len(x))
     states = [State.FINISHED] * len(x)
     ends = [steps] * len(x)
     errors = [""] * len(x)
-    aggregators, randomness = Copies(aggregator), Draws(aggregator, generators)
+    aggregators, randomness = MemberAggregators(aggregator), Draws(aggregator, generators)
     limits: Tensor | None = None
 
     def end(gone: Tensor, state: State, step: int) -> None:
@@ -208,7 +258,7 @@ def descend(
             members = members if bool(moved.all()) else members[moved]
             if not len(members):
                 break
-    return Outcome(x, states, ends, errors)
+    return DescentResult(x, states, ends, errors)
 
 
 def _select(evaluation: Evaluation, keep: Tensor) -> Evaluation:

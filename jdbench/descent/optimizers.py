@@ -15,7 +15,16 @@ DESCENT = "descent"
 
 
 class Descent(Optimizer):
-    """x ← x - ηA(J), the update of Algorithm 1 ([JD])."""
+    """x ← x - ηA(J), the update of Algorithm 1 ([JD]).
+
+    Example:
+        >>> import torch
+        >>> from jdbench.descent import Descent
+        >>> optimizer = Descent(torch.tensor([0.1, 0.5]))  # two members, a rate each
+        >>> optimizer.step(torch.ones(2, 1), torch.ones(2, 1), torch.tensor([0, 1]))
+        tensor([[0.9000],
+                [0.5000]])
+    """
 
     def __init__(self, rates: Tensor) -> None:
         """Keep the learning rates η, shape ``[b]``."""
@@ -27,7 +36,18 @@ class Descent(Optimizer):
 
 
 class TorchOptimizer(Optimizer):
-    """An optimiser of `torch.optim` with one parameter and one group a member: no member feels another."""
+    """An optimiser of `torch.optim` with one parameter and one group a member, so that members are independent.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.descent import TorchOptimizer
+        >>> x = torch.zeros(1, 1)
+        >>> optimizer = TorchOptimizer(torch.optim.SGD, {"momentum": 0.5}, x, torch.tensor([0.1]))
+        >>> for _ in range(3):
+        ...     x = optimizer.step(x, torch.ones(1, 1), torch.tensor([0]))
+        >>> x.round(decimals=3)  # -0.1 (1 + 1.5 + 1.75)
+        tensor([[-0.4250]])
+    """
 
     def __init__(
         self, kind: type[torch.optim.Optimizer], keywords: dict[str, Any], x: Vector, rates: Tensor
@@ -74,6 +94,15 @@ def make_optimizer(spec: str, x: Vector, rates: Tensor) -> Optimizer:
     Raises:
         InputError: The keywords do not fit, or the optimiser wants to evaluate the objectives itself.
         UnknownNameError: Torch has no such optimiser.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.descent import make_optimizer
+        >>> x, rates = torch.zeros(1, 2), torch.tensor([0.1])
+        >>> type(make_optimizer("Adam(betas=(0.8, 0.9))", x, rates)).__name__  # torch's
+        'TorchOptimizer'
+        >>> type(make_optimizer("Adam(aggregator='UPGrad')", x, rates)).__name__
+        'Adam'
     """
     if spec == DESCENT:
         return Descent(rates)
@@ -102,6 +131,14 @@ def check_optimizer(spec: str) -> None:
 
     Args:
         spec: Name of an optimiser.
+
+    Example:
+        >>> from jdbench.descent import check_optimizer
+        >>> check_optimizer("SGD(momentum=0.9)")
+        >>> check_optimizer("SGD(lr=0.1)")
+        Traceback (most recent call last):
+            ...
+        jdbench.errors.InputError: optimizer='SGD(lr=0.1)', required no lr, got one, the protocol has the rates
     """
     make_optimizer(spec, torch.zeros(1, 1), torch.ones(1))
 

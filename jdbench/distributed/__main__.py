@@ -39,7 +39,7 @@ def train(
         patience=patience,
     )
     middle = time.perf_counter()
-    x = train_alone(problem, aggregator, rate=rate, steps=steps, seed=seed, optimizer=optimizer)
+    x = train_in_one_process(problem, aggregator, rate=rate, steps=steps, seed=seed, optimizer=optimizer)
     seconds = middle - begun, time.perf_counter() - middle
     same = torch.equal(trained.x, x)
     Console().print(
@@ -49,20 +49,10 @@ def train(
     raise typer.Exit(0 if same else 1)
 
 
-def train_alone(problem: str, aggregator: str, *, rate: float, steps: int, seed: int, optimizer: str) -> Vector:
-    """Return the parameters after the same training in this process, with one thread.
-
-    Args:
-        problem: Spec of a training problem.
-        aggregator: Spec of the aggregator.
-        rate: Learning rate η.
-        steps: Number of steps.
-        seed: Number of the run.
-        optimizer: Spec of the optimiser.
-
-    Returns:
-        Shape ``[n]``.
-    """
+def train_in_one_process(
+    problem: str, aggregator: str, *, rate: float, steps: int, seed: int, optimizer: str
+) -> Vector:
+    """Return the parameters ``[n]`` after the same training in this process, with one thread."""
     resolved = resolve_problem(problem)
     assert isinstance(resolved, TrainingProblem)
     training = resolved.training(seed)

@@ -7,7 +7,7 @@ Every rank gets the same direction. Two routes lead there; n entries a row, k ro
 - ``columns``: rank r gets the r-th block of columns of all rows (all-to-all, (1 - 1/ranks)kn entries received),
   the m × m Gramians of the blocks are summed, each rank finds the weights, combines its block and sends it to
   all ((1 - 1/ranks)n entries received). For k = 1 these are 2(1 - 1/ranks)n entries, what a ring takes to
-  average the gradients, and 2(1 - 1/ranks)m² more: since averaging is a case of it, next to nothing can be
+  average the gradients, and 2(1 - 1/ranks)m² more: since averaging is a case of it, almost nothing can be
   saved. To weigh one's own rows and sum them over the ranks, instead of the last step, would receive twice its
   entries. Aggregators with weights only; the Gramian is summed in another order than in a single process, so
   that it differs by rounding.
@@ -61,6 +61,17 @@ def aggregate_shares(
     Raises:
         InputError: The ranks' rows do not fit together, or ``columns`` is asked for without weights.
         ShareLostError: A rank died, or did not answer within the group's timeout.
+
+    Example:
+        >>> import torch
+        >>> import torch.distributed as dist
+        >>> from jdbench.aggregators import UPGrad
+        >>> from jdbench.distributed import aggregate_shares
+        >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+        >>> rows = torch.tensor([[4.0, 0.0], [-1.0, 1.0]])  # this rank's; here there is no other
+        >>> aggregate_shares(rows, UPGrad()).round(decimals=3)
+        tensor([1.0000, 1.5000])
+        >>> dist.destroy_process_group()
     """
     rows = rows.detach().unsqueeze(0) if rows.ndim == 1 else rows.detach()
     draws = not isinstance(aggregator, Aggregator) or aggregator.random
@@ -96,6 +107,19 @@ def aggregate_gradients(
         aggregator: The same on every rank.
         group: The ranks that hold shares.
         generator: As for `aggregate_shares`.
+
+    Example:
+        >>> import torch
+        >>> import torch.distributed as dist
+        >>> from jdbench.aggregators import UPGrad
+        >>> from jdbench.distributed import aggregate_gradients
+        >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+        >>> parameter = torch.nn.Parameter(torch.tensor([1.0, 2.0]))
+        >>> parameter.square().sum().backward()
+        >>> aggregate_gradients([parameter], UPGrad())  # that of all ranks; here of one
+        >>> parameter.grad
+        tensor([2., 4.])
+        >>> dist.destroy_process_group()
     """
     wanted = [p for p in parameters if p.requires_grad]
     gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in wanted]
@@ -119,6 +143,15 @@ def gather_rows(rows: Jacobian, *, group: Group = None) -> Jacobian:
     Raises:
         InputError: The ranks' rows do not fit together.
         ShareLostError: A rank died, or did not answer within the group's timeout.
+
+    Example:
+        >>> import torch
+        >>> import torch.distributed as dist
+        >>> from jdbench.distributed import gather_rows
+        >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+        >>> gather_rows(torch.tensor([[4.0, 0.0], [-1.0, 1.0]])).shape  # [k·ranks, n]; here there is one rank
+        torch.Size([2, 2])
+        >>> dist.destroy_process_group()
     """
     counts, _ = _agree(rows, False, group)
     return _gather(rows, counts, group)
@@ -130,15 +163,15 @@ def _agree(rows: Tensor, seeded: bool, group: Group) -> tuple[list[int], int]:
     *lead, k, n = rows.shape
     seed = int(torch.randint(2**62, ())) if seeded else 0
     own = [torch.Size(lead).numel(), n, DTYPES.index(rows.dtype), k, seed]
-    told: list[list[int]] = _all(torch.tensor(own, device=rows.device), group).tolist()
-    for rank, other in enumerate(told):
-        if other[:3] != told[0][:3]:
-            kinds = [f"{b} × n={n} in {DTYPES[d]}" for b, n, d, *_ in (told[0], other)]
+    facts: list[list[int]] = _all(torch.tensor(own, device=rows.device), group).tolist()
+    for rank, other in enumerate(facts):
+        if other[:3] != facts[0][:3]:
+            kinds = [f"{b} × n={n} in {DTYPES[d]}" for b, n, d, *_ in (facts[0], other)]
             raise InputError(
                 f"rows of rank {rank}, required {kinds[0]} as on rank 0, got {kinds[1]}, give all ranks the "
                 "same model"
             )
-    return [other[3] for other in told], told[0][4]
+    return [other[3] for other in facts], facts[0][4]
 
 
 def _gather(rows: Tensor, counts: list[int], group: Group) -> Tensor:
@@ -183,7 +216,7 @@ def _by_columns(
     try:
         G = gramian(block)
     except NonFiniteError:
-        # To raise here would leave the other ranks waiting: the sum tells them all.
+        # To raise here would leave the other ranks waiting: all see it in the sum.
         G = block.new_full((lead, block.shape[1], block.shape[1]), torch.nan, dtype=torch.float64)
     with _together(group):
         dist.all_reduce(G, group=group)

@@ -1,4 +1,4 @@
-"""One process a rank on this machine, watched: a rank that dies, raises or hangs is named, never waited for."""
+"""One process a rank on this machine, watched: a rank that dies, raises or hangs ends the run and is named."""
 
 import contextlib
 import os
@@ -47,6 +47,14 @@ def run_ranks(
         ShareLostError: A rank died, raised or hung; it is named, and no process is left. A death takes moments
             to tell; a rank that hangs at most the patience, from when the others wait for it, and `GRACE`.
             Beside it those are named that began to wait more than `GRACE` after the first.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.distributed import gather_rows, run_ranks
+        >>> found = run_ranks(gather_rows, 2, torch.tensor([[4.0, 0.0]]))  # called on both, which exchange rows
+        >>> found[1]
+        tensor([[4., 0.],
+                [4., 0.]])
     """
     if ranks < 1:
         raise InputError(f"ranks={ranks}, required at least 1, got fewer, try 2")

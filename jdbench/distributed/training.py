@@ -18,11 +18,21 @@ from jdbench.shapes import Vector
 
 @runtime_checkable
 class SharedTraining(Protocol):
-    """A `Training` whose rows can be had one by one, each from its own share of the data.
+    """A `Training` whose rows can be computed one by one, each from its own share of the data.
 
     Attributes:
         parameters: The model's parameters at the start, shape ``[n]``.
         shares: Number of data shares m.
+
+    Example:
+        >>> from jdbench.distributed import SharedTraining
+        >>> from jdbench.problem import resolve_problem
+        >>> training = resolve_problem("Shares-digits(shares=4)").training(1)
+        >>> isinstance(training, SharedTraining), training.shares
+        (True, 4)
+        >>> loss, gradient = training.share(training.parameters, 0, index=2)
+        >>> gradient.shape == training.parameters.shape
+        True
     """
 
     parameters: Vector
@@ -49,6 +59,14 @@ class Trained(NamedTuple):
         x: Last parameters, shape ``[n]``, the same bits on every rank.
         losses: Losses of the shares' batches before each step, shape ``[steps, m]``.
         state: Whether it finished or diverged.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.descent import State
+        >>> from jdbench.distributed import Trained
+        >>> trained = Trained(torch.zeros(2), torch.tensor([[3.0, 1.0], [2.0, 0.5]]), State.FINISHED)
+        >>> trained.losses[-1]  # of two shares, before the last step
+        tensor([2.0000, 0.5000])
     """
 
     x: Vector
@@ -91,6 +109,14 @@ def train_distributed(
         InputError: A spec or number is not usable; found before a process starts.
         ShareLostError: A rank died, raised or hung.
         JDBenchError: The ranks ended with different parameters, as those of unlike machines may.
+
+    Example:
+        >>> from jdbench.distributed import train_distributed
+        >>> trained = train_distributed("Shares-digits(shares=2)", "UPGrad", ranks=1, rate=0.3, steps=4)
+        >>> trained.losses.shape, str(trained.state)
+        (torch.Size([4, 2]), 'finished')
+        >>> bool((trained.losses[-1] < trained.losses[0]).all())
+        True
     """
     resolve(aggregator)
     check_optimizer(optimizer)

@@ -1,8 +1,7 @@
 """Projection onto the dual cone of the rows of J through its Gramian ([JD] Proposition 1)."""
 
 from jdbench.dual_cone.projection import available_solvers, project_weights, solve, summed_weights
-from jdbench.dual_cone.shared_bounds import SharedBounds, shared_bounds
-from jdbench.dual_cone.solution import Solution, Status
+from jdbench.dual_cone.solution import SharedBounds, Solution, Status, shared_bounds
 
 __all__ = [
     "SharedBounds",

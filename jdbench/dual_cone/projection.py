@@ -8,8 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from jdbench.dual_cone.shared_bounds import SharedBounds
-from jdbench.dual_cone.solution import ACCURACY, Solution, Status
+from jdbench.dual_cone.solution import ACCURACY, SharedBounds, Solution, Status
 from jdbench.dual_cone.solvers import qpsolvers_backend
 from jdbench.dual_cone.solvers.active_set import active_set
 from jdbench.dual_cone.solvers.batched import EXCHANGES, GUESSES, SETTLED, batched
@@ -22,7 +21,13 @@ BATCHED = "batched"
 
 
 def available_solvers() -> list[str]:
-    """Return the names that `solve` accepts here: ours, then those qpsolvers finds installed."""
+    """Return the names that `solve` accepts here: ours, then those qpsolvers finds installed.
+
+    Example:
+        >>> from jdbench.dual_cone import available_solvers
+        >>> available_solvers()[:2]
+        ['active-set', 'batched']
+    """
     return [ACTIVE_SET, BATCHED, *qpsolvers_backend.installed()]
 
 
@@ -51,6 +56,15 @@ def solve(G: Gramian, U: WeightRows, solver: str | None = None, start: WeightRow
         InputError: A shape does not fit.
         NonFiniteError: G or U holds NaN or infinity.
         UnknownNameError: No such solver here.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.dual_cone import solve
+        >>> G = torch.tensor([[16.0, -4.0], [-4.0, 2.0]])  # of the rows (4, 0) and (-1, 1)
+        >>> solve(G, torch.tensor([[0.5, 0.5]])).weights.round(decimals=3)  # DualProj: Jᵀw = (1, 1)
+        tensor([[0.5000, 1.0000]], dtype=torch.float64)
+        >>> str(solve(G, torch.tensor([[0.5, 0.5]]), solver="batched").status)
+        'solved'
     """
     if solver not in {None, ACTIVE_SET, BATCHED} and solver not in available_solvers():
         raise unknown_name("solver", str(solver), available_solvers())
@@ -73,6 +87,14 @@ def project_weights(G: Gramian, U: WeightRows) -> WeightRows:
         InputError: A shape does not fit.
         NonFiniteError: G or U holds NaN or infinity.
         SolverError: The solver ended with residuals that no rounding explains.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.dual_cone import project_weights
+        >>> G = torch.tensor([[16.0, -4.0], [-4.0, 2.0]])  # of the rows (4, 0) and (-1, 1)
+        >>> project_weights(G, torch.eye(2)).round(decimals=3)  # the projected rows are (2, 2) and (0, 1)
+        tensor([[1.0000, 2.0000],
+                [0.2500, 1.0000]], dtype=torch.float64)
     """
     answer = _solve(G, U, None, None)
     if answer.worst <= ACCURACY:
@@ -103,6 +125,13 @@ def summed_weights(G: Gramian, bounds: SharedBounds) -> Weights:
         InputError: A shape does not fit.
         NonFiniteError: G or U holds NaN or infinity.
         SolverError: The solver ended with residuals that no rounding explains.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.dual_cone import shared_bounds, summed_weights
+        >>> G = torch.tensor([[16.0, -4.0], [-4.0, 2.0]])
+        >>> summed_weights(G, shared_bounds(torch.eye(2).double() / 2)).round(decimals=3)  # those of UPGrad
+        tensor([0.6250, 1.5000], dtype=torch.float64)
     """
     original, G = G, as_gramian(G)
     if G.is_cpu and bounds.array.shape[-1] == G.shape[-1]:

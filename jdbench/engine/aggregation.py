@@ -28,17 +28,14 @@ class Weighting(Protocol):
         ...
 
 
-Choice = Weighting | AnyAggregator | str
+AggregatorLike = Weighting | AnyAggregator | str
 """An aggregator by its weights, any callable of J, TorchJD's aggregators and weightings, or a spec of one."""
 
 Weigh = Callable[[Gramian, torch.Generator | None], Weights]
 
 
-def named(choice: Choice) -> Any:
+def chosen_aggregator(choice: AggregatorLike) -> Any:
     """Return the aggregator that was chosen, resolved if it was named by a spec.
-
-    Args:
-        choice: What arrived.
 
     Raises:
         InputError: It is no aggregator at all.
@@ -59,12 +56,8 @@ def named(choice: Choice) -> Any:
     return aggregator
 
 
-def weigh(aggregator: Any) -> Weigh | None:
-    """Return the function of G that gives an aggregator's weights; None if it needs J.
-
-    Args:
-        aggregator: Any.
-    """
+def weighting_of(aggregator: Any) -> Weigh | None:
+    """Return the function of G that gives an aggregator's weights; None if it needs J."""
     if callable(getattr(aggregator, "weights", None)):
         if _takes_generator(aggregator.weights):
             return lambda G, generator: _checked(aggregator, aggregator.weights(G, generator=generator), len(G))
@@ -92,19 +85,10 @@ def _seeded(aggregator: Any, weights: Callable[..., Any]) -> Weigh:
     return drawn
 
 
-def direct(
+def direction_or_weights(
     aggregator: Any, J: Jacobian, generator: torch.Generator | None
 ) -> tuple[Vector | None, Weights | None]:
-    """Return A(J), or the weights if that is what the callable gives: one number a row.
-
-    Args:
-        aggregator: Any callable.
-        J: Jacobian, shape ``[m, n]``.
-        generator: Source of all randomness.
-
-    Returns:
-        The direction or the weights, the other one None.
-    """
+    """Return A(J) of any callable, or the weights if it gives one number a row; the other one is None."""
     if any(kind.__name__ == "_MatrixWeighting" for kind in type(aggregator).__mro__):
         with global_generators(generator):
             return None, _checked(aggregator, aggregator(J), len(J))

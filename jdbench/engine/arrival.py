@@ -49,10 +49,7 @@ class Arrival:
         return repeated(self.layout.arranged(t), self.times)
 
     def saved(self, name: str) -> Any:
-        """Return what the operation kept for its derivative.
-
-        Args:
-            name: Such as ``"input"``.
+        """Return what the operation kept for its derivative, such as ``"input"``.
 
         Raises:
             InputError: It was changed in place since.

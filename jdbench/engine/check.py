@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from jdbench.engine.part import Part, Target
+from jdbench.engine.parts import Part, Target
 from jdbench.shapes import Gramian, Weights
 
 
@@ -15,7 +15,7 @@ class MismatchError(Exception):
     """A gradient that differs; the message says which and by how much."""
 
 
-def compare(
+def compare_with_autograd(
     parts: list[Part],
     G: Gramian,
     expected: Sequence[Tensor | None],
@@ -30,7 +30,7 @@ def compare(
     them.
 
     Args:
-        parts: What stands for the Jacobian.
+        parts: Those of the Jacobian.
         G: Their Gramian.
         expected: ∇(wᵀf), one tensor a parameter.
         w: Drawn at random, shape ``[m]``, float64.

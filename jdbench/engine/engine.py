@@ -17,30 +17,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
 
-from jdbench.engine.aggregation import Choice, direct, named, weigh
-from jdbench.engine.heap import keep_freed_memory
-from jdbench.engine.losses import Losses, check_losses, full_precision, stacked
-from jdbench.engine.memory import Memory
-from jdbench.engine.part import Part, Target, gramian_of, jacobian_of
+from jdbench.engine.aggregation import AggregatorLike, chosen_aggregator, direction_or_weights, weighting_of
+from jdbench.engine.known_graphs import KnownGraphs
+from jdbench.engine.losses import Losses, check_losses, full_precision, stack_losses
+from jdbench.engine.parts import Part, Target, gramian_of, jacobian_of
 from jdbench.engine.separable import Check, separable_parts
 from jdbench.engine.task_rows import Head, checked_heads, headed_rows, task_rows
 from jdbench.errors import InputError
 from jdbench.shapes import Gramian, Jacobian, Weights
 
+KEPT = 31 * 2**20
+"""Bytes of a block that is freed once, so that smaller ones stay, 62 MiB of them together at most."""
+
 
 @final
 class Engine:
     """Gramians of losses with respect to the trained parameters of a model, and their aggregated gradient.
-
-    >>> import torch
-    >>> from jdbench.engine import Engine
-    >>> model = torch.nn.Linear(3, 1)
-    >>> engine = Engine(model)
-    >>> losses = model(torch.ones(4, 3)).square().flatten()
-    >>> engine.backward(losses, "UPGrad").shape
-    torch.Size([4])
-    >>> model.weight.grad.shape
-    torch.Size([1, 3])
 
     Losses come in three kinds; row k of J is the gradient of the k-th.
 
@@ -82,6 +74,18 @@ class Engine:
 
     Attributes:
         model: The model.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.engine import Engine
+        >>> model = torch.nn.Linear(2, 1, bias=False)
+        >>> _ = torch.nn.init.zeros_(model.weight)
+        >>> inputs, targets = torch.tensor([[1.0, 0.0], [-1.0, 1.0]]), torch.tensor([-4.0, -1.0])
+        >>> losses = (model(inputs).flatten() - targets).square() / 2  # gradients (4, 0) and (-1, 1)
+        >>> Engine(model).backward(losses, "UPGrad").round(decimals=3)
+        tensor([0.6250, 1.5000], dtype=torch.float64)
+        >>> model.weight.grad.round(decimals=3)  # Jᵀw, which conflicts with neither
+        tensor([[1.0000, 1.5000]])
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -99,12 +103,12 @@ class Engine:
             )
         self.model = model
         keep_freed_memory()
-        self._memory = Memory(model)
+        self._known = KnownGraphs(model)
         self._named: dict[str, Any] = {}
 
     def remove(self) -> None:
         """Forget what was learnt of the model, on which nothing is hooked."""
-        self._memory = Memory(self.model)
+        self._known = KnownGraphs(self.model)
 
     def __enter__(self) -> Self:
         return self
@@ -129,7 +133,7 @@ class Engine:
             InputError: The losses have no graph or another shape, a module mixes instances, torch cannot go
                 through the graph, or the check fails.
         """
-        losses = stacked(losses)
+        losses = stack_losses(losses)
         check_losses(losses, separable)
         with full_precision(losses), torch.no_grad():
             parts, G = self._parts(losses, separable, check, retain_graph=True)
@@ -150,7 +154,7 @@ class Engine:
         Raises:
             InputError: As `gramian`.
         """
-        losses = stacked(losses)
+        losses = stack_losses(losses)
         check_losses(losses, separable)
         with full_precision(losses), torch.no_grad():
             parts, _ = self._parts(losses, separable, check, retain_graph=True)
@@ -159,7 +163,7 @@ class Engine:
     def backward(
         self,
         losses: Losses,
-        aggregator: Choice,
+        aggregator: AggregatorLike,
         *,
         generator: torch.Generator | None = None,
         separable: bool = True,
@@ -186,7 +190,7 @@ class Engine:
             InputError: As `gramian`; and where the aggregator gives something else or the heads do not fit.
         """
         chosen = self._chosen(aggregator)
-        losses = stacked(losses)
+        losses = stack_losses(losses)
         separable = separable and heads is None
         check_losses(losses, separable)
         with full_precision(losses), torch.no_grad():
@@ -195,11 +199,11 @@ class Engine:
             else:
                 (parts, own), G = self._headed(losses, heads), None
             gradients: dict[Target, Tensor] = {**own}
-            weighted, w = weigh(chosen), None
+            weighted, w = weighting_of(chosen), None
             if weighted is None:
                 parameters = [p for p in self._trained() if p not in own]
                 J = jacobian_of(parts, losses, parameters)
-                direction, w = direct(chosen, J, generator)
+                direction, w = direction_or_weights(chosen, J, generator)
                 if direction is not None:
                     sizes = [p.numel() for p in parameters]
                     shares = zip(parameters, direction.split(sizes), strict=True)
@@ -215,11 +219,11 @@ class Engine:
         torch.autograd.backward(parameters, found)
         return None if w is None else w.view_as(losses)
 
-    def _chosen(self, aggregator: Choice) -> Any:
+    def _chosen(self, aggregator: AggregatorLike) -> Any:
         if not isinstance(aggregator, str):
-            return named(aggregator)
+            return chosen_aggregator(aggregator)
         if aggregator not in self._named:  # once, so that it may keep a state
-            self._named[aggregator] = named(aggregator)
+            self._named[aggregator] = chosen_aggregator(aggregator)
         return self._named[aggregator]
 
     def _trained(self) -> dict[Parameter, str]:
@@ -241,7 +245,7 @@ class Engine:
         trained = self._trained()
         if not separable:
             return task_rows(losses, list(trained)), None
-        return separable_parts(losses, trained, self._memory, check, retain_graph=retain_graph)
+        return separable_parts(losses, trained, self._known, check, retain_graph=retain_graph)
 
     def _headed(self, losses: Tensor, heads: Sequence[Head]) -> tuple[list[Part], dict[Parameter, Tensor]]:
         trained = list(self._trained())
@@ -250,3 +254,15 @@ class Engine:
         shared = [p for p in trained if p not in set(flat)]
         parts, gradients = headed_rows(losses, shared, own)
         return parts, {p: g for p, g in zip(flat, gradients, strict=True) if g is not None}
+
+
+def keep_freed_memory() -> None:
+    """Let the heap of the GNU C library keep blocks of up to 31 MiB that are freed. The peak is what it was.
+
+    Per-instance gradients and activations take megabytes, are freed in every step and asked for in the next.
+    By default such blocks go back to the operating system, which hands them out again page by page, zeroed: a
+    fifth of a step on a CPU. How much the library keeps follows the largest block, of at most 32 MiB, that was
+    ever freed. Nothing happens where the C library is another, or the environment variable
+    MALLOC_TRIM_THRESHOLD_ is set.
+    """
+    torch.empty(KEPT, dtype=torch.uint8)  # freed at once; pages that nobody writes to are never fetched

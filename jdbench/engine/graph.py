@@ -125,7 +125,7 @@ class Graph:
         ends: Junctions with no other one below them, where a backward pass has to arrive.
         routes: Places along axes that count instances that data were picked from or put to, in order.
         groupings: Axes that were put together from instances and others.
-        structure: What tells one kind of graph from another, whatever the sizes: junctions, and of every node
+        structure: What identifies a kind of graph, whatever the sizes: junctions, and of every node
             the operation, those below it, which axes count instances, and along which it works; training flags.
     """
 
@@ -136,19 +136,12 @@ class Graph:
     structure: Hashable
 
 
-Judge = Callable[[Node, list[Input], Signature, list[Shape]], bool]
+IsConstant = Callable[[Node, list[Input], Signature, list[Shape]], bool]
 """Says whether a node that takes nothing differentiable but what follows from parameters alone does so too."""
 
 
 def nodes(losses: Tensor) -> Iterator[tuple[Node, tuple[tuple[Node | None, int], ...]]]:
-    """Yield the nodes of the graph of some losses, each after all that it is computed from.
-
-    Args:
-        losses: Any tensor with a graph.
-
-    Yields:
-        Nodes, and what each is computed from.
-    """
+    """Yield the nodes of the graph of losses with what each is computed from, each after all of that."""
     entered: set[Node] = set()
     pending: list[Node | None] = [_node(losses)]
     path: list[tuple[Node, tuple[tuple[Node | None, int], ...]]] = []
@@ -165,19 +158,16 @@ def nodes(losses: Tensor) -> Iterator[tuple[Node, tuple[tuple[Node | None, int],
 
 
 def walk(
-    losses: Tensor, model: nn.Module, trained: dict[Parameter, str], judge: Judge, known: Signatures
+    losses: Tensor, model: nn.Module, trained: dict[Parameter, str], is_constant: IsConstant, known: Signatures
 ) -> Graph:
     """Return the junctions that losses depend on.
 
     Args:
         losses: Shape ``[B]`` or ``[B, T]``, with a graph.
-        model: The model.
+        model: Whose training flags are part of the structure.
         trained: Its trained parameters, with their names.
-        judge: Who says what follows from parameters alone.
+        is_constant: Whether a node follows from parameters alone.
         known: The signatures met so far, which are added to.
-
-    Returns:
-        The junctions.
     """
     instances, top = losses.shape[0], _node(losses)
     kinds: dict[Node, int] = {}
@@ -240,7 +230,7 @@ def walk(
         entered = tuple([(i.number, i.output_nr) for i in inputs])
         signature = known.of_node((operation, entered, along, dtypes), [signatures[i.below] for i in inputs])
         candidate = kind == IRRELEVANT and node is not top
-        if candidate and judge(node, inputs, signature, shapes):
+        if candidate and is_constant(node, inputs, signature, shapes):
             kinds[node], signatures[node] = CONSTANT, signature
             continue
         junctions[node] = junction = Junction(node, inputs, signature, shapes, dtypes, candidate)

@@ -1,4 +1,4 @@
-"""Which instance an entry of a tensor belongs to, where the place along one axis tells."""
+"""Which instance an entry of a tensor belongs to, where that follows from its place along one axis."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -27,10 +27,9 @@ class Layout(ABC):
 
     @abstractmethod
     def arranged(self, t: Tensor) -> Tensor:
-        """Return a tensor with instances in front, ``[B, …]``; the axis, one further, has the places of each.
+        """Return a tensor whose axis has this layout with instances in front, ``[B, …]``.
 
-        Args:
-            t: Any tensor whose axis has this layout.
+        The axis, one further, has the places of each.
         """
 
     @abstractmethod
@@ -138,14 +137,9 @@ class Gathered(Layout):
 
 
 def regular_layouts(shape: tuple[int, ...], instances: int) -> Iterator[Regular]:
-    """Yield every regular layout that a tensor of a shape may have: consecutive places before turns.
+    """Yield every regular layout of B instances that a tensor of a shape may have, axis by axis.
 
-    Args:
-        shape: Of the tensor.
-        instances: B.
-
-    Yields:
-        Layouts, axis by axis.
+    Consecutive places come before turns.
     """
     for axis, size in enumerate(shape):
         places, rest = divmod(size, instances)

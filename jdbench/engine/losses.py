@@ -12,7 +12,7 @@ Losses = Tensor | Sequence[Tensor]
 """Losses, or a sequence of them."""
 
 
-def stacked(losses: Losses) -> Tensor:
+def stack_losses(losses: Losses) -> Tensor:
     """Return losses as one tensor: numbers one after the other, tensors ``[B]`` as columns."""
     if isinstance(losses, Tensor):
         return losses

@@ -9,9 +9,8 @@ from torch.autograd.graph import GradientEdge, Node
 from torch.nn import Parameter
 
 from jdbench.engine.graph import Input, leaf_of
-from jdbench.engine.part import Part, Target
+from jdbench.engine.parts import Part, Rows, Target
 from jdbench.engine.passes import vjp
-from jdbench.engine.rows import Rows
 from jdbench.engine.structure import metadata, saved
 
 TRANSPOSING = {"TBackward0", "TransposeBackward0", "PermuteBackward0"}
@@ -83,12 +82,7 @@ def _swaps(node: Node) -> bool:
 def pulled_back(parts: list[Part], trained: dict[Parameter, str]) -> list[Part]:
     """Return parts of parameters alone: gradients of what is derived are taken through what derived it.
 
-    Args:
-        parts: No two of the same target.
-        trained: The trained parameters of the model.
-
-    Returns:
-        Parts, of which several may share a parameter.
+    Of the given parts no two have the same target; of the returned ones several may share a parameter.
     """
     rows: dict[Derived, Tensor] = {}
     found: list[Part] = []
@@ -117,13 +111,13 @@ def _through(rows: dict[Derived, Tensor], trained: dict[Parameter, str]) -> dict
     try:
         found = vjp(edges, leaves, seeds, retain_graph=True, batched=True)
     except RuntimeError:  # an operation that cannot be batched
-        found = stacked([
+        found = stack_columns([
             vjp(edges, leaves, [s[i] for s in seeds], retain_graph=True) for i in range(len(seeds[0]))
         ])
     return {leaf: g for leaf, g in zip(leaves, found, strict=True) if g is not None}
 
 
-def stacked(rows: Sequence[Sequence[Tensor | None]]) -> list[Tensor | None]:
+def stack_columns(rows: Sequence[Sequence[Tensor | None]]) -> list[Tensor | None]:
     """Return columns of rows as tensors, zero where an entry is missing, None where all are."""
     found: list[Tensor | None] = []
     for column in zip(*rows, strict=True):

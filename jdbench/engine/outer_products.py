@@ -5,9 +5,8 @@ from typing import final
 import torch
 from torch import Tensor
 
-from jdbench.engine.part import Part, Target
-from jdbench.engine.products import factors, inner_products, weighted_sum
-from jdbench.engine.scale import working
+from jdbench.engine.parts import Part, Target
+from jdbench.engine.products import factors, inner_products, weighted_sum, working
 from jdbench.shapes import Gramian, Weights
 
 KEPT = 4
@@ -27,14 +26,7 @@ class OuterProducts(Part):
     """
 
     def __init__(self, x: Tensor, delta: Tensor, weight: Target | None, bias: Target | None) -> None:
-        """Keep the factors.
-
-        Args:
-            x: Shape ``[m, T, i]``.
-            delta: Gradients δ, shape ``[m, T, o]``.
-            weight: The weight, if trained.
-            bias: The bias, if trained.
-        """
+        """Keep the factors x ``[m, T, i]`` and δ ``[m, T, o]``, and weight and bias where they are trained."""
         self.weight, self.bias = weight, bias
         self._x, self._delta = working(x), working(delta)
         self._rows: Tensor | None = None
@@ -47,14 +39,7 @@ class OuterProducts(Part):
 
     @staticmethod
     def joined(parts: "list[OuterProducts]") -> "OuterProducts":
-        """Return the sum of parts of the same parameters: cross terms come out of a longer sum over t.
-
-        Args:
-            parts: At least one, all of one weight and bias.
-
-        Returns:
-            Their sum.
-        """
+        """Return the sum of parts of one weight and bias: cross terms come out of a longer sum over t."""
         x, delta = torch.cat([p._x for p in parts], 1), torch.cat([p._delta for p in parts], 1)
         return OuterProducts(x, delta, parts[0].weight, parts[0].bias)
 
@@ -118,14 +103,7 @@ class OuterProducts(Part):
         return G
 
     def gradient(self, w: Weights) -> list[Tensor]:
-        """Return Σᵢ wᵢgᵢ = Σ_it wᵢδ_it ⊗ x_it.
-
-        Args:
-            w: Shape ``[m]``, float64.
-
-        Returns:
-            One tensor a parameter, of its shape.
-        """
+        """Return Σᵢ wᵢgᵢ = Σ_it wᵢδ_it ⊗ x_it, one tensor a parameter."""
         if self._rows is not None:
             return self._apart(weighted_sum(w, self._rows.flatten(1)).view(self._rows.shape[1:]))
         # With weights that leave the range of the factors, in float64.
@@ -138,7 +116,7 @@ class OuterProducts(Part):
         return found
 
     def bounds(self) -> list[Tensor]:
-        """Return ‖gᵢ‖ of weight and bias together if G has told it, else Σ_t ‖x_it‖‖δ_it‖ and Σ_t ‖δ_it‖."""
+        """Return ‖gᵢ‖ of weight and bias together if G is known, else Σ_t ‖x_it‖‖δ_it‖ and Σ_t ‖δ_it‖."""
         if self._squares is not None:
             return [self._squares.clamp(min=0).sqrt()] * len(self.parameters)
         if self._rows is not None:

@@ -22,7 +22,7 @@ def vjp(
     retain_graph: bool,
     batched: bool = False,
 ) -> tuple[Tensor | None, ...]:
-    """Return Σ seedᵀ ∂output/∂input for every input.
+    """Return Σ seedᵀ ∂output/∂input for every input, None where no output depends on it.
 
     Args:
         outputs: What is differentiated.
@@ -30,9 +30,6 @@ def vjp(
         seeds: Of the shapes of the outputs, with one more axis in front if batched.
         retain_graph: Whether the graph can be used again.
         batched: Whether to go through the graph once with many seeds, where all its operations allow that.
-
-    Returns:
-        One an input, None where no output depends on it.
 
     Raises:
         InputError: The graph was freed or changed in place, or parts of it are computed again
@@ -71,14 +68,14 @@ Receiver = Callable[[Junction, "dict[int, Tensor]"], None]
 """Takes a junction and the gradients of its outputs, by their numbers."""
 
 
-def sweep(graph: Graph, losses: Tensor, seed: Tensor, receive: Receiver, *, retain_graph: bool) -> None:
+def backward_pass(graph: Graph, losses: Tensor, seed: Tensor, receive: Receiver, *, retain_graph: bool) -> None:
     """Run one backward pass, handing on the gradients of every junction's outputs as soon as they are known.
 
     No gradient of a parameter is computed: the pass ends at the lowest junctions.
 
     Args:
-        graph: What `walk` found.
-        losses: The losses.
+        graph: Of the losses, as `walk` found it.
+        losses: What the pass begins at.
         seed: Gradient of what is differentiated with respect to the losses, of their shape.
         receive: Called once a junction that the losses depend on.
         retain_graph: Whether the graph can be used again.

@@ -10,30 +10,25 @@ import math
 import torch
 from torch import Tensor
 
-from jdbench.engine.scale import exponents, grow, shrink
-
 ACCURATE = 2**15
 """Entries up to which a matrix is simply multiplied in float64; beyond, in float32 block by block."""
 
 BLOCK = 1024
 """Columns that one float32 product sums; the blocks are summed in float64."""
 
+LARGEST = 126
+"""Largest power of two taken out: the next but one, and its reciprocal, are no normal float32."""
+
 WEIGHT = 64
 """Weights from 2⁻⁶⁴ to 2⁶⁴ multiply float32 gradients in float32."""
 
 
 def inner_products(rows: Tensor) -> Tensor:
-    """Return RRᵀ in float64.
+    """Return RRᵀ of rows ``[m, n]``, float32 or float64, as float64 in memory of its own.
 
     Float32 rows of more than `ACCURATE` entries in all are multiplied in float32, `BLOCK` columns at a time,
     and the blocks summed in float64: |error| ≤ γ₁₀₂₅ ‖rᵢ‖ ‖rⱼ‖ in the γ of float32, whatever the norms, and
     about 1e-6 of that product in practice. Everything else is float64 throughout.
-
-    Args:
-        rows: Shape ``[m, n]``, float32 or float64.
-
-    Returns:
-        Shape ``[m, m]``, float64, memory of its own.
     """
     if rows.dtype == torch.float64 or rows.numel() <= ACCURATE:
         rows = rows.to(torch.float64)
@@ -70,15 +65,7 @@ def _within_range(G: Tensor, n: int) -> bool:
 
 
 def factors(w: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return weights in the dtype of what they multiply, if it holds them with room to spare, else in float64.
-
-    Args:
-        w: Shape ``[m]``, float64.
-        dtype: float32 or float64.
-
-    Returns:
-        Shape ``[m]``.
-    """
+    """Return weights in the dtype of what they multiply if it holds them with room to spare, or in float64."""
     if dtype == torch.float64:
         return w
     least, largest = torch.aminmax(torch.frexp(w).exponent)  # that of zero is zero
@@ -86,14 +73,41 @@ def factors(w: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def weighted_sum(w: Tensor, rows: Tensor) -> Tensor:
-    """Return Rᵀw.
-
-    Args:
-        w: Shape ``[m]``, float64.
-        rows: Shape ``[m, n]``, float32 or float64.
-
-    Returns:
-        Shape ``[n]``, dtype of the rows.
-    """
+    """Return Rᵀw of rows ``[m, n]`` in their dtype, w in float64."""
     w = w if rows.numel() <= ACCURATE else factors(w, rows.dtype)
     return (w @ rows.to(w.dtype)).to(rows.dtype)
+
+
+def working(t: Tensor) -> Tensor:
+    """Return t in the precision that is computed in: float32 for anything narrower, else its own.
+
+    Complex tensors stay as they are.
+    """
+    return t if t.dtype == torch.float64 or t.is_complex() else t.to(torch.float32)
+
+
+def exponents(rows: Tensor) -> Tensor:
+    """Return for every row the e with 2ᵉ⁻¹ ≤ max|entry| < 2ᵉ, within ±126, int32; 0 for a zero row."""
+    flat = rows.flatten(1)
+    if flat.shape[1] == 0:
+        return torch.zeros(len(flat), dtype=torch.int32, device=flat.device)
+    # Not torch.linalg.vector_norm(…, inf), nor torch.aminmax, which take thirty times as long on a CPU.
+    largest = torch.maximum(flat.amax(1), -flat.amin(1))
+    return torch.frexp(largest).exponent.clamp(-LARGEST, LARGEST)
+
+
+def shrink(rows: Tensor, e: Tensor) -> Tensor:
+    """Return row i times 2^(-eᵢ): exact, but for entries 2¹²⁵ times below the largest of the row."""
+    factor = torch.ldexp(torch.ones_like(e, dtype=rows.dtype), -e)
+    return rows * factor.view(-1, *[1] * (rows.ndim - 1))
+
+
+def grow(G: Tensor, e: Tensor) -> Tensor:
+    """Return the Gramian of the rows from that of the shrunk rows, 2^(eᵢ + eⱼ) Gᵢⱼ, float64."""
+    factor = torch.ldexp(torch.ones_like(e, dtype=torch.float64), e)
+    return G.to(torch.float64) * factor.unsqueeze(-1) * factor
+
+
+def shrunk_weights(w: Tensor, e: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return the weights of the shrunk rows, wᵢ 2^eᵢ, in the dtype of the rows."""
+    return torch.ldexp(w, e).to(dtype)

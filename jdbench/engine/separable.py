@@ -1,4 +1,4 @@
-"""Parts of the Jacobian of separable losses: recalled or told by gradients, and checked when that is due."""
+"""Parts of the Jacobian of separable losses: their layouts recalled or read off gradients, checked when due."""
 
 from typing import Literal
 
@@ -7,13 +7,13 @@ from torch import Tensor, nn
 from torch.nn import Parameter
 from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
 
-from jdbench.engine.check import MismatchError, compare
+from jdbench.engine.check import MismatchError, compare_with_autograd
 from jdbench.engine.graph import Graph, walk
-from jdbench.engine.instance_rows import UntoldError, instance_parts
-from jdbench.engine.memory import Memory
-from jdbench.engine.part import Part, Target, gramian_of
+from jdbench.engine.instance_rows import UnknownLayoutError, instance_parts
+from jdbench.engine.known_graphs import KnownGraphs
+from jdbench.engine.layout_search import distinct_weights, find_layouts
+from jdbench.engine.parts import Part, Target, gramian_of
 from jdbench.engine.passes import vjp
-from jdbench.engine.separation import separate, weights_apart
 from jdbench.engine.task_rows import task_rows
 from jdbench.errors import InputError
 from jdbench.shapes import Gramian
@@ -23,43 +23,40 @@ Check = Literal["first"] | bool
 
 
 def separable_parts(
-    losses: Tensor, trained: dict[Parameter, str], memory: Memory, check: Check, *, retain_graph: bool
+    losses: Tensor, trained: dict[Parameter, str], known: KnownGraphs, check: Check, *, retain_graph: bool
 ) -> tuple[list[Part], Gramian | None]:
     """Return parts of the Jacobian, no two of the same parameter, and G if a check has needed it.
 
     Args:
         losses: Shape ``[B]`` or ``[B, T]``, with a graph.
         trained: The trained parameters of the model, with their names.
-        memory: What is known of the model's graphs, which is added to.
+        known: What is known of the model's graphs, which is added to.
         check: When to compare with an ordinary backward pass.
         retain_graph: Whether the graph can be used again; it is kept all the same where that is needed.
-
-    Returns:
-        Parts with B or B·T rows, and G or None.
 
     Raises:
         InputError: A module mixes instances, torch cannot go through the graph, or the check fails.
     """
-    _check_instances_apart(memory.model)
+    _check_instances_apart(known.model)
     if len(losses) == 1:  # no instances to tell apart: an ordinary pass a row
         return _row_by_row(losses, list(trained)), None
     try:
-        graph = walk(losses, memory.model, trained, memory.judge(len(losses)), memory.signatures)
+        graph = walk(losses, known.model, trained, known.is_constant(len(losses)), known.signatures)
     except (RuntimeError, ValueError) as error:
         raise InputError(
             "losses, required a graph of tensors with shapes, got another, such as nested tensors of several "
             f"lengths: {str(error).splitlines()[0]}, pad them, or pass separable=False"
         ) from error
-    checked = check is True or (check == "first" and memory.due(graph))
-    if memory.recall(graph, len(losses)):
+    checked = check is True or (check == "first" and known.due(graph))
+    if known.recall(graph, len(losses)):
         try:
-            return _checked(losses, graph, trained, memory, checked, retain_graph=retain_graph)
-        except (UntoldError, MismatchError):  # what was learnt does not hold here
+            return _checked(losses, graph, trained, known, checked, retain_graph=retain_graph)
+        except (UnknownLayoutError, MismatchError):  # what was learnt does not hold here
             pass
-    graph = separate(losses, trained, memory)
+    graph = find_layouts(losses, trained, known)
     try:
-        return _checked(losses, graph, trained, memory, checked, retain_graph=retain_graph)
-    except UntoldError:  # what is zero but for rounding errors
+        return _checked(losses, graph, trained, known, checked, retain_graph=retain_graph)
+    except UnknownLayoutError:  # what is zero but for rounding errors
         return _row_by_row(losses, list(trained)), None
     except MismatchError as error:
         raise InputError(
@@ -71,7 +68,7 @@ def _checked(
     losses: Tensor,
     graph: Graph,
     trained: dict[Parameter, str],
-    memory: Memory,
+    known: KnownGraphs,
     checked: bool,
     *,
     retain_graph: bool,
@@ -79,17 +76,17 @@ def _checked(
     parts = instance_parts(losses, graph, trained, retain_graph=retain_graph or checked)
     if not checked:
         return parts, None
-    w = weights_apart(losses.shape, memory.generator)
+    w = distinct_weights(losses.shape, known.generator)
     expected = vjp(losses, list(trained), w.to(losses), retain_graph=True)
     w, eps, G = w.to(losses.device).flatten(), _narrowest(graph, losses, trained), gramian_of(parts, losses)
     try:
-        compare(parts, G, expected, w, trained, eps)
+        compare_with_autograd(parts, G, expected, w, trained, eps)
     except MismatchError:
         # Gradients that cancel leave rounding errors, which differ from pass to pass but not in each row.
         rows: dict[Target, Tensor] = {}
         for part in _row_by_row(losses, list(trained)):
             rows.update(zip(part.parameters, part.gradient(w), strict=True))
-        compare(parts, G, [rows.get(p) for p in trained], w, trained, eps)
+        compare_with_autograd(parts, G, [rows.get(p) for p in trained], w, trained, eps)
     return parts, G
 
 

@@ -1,4 +1,4 @@
-"""What tells one kind of graph from another beside operations and shapes: axes, pieces, places that are picked.
+"""What distinguishes graphs of the same operations and shapes: axes, pieces, places that are picked.
 
 Instances that lie along an axis in one graph may lie elsewhere in another of the same operations and shapes.
 """
@@ -33,18 +33,13 @@ _plain: dict[type[Node], bool] = {}
 
 
 def is_plain(node: Node, operation: str) -> bool:
-    """Return whether an operation has neither axes nor pieces, nor picks, joins or reshapes anything.
-
-    Args:
-        node: Any node.
-        operation: Its name.
-    """
+    """Return whether an operation has neither axes nor pieces, nor picks, joins or reshapes anything."""
     kind = type(node)
     known = _plain.get(kind)
     if known is None:
         moving = operation in RESHAPING or operation in PIECES or operation in UNBINDING or operation in JOINING
         known = not moving and not any(hasattr(kind, name) for name in AXES + ROUTES)
-        # What is no operation of torch itself may have anything: its kind says nothing.
+        # A custom function may keep anything: its class does not say what.
         known = _plain[kind] = known and not issubclass(kind, torch.autograd.function.BackwardCFunction)
     return known
 
@@ -58,9 +53,7 @@ _routing: dict[type[Node], list[str]] = {}
 def routes(node: Node, shapes: list[Shape]) -> list[tuple[set[int], Tensor]]:
     """Return the places that an operation picks from, or puts to, and the sizes of the axes that they are on.
 
-    Args:
-        node: Any node.
-        shapes: Of its outputs.
+    The shapes are those of its outputs.
     """
     kind = type(node)
     names = _routing.get(kind)
@@ -127,7 +120,7 @@ def groupings(
     """Yield the axes that an operation puts together from one that counts instances and others, or takes apart.
 
     That [B, T, n] has become [B·T, n] says where instances lie along the axis of size B·T. Ragged batches,
-    whose places data tell, have no such reason for a size, even if it is a multiple of B.
+    whose places data determine, have no such reason for a size, even if it is a multiple of B.
 
     Args:
         node: Any node.

@@ -7,10 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import Parameter
 
-from jdbench.engine.origin import stacked
-from jdbench.engine.part import Part, Target
+from jdbench.engine.origin import stack_columns
+from jdbench.engine.parts import Part, Rows, Target
 from jdbench.engine.passes import vjp
-from jdbench.engine.rows import Rows
 from jdbench.errors import InputError
 
 Head = nn.Module | Iterable[Parameter]
@@ -18,38 +17,25 @@ Head = nn.Module | Iterable[Parameter]
 
 
 def task_rows(losses: Tensor, parameters: list[Parameter]) -> list[Part]:
-    """Return the gradient of every loss: T backward passes, done as one batched pass where torch can.
+    """Return the gradients of losses ``[T]``: T backward passes, done as one batched pass where torch can.
 
-    The graph is kept.
-
-    Args:
-        losses: Shape ``[T]``.
-        parameters: Of which the gradients are taken, trained.
-
-    Returns:
-        One part, or none if the losses depend on none of the parameters.
+    The graph is kept. There is one part, or none if the losses depend on none of the parameters.
     """
     eye = torch.eye(len(losses), dtype=losses.dtype, device=losses.device)
     found: Sequence[Tensor | None]
     try:
         found = vjp(losses, parameters, eye, retain_graph=True, batched=True)
     except RuntimeError:  # an operation in the graph that cannot be batched
-        found = stacked([vjp(losses, parameters, seed, retain_graph=True) for seed in eye])
+        found = stack_columns([vjp(losses, parameters, seed, retain_graph=True) for seed in eye])
     return _rows(found, parameters)
 
 
 def headed_rows(
     losses: Tensor, shared: list[Parameter], heads: list[list[Parameter]]
 ) -> tuple[list[Part], list[Tensor | None]]:
-    """Return the gradients of the losses, with respect to the shared parameters and each to its own head.
+    """Return the gradients of losses ``[T]``, with respect to the shared parameters and each to its own head.
 
-    Args:
-        losses: Shape ``[T]``.
-        shared: Shared parameters.
-        heads: The parameters of each task.
-
-    Returns:
-        The rows of the shared parameters, and the gradients of all heads in their order: T backward passes.
+    They are the rows of the shared parameters, and the gradients of all heads in order: T backward passes.
     """
     rows: list[tuple[Tensor | None, ...]] = []
     own: list[Tensor | None] = []
@@ -59,7 +45,7 @@ def headed_rows(
         found = vjp(losses, [*shared, *head], seed, retain_graph=keep)
         rows.append(found[: len(shared)])
         own.extend(found[len(shared) :])
-    return _rows(stacked(rows), shared), own
+    return _rows(stack_columns(rows), shared), own
 
 
 def _rows(found: Sequence[Tensor | None], parameters: list[Parameter]) -> list[Part]:
@@ -69,14 +55,6 @@ def _rows(found: Sequence[Tensor | None], parameters: list[Parameter]) -> list[P
 
 def checked_heads(heads: Sequence[Head], tasks: int, trained: list[Parameter]) -> list[list[Parameter]]:
     """Return the trained parameters of each head.
-
-    Args:
-        heads: One a task.
-        tasks: Number of losses.
-        trained: Trained parameters of the model.
-
-    Returns:
-        One list a task.
 
     Raises:
         InputError: There are not as many heads as losses, a head holds a parameter that is not in the model, or

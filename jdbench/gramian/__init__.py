@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from jdbench.gramian.algorithm3 import chain_rule, reverse_accumulation, sum_rule
 from jdbench.gramian.explicit import check_jacobian, combine, gramian, non_finite
-from jdbench.gramian.full_rank import full_rank
-from jdbench.gramian.rank import Eigen, eigen, rank_cutoff
+from jdbench.gramian.rank import Eigen, eigen, full_rank, rank_cutoff
 from jdbench.gramian.unit_rows import (
     UnitRows,
     as_gramian,

@@ -25,6 +25,15 @@ def chain_rule(G: Gramian, J: Jacobian) -> Gramian:
 
     Returns:
         Shape ``[m, m]``.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.gramian import chain_rule
+        >>> inner, outer = torch.tensor([[1.0, 2.0], [0.0, 1.0]]), torch.tensor([[3.0, -1.0]])
+        >>> chain_rule(inner @ inner.T, outer)  # the inner Jacobian itself is not needed
+        tensor([[34.]])
+        >>> (outer @ inner) @ (outer @ inner).T
+        tensor([[34.]])
     """
     return J @ G @ J.mT
 
@@ -40,6 +49,14 @@ def sum_rule(gramians: Sequence[Gramian]) -> Gramian:
 
     Raises:
         InputError: There is none.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.gramian import sum_rule
+        >>> weight, bias = torch.tensor([[1.0, 2.0], [0.0, 1.0]]), torch.tensor([[1.0], [1.0]])
+        >>> sum_rule([weight @ weight.T, bias @ bias.T])  # that of the Jacobian with respect to both
+        tensor([[6., 3.],
+                [3., 2.]])
     """
     if not gramians:
         raise InputError("gramians=[], required at least one, got none, pass that of every input")
@@ -62,6 +79,15 @@ def reverse_accumulation(layers: Sequence[Layer], parameters: Sequence[Tensor], 
 
     Raises:
         InputError: There are not as many parameters as layers, or there is no layer.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.gramian import reverse_accumulation
+        >>> scale, square = (lambda x, p: x * p), (lambda x, p: x.square())
+        >>> parameters = [torch.tensor([2.0, 1.0]), torch.zeros(0)]
+        >>> reverse_accumulation([scale, square], parameters, torch.tensor([1.0, 3.0]))  # of (p₁², 9p₂²)
+        tensor([[ 16.,   0.],
+                [  0., 324.]])
     """
     if len(layers) != len(parameters) or not layers:
         raise InputError(

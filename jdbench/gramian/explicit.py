@@ -7,7 +7,7 @@ from jdbench.errors import InputError, NonFiniteError
 from jdbench.shapes import Gramian, Jacobian, Vector, Weights
 
 BLOCK = 64
-"""Columns that one matrix product sums, in whatever order BLAS likes."""
+"""Columns that one matrix product sums, in an order that BLAS chooses."""
 
 SLAB = 128 * BLOCK
 """Columns whose blocks are in memory at once."""
@@ -29,6 +29,17 @@ def gramian(J: Jacobian) -> Gramian:
     Raises:
         InputError: J is no floating tensor of at least two dimensions, or has no row.
         NonFiniteError: J holds NaN or infinity, or entries beyond 1e150.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.gramian import gramian
+        >>> J = torch.tensor([[4.0, 0.0], [-1.0, 1.0]])
+        >>> gramian(J)  # off the diagonal: negative where rows conflict
+        tensor([[16., -4.],
+                [-4.,  2.]], dtype=torch.float64)
+        >>> gramian(1e-23 * J) > 0  # in float32 these squares would be 0
+        tensor([[ True, False],
+                [False,  True]])
     """
     check_jacobian(J)
     J = J.detach().to(torch.float64)
@@ -47,6 +58,13 @@ def combine(J: Jacobian, w: Weights) -> Vector:
 
     Returns:
         Combination of the rows, shape ``[..., n]``, dtype of J.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.gramian import combine
+        >>> J = torch.tensor([[4.0, 0.0], [-1.0, 1.0]])
+        >>> combine(J, torch.tensor([0.5, 0.25], dtype=torch.float64))
+        tensor([1.7500, 0.2500])
     """
     return (w.unsqueeze(-2) @ J.detach().to(torch.float64)).squeeze(-2).to(J.dtype)
 
@@ -77,6 +95,15 @@ def check_jacobian(J: Tensor) -> None:
 
     Raises:
         InputError: J is no floating tensor of at least two dimensions, or has no row.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.gramian import check_jacobian
+        >>> check_jacobian(torch.ones(2, 3))
+        >>> check_jacobian(torch.ones(3))
+        Traceback (most recent call last):
+            ...
+        jdbench.errors.InputError: J, required shape [..., m, n] with m ≥ 1, got (3,), pass one gradient a row
     """
     if not isinstance(J, Tensor) or not J.is_floating_point():  # pyright: ignore[reportUnnecessaryIsInstance]
         got = f"dtype {J.dtype}" if isinstance(J, Tensor) else type(J).__name__  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -92,6 +119,12 @@ def non_finite(J: Tensor) -> NonFiniteError:
 
     Args:
         J: Jacobian, shape ``[..., m, n]``.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.gramian import non_finite
+        >>> print(non_finite(torch.tensor([[1.0, torch.inf]])))
+        J[0, 1]=infinity, required finite entries, got 1 of infinity, mask or rescale the objectives ...
     """
     for name, bad in (("NaN", torch.isnan(J)), ("infinity", torch.isinf(J))):
         if bool(bad.any()):

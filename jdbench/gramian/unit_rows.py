@@ -28,6 +28,13 @@ class UnitRows(NamedTuple):
         norms: Row norms d, shape ``[..., m]``, in the unit of the gradients.
         gramian: Cosines of the rows, shape ``[..., m, m]``: ones on the diagonal, except for
             zero rows, which are zero throughout.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.gramian import unit_rows
+        >>> norms, cosines = unit_rows(torch.tensor([[16.0, -2.0], [-2.0, 1.0]], dtype=torch.float64))
+        >>> norms
+        tensor([4., 1.], dtype=torch.float64)
     """
 
     norms: Norms
@@ -45,6 +52,16 @@ def as_gramian(G: Gramian) -> Gramian:
 
     Raises:
         InputError: G is no floating tensor, not square, or empty.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.gramian import as_gramian
+        >>> as_gramian(torch.eye(2)).dtype
+        torch.float64
+        >>> as_gramian(torch.ones(2, 3))
+        Traceback (most recent call last):
+            ...
+        jdbench.errors.InputError: G, required shape [..., m, m] with m ≥ 1, got (2, 3), pass G = JJᵀ
     """
     if not isinstance(G, Tensor) or not G.is_floating_point():  # pyright: ignore[reportUnnecessaryIsInstance]
         got = f"dtype {G.dtype}" if isinstance(G, Tensor) else type(G).__name__  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -68,6 +85,14 @@ def checked_gramian(G: Gramian) -> Gramian:
     Raises:
         InputError: G is no floating tensor, not square, empty, or plainly not positive semi-definite.
         NonFiniteError: G holds NaN or infinity.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.gramian import checked_gramian
+        >>> checked_gramian(torch.tensor([[1.0, 2.0], [2.0, 1.0]]))
+        Traceback (most recent call last):
+            ...
+        jdbench.errors.InputError: G, required a symmetric matrix with |G_ij| ≤ √(G_ii G_jj), got another, ...
     """
     checked = as_gramian(G)
     precision = half_precision(G.dtype)
@@ -86,6 +111,12 @@ def soundness(G: Gramian) -> Tensor:
 
     Returns:
         A boolean tensor without dimensions. Nothing waits for the device.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.gramian import soundness
+        >>> soundness(torch.tensor([[4.0, 1.0], [1.0, 1.0]])), soundness(torch.tensor([[1.0, 2.0], [2.0, 1.0]]))
+        (tensor(True), tensor(False))
     """
     room = half_precision(G.dtype)
     G = as_gramian(G)
@@ -104,6 +135,12 @@ def half_precision(dtype: torch.dtype) -> float:
 
     Returns:
         1 + √ε.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.gramian import half_precision
+        >>> f"{half_precision(torch.float32) - 1:.1e}, {half_precision(torch.float64) - 1:.1e}"
+        '3.5e-04, 1.5e-08'
     """
     return 1 + torch.finfo(dtype).eps ** 0.5
 
@@ -134,6 +171,14 @@ def is_sound(G: npt.NDArray[np.float64], precision: float) -> bool:
 
     Returns:
         Whether the entries are finite and those of a symmetric matrix with |Gᵢⱼ| ≤ √(Gᵢᵢ Gⱼⱼ).
+
+    Example:
+        >>> import numpy as np
+        >>> from jdbench.gramian import is_sound
+        >>> is_sound(np.array([[[4.0, 1.0], [1.0, 1.0]]]), 1 + 1e-8)
+        True
+        >>> is_sound(np.array([[[4.0, 1.0], [1.0, np.nan]]]), 1 + 1e-8)
+        False
     """
     room = np.empty(G.shape[1])
     for g in range(G.shape[0]):
@@ -158,6 +203,14 @@ def unit_rows(G: Gramian) -> UnitRows:
 
     Returns:
         Norms ``[..., m]`` and unit-row Gramian ``[..., m, m]``. Zero rows keep norm 0 and zero cosines.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.gramian import unit_rows
+        >>> G = torch.tensor([[16.0, -2.0], [-2.0, 1.0]], dtype=torch.float64)
+        >>> unit_rows(G).gramian  # the same for rows of any length
+        tensor([[ 1.0000, -0.5000],
+                [-0.5000,  1.0000]], dtype=torch.float64)
     """
     norms = G.diagonal(dim1=-2, dim2=-1).sqrt()
     inverse = torch.where(norms > 0, 1 / norms, 0.0)

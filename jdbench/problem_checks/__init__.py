@@ -1,4 +1,4 @@
-"""Checks that an analytic problem is what it says it is, ours or anybody's, by samples."""
+"""Checks by samples that an analytic problem, ours or another's, is what it says it is."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, cast
@@ -6,30 +6,35 @@ from typing import NamedTuple, cast
 from jdbench.errors import InputError, ProcessEndedError
 from jdbench.exits import survived
 from jdbench.problem import AnalyticProblem, resolve_problem
-from jdbench.problem_checks.calculus import convexity, jacobian, smoothness
-from jdbench.problem_checks.contract import batches, shapes, single_precision, starts
+from jdbench.problem_checks.calculus import check_convexity, check_jacobian_by_autodiff, check_smoothness
+from jdbench.problem_checks.contract import check_batches, check_shapes, check_single_precision, check_starts
 from jdbench.problem_checks.distance import (
-    distance_bound,
-    distance_lipschitz,
-    distance_of_optima,
-    distance_off_the_set,
-    distance_slope,
-    set_distance,
+    check_distance_bound,
+    check_distance_lipschitz,
+    check_distance_of_optima,
+    check_distance_off_the_set,
+    check_distance_slope,
+    check_set_distance,
 )
-from jdbench.problem_checks.feet import distance_foot
-from jdbench.problem_checks.optimality import dominance, stationarity
-from jdbench.problem_checks.samples import Samples, draw
+from jdbench.problem_checks.feet import check_distance_foot
+from jdbench.problem_checks.optimality import check_dominance, check_stationarity
+from jdbench.problem_checks.samples import Samples, draw_samples
 from jdbench.workers import Workers
 
-__all__ = ["CHECKS", "Examination", "Finding", "check_problem", "check_specs", "examine_problem"]
+__all__ = ["CHECKS", "Contradiction", "Examination", "check_problem", "check_specs", "examine_problem"]
 
 
-class Finding(NamedTuple):
+class Contradiction(NamedTuple):
     """Something that a problem says and a sample contradicts.
 
     Attributes:
         check: Name of the check, such as ``jacobian``.
         message: What was claimed, what was found, and where.
+
+    Example:
+        >>> from jdbench.problem_checks import Contradiction
+        >>> print(Contradiction("smoothness", "J changes by 3 a unit, beta=2"))
+        smoothness: J changes by 3 a unit, beta=2
     """
 
     check: str
@@ -49,9 +54,14 @@ class Examination(NamedTuple):
         left_out: Names of those that do not apply to it, such as that of a β that it does not claim.
         points: How many points of the domain were looked at.
         optimal: How many of the Pareto set.
+
+    Example:
+        >>> from jdbench.problem_checks import Examination
+        >>> print(Examination([], ["shapes", "jacobian"], [], points=200, optimal=50))
+        nothing found by 2 checks at 200 points and 50 of the Pareto set: shapes, jacobian
     """
 
-    findings: list[Finding]
+    findings: list[Contradiction]
     made: list[str]
     left_out: list[str]
     points: int
@@ -70,22 +80,22 @@ class Examination(NamedTuple):
 
 
 CHECKS: dict[str, Callable[[Samples], list[str] | None]] = {
-    "starts": starts,
-    "shapes": shapes,
-    "batches": batches,
-    "single-precision": single_precision,
-    "jacobian": jacobian,
-    "convexity": convexity,
-    "smoothness": smoothness,
-    "dominance": dominance,
-    "stationarity": stationarity,
-    "set-distance": set_distance,
-    "distance-bound": distance_bound,
-    "distance-off-the-set": distance_off_the_set,
-    "distance-lipschitz": distance_lipschitz,
-    "distance-of-optima": distance_of_optima,
-    "distance-slope": distance_slope,
-    "distance-foot": distance_foot,
+    "starts": check_starts,
+    "shapes": check_shapes,
+    "batches": check_batches,
+    "single-precision": check_single_precision,
+    "jacobian": check_jacobian_by_autodiff,
+    "convexity": check_convexity,
+    "smoothness": check_smoothness,
+    "dominance": check_dominance,
+    "stationarity": check_stationarity,
+    "set-distance": check_set_distance,
+    "distance-bound": check_distance_bound,
+    "distance-off-the-set": check_distance_off_the_set,
+    "distance-lipschitz": check_distance_lipschitz,
+    "distance-of-optima": check_distance_of_optima,
+    "distance-slope": check_distance_slope,
+    "distance-foot": check_distance_foot,
 }
 """The checks by name, in the order in which they are made.
 
@@ -93,7 +103,7 @@ Each returns what it found, in sentences, or None where it does not apply.
 """
 
 
-def check_problem(problem: AnalyticProblem, samples: int = 200, seed: int = 0) -> list[Finding]:
+def check_problem(problem: AnalyticProblem, samples: int = 200, seed: int = 0) -> list[Contradiction]:
     """Return what samples contradict of what a problem says about itself; nothing if all is well.
 
     Args:
@@ -103,6 +113,14 @@ def check_problem(problem: AnalyticProblem, samples: int = 200, seed: int = 0) -
 
     Returns:
         Findings, one a check at most but for several about one; a check that raises is one too.
+
+    Example:
+        >>> from jdbench.problem_checks import check_problem
+        >>> from jdbench.problems.quadratic import ElementWiseQuadratic
+        >>> problem = ElementWiseQuadratic()
+        >>> problem.beta = 1.5  # it is 2
+        >>> [finding.check for finding in check_problem(problem, samples=20)]
+        ['smoothness']
     """
     return examine_problem(problem, samples, seed).findings
 
@@ -117,13 +135,20 @@ def examine_problem(problem: AnalyticProblem, samples: int = 200, seed: int = 0)
 
     Returns:
         The findings, with the checks that were made and those that do not apply.
+
+    Example:
+        >>> from jdbench.problem import resolve_problem
+        >>> from jdbench.problem_checks import examine_problem
+        >>> found = examine_problem(resolve_problem("ZDT1"), samples=20)
+        >>> found.findings, found.left_out  # it claims neither convexity nor a β
+        ([], ['convexity', 'smoothness', 'distance-of-optima'])
     """
     try:
         with survived():
-            drawn = draw(problem, samples, seed)
+            drawn = draw_samples(problem, samples, seed)
     except Exception as error:
         return Examination([_raised("starts", error)], ["starts"], [], 0, 0)
-    found: list[Finding] = []
+    found: list[Contradiction] = []
     made: list[str] = []
     for name, check in CHECKS.items():
         try:
@@ -135,13 +160,13 @@ def examine_problem(problem: AnalyticProblem, samples: int = 200, seed: int = 0)
             continue
         if messages is not None:
             made.append(name)
-            found += [Finding(name, message) for message in messages]
+            found += [Contradiction(name, message) for message in messages]
     left_out = [name for name in CHECKS if name not in made]
     return Examination(found, made, left_out, len(drawn.x), len(drawn.optimal))
 
 
-def _raised(check: str, error: Exception) -> Finding:
-    return Finding(check, f"raised {type(error).__name__}: {error}")
+def _raised(check: str, error: Exception) -> Contradiction:
+    return Contradiction(check, f"raised {type(error).__name__}: {error}")
 
 
 def check_specs(specs: Sequence[str], samples: int = 200, seed: int = 0) -> list[tuple[str, Examination]]:
@@ -159,6 +184,11 @@ def check_specs(specs: Sequence[str], samples: int = 200, seed: int = 0) -> list
 
     Raises:
         InputError: A spec names no analytic problem, or there are fewer than 2 samples.
+
+    Example:
+        >>> from jdbench.problem_checks import check_specs
+        >>> [(spec, len(found.findings)) for spec, found in check_specs(["EWQ", "CQF"], samples=20)]
+        [('EWQ', 0), ('CQF', 0)]
     """
     if samples < 2:
         raise InputError(f"samples={samples}, required at least 2, got fewer, try 200")
@@ -190,4 +220,4 @@ def _examine_elsewhere(worker: Workers, spec: str, samples: int, seed: int) -> E
     try:
         return worker.submit(_examine, spec, samples, seed).result()
     except ProcessEndedError as error:
-        return Examination([Finding("exits", str(error))], [], [], 0, 0)
+        return Examination([Contradiction("exits", str(error))], [], [], 0, 0)

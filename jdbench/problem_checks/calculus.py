@@ -5,10 +5,10 @@ import math
 import torch
 
 from jdbench.problem import seeded
-from jdbench.problem_checks.samples import Samples, change, clip, largest
+from jdbench.problem_checks.samples import Samples, change, clip, index_of_largest
 
 
-def jacobian(s: Samples) -> list[str]:
+def check_jacobian_by_autodiff(s: Samples) -> list[str]:
     """The Jacobian is that of automatic differentiation, wherever that is finite."""
     found: list[str] = []
     for x in (s.x, s.optimal):
@@ -19,7 +19,7 @@ def jacobian(s: Samples) -> list[str]:
         gap = (s.problem.jacobian(x) - expected).abs().where(expected.isfinite(), 0)
         slack = s.slack(expected.nan_to_num(0, 0, 0), change(s, s.x))
         if not bool((gap <= slack).all()):
-            i, row, column = largest(gap)
+            i, row, column = index_of_largest(gap)
             found.append(
                 f"entry ({row}, {column}) is off by {float(gap[i, row, column]):.3g}, rounding {slack:.3g}, "
                 f"at {x[i].tolist()}"
@@ -27,7 +27,7 @@ def jacobian(s: Samples) -> list[str]:
     return found
 
 
-def convexity(s: Samples) -> list[str] | None:
+def check_convexity(s: Samples) -> list[str] | None:
     """No chord is below a convex objective."""
     p = s.problem
     if not p.convex:
@@ -38,14 +38,14 @@ def convexity(s: Samples) -> list[str] | None:
     slack = 2 * s.slack(p.objectives(s.x), p.jacobian(s.x))
     if bool((above <= slack).all()):
         return []
-    i, row = largest(above)
+    i, row = index_of_largest(above)
     return [
         f"objective {row} is {float(above[i, row]):.3g} above its chord from {x[i].tolist()} to "
         f"{y[i].tolist()} though convex=True"
     ]
 
 
-def smoothness(s: Samples) -> list[str] | None:
+def check_smoothness(s: Samples) -> list[str] | None:
     """No pair of points, near or far, has ‖Jf(x) - Jf(y)‖_F > β‖x - y‖."""
     p = s.problem
     if p.beta is None:
@@ -58,7 +58,7 @@ def smoothness(s: Samples) -> list[str] | None:
     over = turn - p.beta * length
     if bool((over <= slack).all()):
         return []
-    i = largest(turn / length.clamp(min=1e-300) * (over > slack))[0]
+    i = index_of_largest(turn / length.clamp(min=1e-300) * (over > slack))[0]
     return [
         f"J changes by {float(turn[i] / length[i]):.6g} a unit from {x[i].tolist()} to "
         f"{y[i].tolist()}, beta={p.beta:.6g}"

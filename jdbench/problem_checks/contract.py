@@ -2,10 +2,10 @@
 
 import torch
 
-from jdbench.problem_checks.samples import Samples, largest, method_slack
+from jdbench.problem_checks.samples import Samples, index_of_largest, method_slack
 
 
-def starts(s: Samples) -> list[str]:
+def check_starts(s: Samples) -> list[str]:
     """Starts are repeatable, distinct for eight seeds, finite float64 points of the domain, and not optimal."""
     low, high = s.problem.domain
     found: list[str] = []
@@ -24,7 +24,7 @@ def starts(s: Samples) -> list[str]:
     return found
 
 
-def shapes(s: Samples) -> list[str]:
+def check_shapes(s: Samples) -> list[str]:
     """Every method gives the shape and dtype of its contract, in both precisions and for any batch."""
     p, found = s.problem, []
     for dtype in (torch.float64, torch.float32):
@@ -41,7 +41,7 @@ def shapes(s: Samples) -> list[str]:
     return found
 
 
-def batches(s: Samples) -> list[str]:
+def check_batches(s: Samples) -> list[str]:
     """A batch gives what each of its points gives alone."""
     found: list[str] = []
     x = torch.cat([s.x[:32], s.optimal[:32]])
@@ -49,12 +49,12 @@ def batches(s: Samples) -> list[str]:
         method = getattr(s.problem, name)
         gap = (method(x) - torch.stack([method(point) for point in x])).abs()
         if not bool((gap <= method_slack(s, name, torch.float64)).all()):
-            i = largest(gap)[0]
+            i = index_of_largest(gap)[0]
             found.append(f"{name} is off by {float(gap.max()):.3g} from the point alone, at {x[i].tolist()}")
     return found
 
 
-def single_precision(s: Samples) -> list[str]:
+def check_single_precision(s: Samples) -> list[str]:
     """float32 agrees with float64 at the same points."""
     found: list[str] = []
     x = torch.cat([s.x, s.optimal]).float()
@@ -63,6 +63,6 @@ def single_precision(s: Samples) -> list[str]:
         gap = (method(x).double() - method(x.double())).abs()
         slack = method_slack(s, name, torch.float32)
         if not bool((gap <= slack).all()):
-            i = largest(gap)[0]
+            i = index_of_largest(gap)[0]
             found.append(f"{name} is off by {float(gap.max()):.3g}, rounding {slack:.3g}, at {x[i].tolist()}")
     return found

@@ -5,22 +5,22 @@ from torch import Tensor
 
 from jdbench.problem_checks.feet import GRADIENT_ERROR, gradients
 from jdbench.problem_checks.optimality import dominated
-from jdbench.problem_checks.samples import Samples, largest, method_slack
+from jdbench.problem_checks.samples import Samples, index_of_largest, method_slack
 from jdbench.problem_checks.weighted_sums import MOST_PARAMETERS, minimisers
 
 
-def set_distance(s: Samples) -> list[str] | None:
+def check_set_distance(s: Samples) -> list[str] | None:
     """The distance of points of the set is zero."""
     if not len(s.optimal):
         return None
     distance, slack = s.problem.distance(s.optimal), method_slack(s, "distance", torch.float64)
     if bool((distance <= slack).all()):
         return []
-    i = largest(distance)[0]
+    i = index_of_largest(distance)[0]
     return [f"is {float(distance[i]):.3g} on the set, rounding {slack:.3g}, at {s.optimal[i].tolist()}"]
 
 
-def distance_bound(s: Samples) -> list[str]:
+def check_distance_bound(s: Samples) -> list[str]:
     """The distance is no larger than that to any point of the set, and never negative."""
     distance = s.problem.distance(s.x)
     found: list[str] = []
@@ -30,7 +30,7 @@ def distance_bound(s: Samples) -> list[str]:
         least = _apart(s, s.x, s.optimal).amin(-1)
         over = distance - least
         if not bool((over <= method_slack(s, "distance", torch.float64)).all()):
-            i = largest(over)[0]
+            i = index_of_largest(over)[0]
             found.append(
                 f"is {float(distance[i]):.6g}, yet a point of the set is {float(least[i]):.6g} away, at "
                 f"{s.x[i].tolist()}"
@@ -38,7 +38,7 @@ def distance_bound(s: Samples) -> list[str]:
     return found
 
 
-def distance_off_the_set(s: Samples) -> list[str]:
+def check_distance_off_the_set(s: Samples) -> list[str]:
     """The distance is positive where every objective can be improved, and wherever nothing is attained."""
     p = s.problem
     distance = p.distance(s.x)
@@ -49,7 +49,7 @@ def distance_off_the_set(s: Samples) -> list[str]:
     return [f"is 0 at a dominated point, {s.x[wrong][0].tolist()}"] if bool(wrong.any()) else []
 
 
-def distance_lipschitz(s: Samples) -> list[str]:
+def check_distance_lipschitz(s: Samples) -> list[str]:
     """No two points differ in distance by more than they are apart, near or far, of the set or not."""
     distance = s.problem.distance
     slack = 2 * method_slack(s, "distance", torch.float64)
@@ -57,15 +57,15 @@ def distance_lipschitz(s: Samples) -> list[str]:
     over = (distance(x).unsqueeze(-1) - distance(x)).abs() - _apart(s, x, x)
     if bool((over <= slack).all()):
         return []
-    i, j = largest(over)
+    i, j = index_of_largest(over)
     return [
         f"changes by {float(over[i, j]):.3g} more than the way from {x[i].tolist()} to {x[j].tolist()}, where "
         f"it is {float(distance(x[i])):.6g} and {float(distance(x[j])):.6g}"
     ]
 
 
-def distance_of_optima(s: Samples) -> list[str] | None:
-    """The distance of points that are optimal beyond doubt is zero, whether the set has them or not."""
+def check_distance_of_optima(s: Samples) -> list[str] | None:
+    """The distance of points that are provably optimal is zero, whether the set has them or not."""
     p = s.problem
     if not (p.convex and p.attained) or p.n > MOST_PARAMETERS:
         return None
@@ -78,11 +78,11 @@ def distance_of_optima(s: Samples) -> list[str] | None:
     over = p.distance(x) - error
     if bool((over <= 2 * method_slack(s, "distance", torch.float64)).all()):
         return []
-    i = largest(over)[0]
+    i = index_of_largest(over)[0]
     return [f"is {float(p.distance(x[i])):.6g} at an optimal point, a minimiser of wᵀf, w > 0, {x[i].tolist()}"]
 
 
-def distance_slope(s: Samples) -> list[str] | None:
+def check_distance_slope(s: Samples) -> list[str] | None:
     """The distance changes at unit speed: off the set its gradient, where it is measured, has norm 1."""
     # Almost everywhere, as for any distance; differences across a ridge miss it, so that one sample in ten may.
     _, _, gradient = gradients(s)

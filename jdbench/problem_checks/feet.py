@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from jdbench.problem_checks.optimality import descended
-from jdbench.problem_checks.samples import Samples, clip, differences, largest
+from jdbench.problem_checks.samples import Samples, clip, differences, index_of_largest
 
 GRADIENT_ERROR = 1e-3
 """Differences are off by the curvature times the step, and by rounding over it; this is far above both."""
@@ -15,17 +15,14 @@ ACROSS_A_RIDGE = 0.1
 """Differences across a ridge, where the nearest point changes, lead nowhere: so many samples may be there."""
 
 
-def distance_foot(s: Samples) -> list[str] | None:
+def check_distance_foot(s: Samples) -> list[str] | None:
     """The point to which the distance leads is on the front, or optimal and at distance zero.
 
-    Of a distance that changes no faster than its argument, is zero at what is optimal and leads to what is
-    optimal, nothing is left to be wrong.
-
-    Args:
-        s: The samples.
+    A distance that changes no faster than its argument, is zero at what is optimal and leads to what is optimal
+    is right.
 
     Returns:
-        What is wrong; None where the samples do not tell.
+        What is wrong; None where the samples do not decide.
     """
     return _foot_among_values(s) if s.problem.space == "f" else _foot_among_parameters(s)
 
@@ -46,7 +43,7 @@ def _foot_among_values(s: Samples) -> list[str] | None:
     wrong = away > spacing + GRADIENT_ERROR * distance
     if float(wrong.double().mean()) <= ACROSS_A_RIDGE:
         return []
-    i = largest(away)[0]
+    i = index_of_largest(away)[0]
     return [f"leads from {values[i].tolist()} to {foot[i].tolist()}, {float(away[i]):.3g} off the front"]
 
 
@@ -60,7 +57,7 @@ def _foot_among_parameters(s: Samples) -> list[str] | None:
     left = p.distance(foot)
     wrong = left > GRADIENT_ERROR * distance
     if float(wrong.double().mean()) > ACROSS_A_RIDGE:
-        i = largest(left)[0]
+        i = index_of_largest(left)[0]
         found.append(
             f"leads from {x[i].tolist()} to {foot[i].tolist()}, where it is {float(left[i]):.3g}, not 0"
         )
@@ -102,13 +99,8 @@ def step(s: Samples) -> float:
 def gradients(s: Samples) -> tuple[Tensor, Tensor, Tensor]:
     """Return x or f(x), the distance and its gradient there, at samples off the set where it is defined.
 
-    For distances of f(x) the gradient v solves Jᵀv = ∇d, where J has full row rank.
-
-    Args:
-        s: The samples.
-
-    Returns:
-        Shapes ``[k, n]`` or ``[k, m]``, ``[k]``, and that of the first; k = 0 for more than 64 parameters.
+    For distances of f(x) the gradient v solves Jᵀv = ∇d, where J has full row rank. The shapes are ``[k, n]``
+    or ``[k, m]``, ``[k]``, and that of the first; k = 0 for more than 64 parameters.
     """
     p = s.problem
     distance = p.distance(s.x)

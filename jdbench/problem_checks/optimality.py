@@ -7,10 +7,10 @@ from torch import Tensor
 
 from jdbench.aggregators import MGDA
 from jdbench.problem import AnalyticProblem, seeded
-from jdbench.problem_checks.samples import Samples, change, clip, largest
+from jdbench.problem_checks.samples import Samples, change, clip, index_of_largest
 
 
-def dominance(s: Samples) -> list[str] | None:
+def check_dominance(s: Samples) -> list[str] | None:
     """No point of the set is dominated by another, by a neighbour, by a sample or by where descent leads."""
     p = s.problem
     if not len(s.optimal):
@@ -29,7 +29,7 @@ def dominance(s: Samples) -> list[str] | None:
     return [f"{int(wrong.sum())} of {len(wrong)} points are dominated, as is {s.optimal[wrong][0].tolist()}"]
 
 
-def stationarity(s: Samples) -> list[str] | None:
+def check_stationarity(s: Samples) -> list[str] | None:
     """Points of the set inside the domain are stationary: min over the simplex of ‖Jᵀw‖ is zero."""
     p = s.problem
     inside = s.optimal[((s.optimal > p.domain[0]) & (s.optimal < p.domain[1])).all(-1)]
@@ -40,23 +40,15 @@ def stationarity(s: Samples) -> list[str] | None:
     slack = math.sqrt(p.m * p.n) * s.slack(J, change(s, inside))
     if bool((residual <= slack).all()):
         return []
-    i = largest(residual)[0]
+    i = index_of_largest(residual)[0]
     return [f"min ‖Jᵀw‖ is {float(residual[i]):.3g}, rounding {slack:.3g}, at {inside[i].tolist()} of the set"]
 
 
 def dominated(s: Samples, values: Tensor, others: Tensor) -> Tensor:
-    """Return which of the values are dominated by one of the others.
+    """Return which of the values ``[k, m]`` are dominated by one of the others ``[l, m]``, shape ``[k]``.
 
     A value is if no objective prefers it, as computed, and one is worse by far more than rounding τ: where a
     front ends an objective is flat, and hides changes of the others of the order √τ.
-
-    Args:
-        s: The samples, for τ.
-        values: Objectives, shape ``[k, m]``.
-        others: Objectives, shape ``[l, m]``.
-
-    Returns:
-        Truth values, shape ``[k]``.
     """
     p = s.problem
     x = torch.cat([s.x, s.optimal])
@@ -74,13 +66,7 @@ def dominated(s: Samples, values: Tensor, others: Tensor) -> Tensor:
 def descended(problem: AnalyticProblem, x: Tensor, steps: int = 30) -> Tensor:
     """Return where MGDA's common descent direction leads, a fourth of each step until all objectives fall.
 
-    Args:
-        problem: The problem.
-        x: Points, shape ``[k, n]``.
-        steps: How many.
-
-    Returns:
-        Points that no start prefers, shape ``[k, n]``.
+    No start ``[k, n]`` is preferred to the point ``[k, n]`` that it leads to.
     """
     x = x.clone()
     for _ in range(steps):

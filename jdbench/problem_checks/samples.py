@@ -48,7 +48,7 @@ class Samples:
         return gamma(16 * self.problem.n, dtype) * (largest[0] + self.size * largest[1])
 
 
-def draw(problem: AnalyticProblem, count: int, seed: int) -> Samples:
+def draw_samples(problem: AnalyticProblem, count: int, seed: int) -> Samples:
     """Return points of the box around starts and set, widened by a quarter, and points beside both."""
     starts_ = torch.stack([problem.start(k) for k in range(1, 9)])
     optimal = problem.pareto_set(count)
@@ -66,7 +66,7 @@ def clip(problem: AnalyticProblem, x: Tensor) -> Tensor:
     return x.clamp(*problem.domain)
 
 
-def largest(values: Tensor) -> tuple[int, ...]:
+def index_of_largest(values: Tensor) -> tuple[int, ...]:
     """Return the index of the largest entry, NaN before all others."""
     flat = int(values.nan_to_num(nan=math.inf).argmax())
     return tuple(int(i) for i in torch.unravel_index(torch.tensor(flat), values.shape))
@@ -83,7 +83,7 @@ def change(s: Samples, x: Tensor) -> Tensor:
     turn = torch.randn(x.shape, dtype=torch.float64, generator=seeded(s.seed + 3))
     step = 1e-6 * s.size * turn / turn.norm(dim=-1, keepdim=True)
     speed = (s.problem.jacobian(x + step) - s.problem.jacobian(x)) / (1e-6 * s.size)
-    # Across a jump there is no derivative: the typical one, not the largest, tells the rounding.
+    # Across a jump there is no derivative: the typical one, not the largest, gives the rounding.
     return speed.flatten(1).abs().amax(-1).nan_to_num(0, 0, 0).quantile(0.9)
 
 

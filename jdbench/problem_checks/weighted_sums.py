@@ -1,4 +1,4 @@
-"""Points that are optimal beyond doubt: minimisers of wᵀf, w > 0, of convex objectives, by Newton's method."""
+"""Points that are provably optimal: minimisers of wᵀf, w > 0, of convex objectives, by Newton's method."""
 
 from collections.abc import Callable
 
@@ -15,17 +15,14 @@ MOST_PARAMETERS = 64
 """Differences of gradients take twice as many Jacobians as there are parameters."""
 
 LEAST_CURVATURE = 1e-6
-"""Of the largest: below, differences do not tell it from none, and ‖∇wᵀf‖ not how far the minimiser is."""
+"""Share of the largest: differences do not resolve less, and ‖∇wᵀf‖ does not bound the way to the minimiser."""
 
 
 def minimisers(s: Samples) -> tuple[Tensor, Tensor]:
     """Return minimisers of wᵀf for as many w > 0 as there are starts and samples, where they are unique.
 
-    Whoever improves an objective there worsens another, for any f; that a stationary point is a minimiser rests
-    on convexity.
-
-    Args:
-        s: The samples; their problem is convex, of at most `MOST_PARAMETERS` parameters.
+    To improve an objective there worsens another, for any f; that a stationary point is a minimiser rests
+    on convexity. The problem has at most `MOST_PARAMETERS` parameters.
 
     Returns:
         Points, shape ``[k, n]``, and how far each may be from the minimiser, shape ``[k]``: ‖∇wᵀf‖ over half of

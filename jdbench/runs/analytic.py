@@ -14,24 +14,17 @@ from jdbench.descent.optimizers import DESCENT, make_optimizer
 from jdbench.problem import AnalyticProblem, Evaluation
 from jdbench.rounding import row_norms
 from jdbench.runs.analytic_indicators import Paths, analytic_indicators, decades, rounding_floor
-from jdbench.runs.protocol import RunSpec
+from jdbench.runs.protocol import RunSpec, generators
 from jdbench.runs.record import Array, Record, logged_steps
-from jdbench.runs.run_seeds import generators
 
 LARGEST_PATHS = 1 << 23
 """Numbers of Jacobians that are looked at together, 64 MiB."""
 
 
 def run_analytic(problem: AnalyticProblem, aggregator: AnyAggregator, specs: Sequence[RunSpec]) -> list[Record]:
-    """Run a batch of specs and look back at their paths.
+    """Return one record a spec, in order, of runs made as one batch, whose paths are looked at afterwards.
 
-    Args:
-        problem: The problem of all specs.
-        aggregator: Their aggregator.
-        specs: Runs that share problem, aggregator, budget, optimiser and trace.
-
-    Returns:
-        One record a spec, in order.
+    The specs share the problem, the aggregator, budget, optimiser and trace.
     """
     log = _descend(problem, aggregator, specs)
     per_run = max(1, (specs[0].steps + 1) * problem.m * problem.n)
@@ -89,7 +82,7 @@ def _descend(problem: AnalyticProblem, aggregator: AnyAggregator, specs: Sequenc
     starts = torch.stack([problem.start(spec.seed) for spec in specs])
     rates = torch.tensor([spec.rate for spec in specs], dtype=torch.float64)
     log = _Log(problem, specs)
-    outcome = descend(
+    result = descend(
         starts,
         full_jacobian(problem),
         aggregator,
@@ -100,8 +93,8 @@ def _descend(problem: AnalyticProblem, aggregator: AnyAggregator, specs: Sequenc
         weighed=log.weigh,
         rest=specs[0].optimizer == DESCENT and isinstance(aggregator, Aggregator) and not aggregator.random,
     )
-    log.states, log.ends, log.errors = outcome.states, outcome.ends, outcome.errors
-    log.hold(outcome.x)
+    log.states, log.ends, log.errors = result.states, result.ends, result.errors
+    log.hold(result.x)
     log.seconds = (time.perf_counter() - begun) / len(specs)
     return log
 

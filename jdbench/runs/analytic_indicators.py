@@ -1,7 +1,7 @@
 """What a run on an analytic problem was like, as numbers: pure functions of the paths of a batch of runs.
 
-Everywhere T is the number of steps, b of runs, and entries that a run did not live to see are NaN: those of a
-run that ended early, and those of every step where nothing is defined. Means, medians and extremes pass over
+Everywhere T is the number of steps, b of runs, and entries that do not exist are NaN: those after the end of
+a run that ended early, and those of every step where nothing is defined. Means, medians and extremes pass over
 them.
 """
 
@@ -52,21 +52,15 @@ class Paths(NamedTuple):
 
 
 def rounding_floor(problem: AnalyticProblem, start: Vector) -> Tensor:
-    """Return the distance below which rounding hides progress, in its own unit.
+    """Return the distance ``[b]`` below which rounding hides progress from starts ``[b, n]``, in its own unit.
 
     A float64 point is a point up to u‖x‖, u = 2⁻⁵³, and ‖x‖ ≤ ‖x₁‖ + d₁ where the run ends at the set, d₁ being
     the distance at the start x₁. A distance among parameters is a difference of two such, summed over n
     coordinates: γₙ₊₂ (‖x₁‖ + d₁). Among objective values the rounding of x counts ‖Jf‖_F u‖x‖, and that of f
     its own size: γ of m + n + 2 operations times ‖f(x₁)‖ + ‖Jf(x₁)‖_F ‖x₁‖ + d₁. The start's values stand for
-    the run's, so that all runs from a start share a floor. A distance may well be exact beyond it, as EWQ's is;
-    no number of decades below it is progress that another problem could show.
-
-    Args:
-        problem: Whose.
-        start: Starts, shape ``[b, n]``.
-
-    Returns:
-        Shape ``[b]``, positive unless start and distance are 0.
+    the run's, so that all runs from a start share a floor; it is positive unless start and distance are 0. A
+    distance may well be exact beyond it, as EWQ's is; no number of decades below it is progress that another
+    problem could show.
     """
     distance, norm = problem.distance(start), start.norm(dim=-1)
     if problem.space == "x":
@@ -110,7 +104,7 @@ def convergence(distance: Tensor, finished: Tensor, floor: Tensor) -> Indicators
     return found
 
 
-def stops(J: Jacobian, first: Jacobian) -> Indicators:
+def end_stationarity(J: Jacobian, first: Jacobian) -> Indicators:
     """Return how stationary end points are, whether optimal or not.
 
     Args:
@@ -120,8 +114,8 @@ def stops(J: Jacobian, first: Jacobian) -> Indicators:
     Returns:
         ``stationarity``, min over the simplex of ‖Jᵀw‖ ([JD] eq. 27); ``stationarity_relative``, over the
         largest row norm of J, 0 where all rows are 0; ``stationarity_of_start``, over that at the start. The
-        second tells a stall, where gradients oppose each other, from a slope; the third tells where all
-        gradients vanish.
+        second separates a stall, where gradients oppose each other, from a slope; the third shows where
+        all gradients vanish.
     """
     unsound = ~torch.isfinite(J).all(-1).all(-1)
     J = torch.where(unsound[:, None, None], 0.0, J).clamp(-1e150, 1e150)
@@ -234,11 +228,7 @@ def sizes(J: Jacobian, weights: Weights | None) -> Indicators:
 def decades(norms: Tensor) -> Tensor:
     """Return log₁₀ of the ratio of the largest to the smallest positive of norms, over the last dimension.
 
-    Args:
-        norms: Row norms, shape ``[..., m]``.
-
-    Returns:
-        Shape ``[...]``, at least 0; 0 where fewer than two are positive.
+    It is at least 0, and 0 where fewer than two are positive.
     """
     logarithms = norms.log10()
     smallest = torch.where(norms > 0, logarithms, torch.inf).amin(-1)
@@ -247,17 +237,12 @@ def decades(norms: Tensor) -> Tensor:
 
 
 def analytic_indicators(paths: Paths, floor: Tensor) -> dict[str, Tensor]:
-    """Return all indicators of a batch of runs.
+    """Return all indicators of a batch of runs, whose floor is that of `rounding_floor`.
 
-    Args:
-        paths: The runs.
-        floor: Of `rounding_floor`, shape ``[b]``.
-
-    Returns:
-        The indicators of `convergence`, `stops` (of runs that finished), `rises`, `motion`, `agreement` and
-        `sizes`.
+    They are those of `convergence`, `end_stationarity` (of runs that finished), `rises`, `motion`, `agreement`
+    and `sizes`.
     """
-    ends = stops(paths.jacobians[-1], paths.jacobians[0])
+    ends = end_stationarity(paths.jacobians[-1], paths.jacobians[0])
     return {
         **convergence(paths.distance, paths.finished, floor),
         **{name: torch.where(paths.finished, values, torch.nan) for name, values in ends.items()},

@@ -1,4 +1,4 @@
-"""A whole benchmark: specs from a protocol, run where they are missing from the store, with a live display."""
+"""A campaign: all specs of a protocol, run where they are missing from the store, with a live display."""
 
 import contextlib
 import shlex
@@ -19,8 +19,8 @@ from rich.progress import (
 )
 
 from jdbench.aggregator import aggregate, is_built_in, resolve
+from jdbench.descent.member_aggregators import MemberAggregators
 from jdbench.descent.optimizers import DESCENT, check_optimizer
-from jdbench.descent.own_aggregators import Copies
 from jdbench.environment import environment, provenance_fact
 from jdbench.errors import InputError
 from jdbench.problem import TrainingProblem, benchmark_problems, canonical_problem, resolve_problem
@@ -32,7 +32,7 @@ from jdbench.runs.store import Store
 from jdbench.workers import local_executor
 
 
-def run_benchmark(
+def run_campaign(
     *,
     problems: Sequence[str] | None,
     aggregators: Sequence[str] | None,
@@ -180,9 +180,9 @@ def _compile_kernels(specs: Sequence[RunSpec], executor: Executor, progress: Pro
 
 
 def _call_once(spec: str) -> None:
-    # Whoever does not take a 2 × 2 matrix compiles later, or has nothing to compile. No run feels it.
+    # An aggregator that takes no 2 × 2 matrix compiles later, or has nothing to compile.
     with contextlib.suppress(Exception):
-        aggregator = Copies(resolve(spec).aggregator).of(0)
+        aggregator = MemberAggregators(resolve(spec).aggregator).of(0)
         aggregate(aggregator, torch.eye(2, dtype=torch.float64), generator=torch.Generator().manual_seed(0))
 
 

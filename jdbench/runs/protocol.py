@@ -6,9 +6,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
+import torch
+
 from jdbench.descent.optimizers import DESCENT
 from jdbench.errors import InputError, unknown_name
-from jdbench.problem import AnalyticProblem, Problem, resolve_problem
+from jdbench.problem import AnalyticProblem, Problem, resolve_problem, seeded
 
 FACTOR = 10 ** (1 / 3)
 """Ratio of neighbouring coarse rates, and the margin by which the refined range is widened ([JD] D.1)."""
@@ -33,6 +35,12 @@ class RunSpec:
         steps: Steps on an analytic problem, epochs on a training problem.
         optimizer: Spec of the optimiser.
         trace: Whether the path of the run is kept beside its curve.
+
+    Example:
+        >>> from jdbench.runs import RunSpec
+        >>> a, b = RunSpec("EWQ", "UPGrad", 0.1, 1, 300), RunSpec("EWQ", "UPGrad", 0.1, 2, 300)
+        >>> a.key == b.key, len(a.key)
+        (False, 24)
     """
 
     problem: str
@@ -45,8 +53,13 @@ class RunSpec:
 
     @property
     def key(self) -> str:
-        """A digest of all fields: what tells records apart."""
+        """A digest of all fields, which identifies the record."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:24]
+
+
+def generators(specs: Sequence[RunSpec]) -> list[torch.Generator]:
+    """Return a generator for each run, seeded by all that defines it: it draws the same in any batch."""
+    return [seeded(int(spec.key[:14], 16)) for spec in specs]
 
 
 @dataclass(frozen=True)
@@ -57,6 +70,12 @@ class Budget:
         length: Steps of a run on an analytic problem, epochs of a training.
         rates: Learning rates tried first.
         seeds: Runs of each rate, seeds 1, 2, …
+
+    Example:
+        >>> from jdbench.runs import Budget
+        >>> budget = Budget(100, rates=(0.1, 1.0), seeds=2)
+        >>> len(budget.rates) * budget.seeds  # runs of an aggregator
+        4
     """
 
     length: int
@@ -76,6 +95,12 @@ class Protocol:
         refined: Number of rates tried in a second round between the best two of the first.
         reference_steps: Steps of the runs at Theorem 1's rate 1/(β√m), whose paths are kept.
         optimizer: Spec of the optimiser.
+
+    Example:
+        >>> from jdbench.runs import Budget, Protocol
+        >>> short = Budget(10, rates=(0.1,), seeds=1)
+        >>> Protocol("short", short, short, short).with_seeds(3).analytic.seeds
+        3
     """
 
     preset: str
@@ -87,14 +112,7 @@ class Protocol:
     optimizer: str = DESCENT
 
     def budget(self, problem: Problem) -> Budget:
-        """Return what a problem gets.
-
-        Args:
-            problem: Any problem.
-
-        Returns:
-            One of the three.
-        """
+        """Return what a problem gets: one of the three."""
         if isinstance(problem, AnalyticProblem):
             return self.analytic
         return self.large if problem.large else self.training
@@ -140,11 +158,13 @@ def preset(name: str) -> Protocol:
     Args:
         name: ``quick``, ``full`` or ``paper``.
 
-    Returns:
-        The protocol.
-
     Raises:
         UnknownNameError: There is no such preset.
+
+    Example:
+        >>> from jdbench.runs import preset
+        >>> preset("paper").analytic.length, preset("paper").refined
+        (1000, 50)
     """
     if name not in PRESETS:
         raise unknown_name("preset", name, PRESETS)
@@ -161,6 +181,12 @@ def first_round(protocol: Protocol, problems: Sequence[str], aggregators: Sequen
 
     Returns:
         Run specs, problem by problem, without repetition.
+
+    Example:
+        >>> from jdbench.runs import first_round, preset
+        >>> specs = first_round(preset("quick"), ["EWQ"], ["Mean", "UPGrad"])
+        >>> len(specs)  # 2 aggregators, 8 seeds, 22 rates and that of Theorem 1
+        368
     """
     specs: list[RunSpec] = []
     for problem in dict.fromkeys(problems):
@@ -191,6 +217,13 @@ def second_round(protocol: Protocol, areas: Mapping[RunSpec, float]) -> list[Run
 
     Returns:
         Run specs; none if the protocol has one round.
+
+    Example:
+        >>> from jdbench.runs import RunSpec, preset, second_round
+        >>> areas = {RunSpec("EWQ", "Mean", rate, 1, 1000): area for rate, area in ((0.1, 2.0), (0.01, 3.0))}
+        >>> specs = second_round(preset("paper"), areas)
+        >>> len(specs), round(specs[0].rate, 5), round(specs[-1].rate, 5)
+        (50, 0.00464, 0.21544)
     """
     groups: dict[tuple[str, str, int], dict[RunSpec, float]] = {}
     for spec, area in areas.items():
@@ -204,14 +237,11 @@ def second_round(protocol: Protocol, areas: Mapping[RunSpec, float]) -> list[Run
 
 
 def refined_rates(areas: Mapping[float, float], count: int) -> list[float]:
-    """Return rates evenly spaced in the exponent over the range of the best two, widened ([JD] D.1).
+    """Return rates evenly spaced in the exponent over the range of the best two, widened ([JD] D.1), ascending.
 
     Args:
         areas: Area under the curve of each rate tried; infinite ones come last, ties go to the smaller rate.
-        count: Number of rates.
-
-    Returns:
-        The rates, ascending; none for fewer than two rates tried or a count of 0.
+        count: Number of rates; none come for 0, nor for fewer than two rates tried.
     """
     if count < 1 or len(areas) < 2:
         return []
@@ -225,13 +255,14 @@ def refined_rates(areas: Mapping[float, float], count: int) -> list[float]:
 def batches(specs: Iterable[RunSpec]) -> list[list[RunSpec]]:
     """Return the specs in the groups that advance together.
 
-    On an analytic problem all rates and seeds of an aggregator are one batch; a training is one of its own.
+    On an analytic problem all rates and seeds of an aggregator are one batch; a training is one of its own. The
+    groups come in the order of their first member.
 
-    Args:
-        specs: Run specs.
-
-    Returns:
-        Groups, in the order of their first member.
+    Example:
+        >>> from jdbench.runs import batches, first_round, preset
+        >>> specs = first_round(preset("quick"), ["EWQ"], ["Mean", "UPGrad"])
+        >>> [len(batch) for batch in batches(specs)]  # with Theorem 1's rate, paths are kept
+        [176, 8, 176, 8]
     """
     groups: dict[object, list[RunSpec]] = {}
     analytic: dict[str, bool] = {}

@@ -25,6 +25,12 @@ class Record:
             the front on analytic problems and the average loss over the training set on the others.
         curves: Arrays by name, first axis the logged steps ``steps``.
         error: What was raised, if the run failed.
+
+    Example:
+        >>> from jdbench.runs import RunSpec, run_batch
+        >>> (record,) = run_batch([RunSpec("EWQ", "UPGrad", 0.25, 1, 100)])
+        >>> str(record.state), record.steps_taken, record.indicators["final"] < record.indicators["start"]
+        ('finished', 100, True)
     """
 
     spec: RunSpec
@@ -37,14 +43,9 @@ class Record:
 
 
 def mean_over_run(steps: Array, values: Array) -> float:
-    """Return the area under a curve divided by its length, by the trapezoidal rule.
+    """Return the area under a curve over ascending steps divided by its length, by the trapezoidal rule.
 
-    Args:
-        steps: Abscissae, ascending, shape ``[k]``.
-        values: Ordinates, shape ``[k]``.
-
-    Returns:
-        The mean, in the unit of the values; the only value if there is one.
+    It is the only value if there is one.
     """
     if len(steps) < 2:
         return float(values[0])
@@ -54,12 +55,7 @@ def mean_over_run(steps: Array, values: Array) -> float:
 def logged_steps(steps: int, count: int = 100) -> npt.NDArray[np.int64]:
     """Return at most about ``count`` of the steps 0 to T: every one at first, then geometrically spaced.
 
-    Args:
-        steps: T, at least 0.
-        count: Number wanted.
-
-    Returns:
-        Ascending, the first 0, the last T.
+    They ascend; the first is 0, the last T.
     """
     if steps <= count:
         return np.arange(steps + 1)

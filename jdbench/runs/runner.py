@@ -15,13 +15,13 @@ from jdbench.runs.training import run_training
 
 
 def run_batch(specs: Sequence[RunSpec]) -> list[Record]:
-    """Run a batch of `jdbench.runs.protocol.batches`.
+    """Return one record a spec, in order, of specs that share problem, aggregator, budget and optimiser.
 
-    Args:
-        specs: Runs that share problem, aggregator, budget and optimiser.
-
-    Returns:
-        One record a spec, in order.
+    Example:
+        >>> from jdbench.runs import RunSpec, run_batch
+        >>> records = run_batch([RunSpec("EWQ", "Mean", rate, 1, 50) for rate in (0.1, 100.0)])
+        >>> [str(record.state) for record in records]
+        ['finished', 'diverged']
     """
     problem = resolve_problem(specs[0].problem)
     aggregator = resolve(specs[0].aggregator).aggregator
@@ -48,6 +48,16 @@ def run_batches(
 
     Raises:
         BrokenExecutor: A worker of an executor died that breaks there; `local_executor` does not.
+
+    Example:
+        >>> from concurrent.futures import ThreadPoolExecutor
+        >>> from jdbench.runs import RunSpec, batches, run_batches
+        >>> specs = [RunSpec("EWQ", aggregator, 0.1, 1, 50) for aggregator in ("Mean", "UPGrad")]
+        >>> with ThreadPoolExecutor(1) as executor:
+        ...     for batch, records in run_batches(batches(specs), executor):
+        ...         print(batch[0].aggregator, records[0].state)
+        Mean finished
+        UPGrad finished
     """
     pending: dict[Future[list[Record]], Sequence[RunSpec]] = {}
     waiting = list(reversed(batches))
@@ -67,14 +77,6 @@ def run_batches(
 
 
 def failed(spec: RunSpec, error: str) -> Record:
-    """Return the record of a run that raised.
-
-    Args:
-        spec: What was run.
-        error: What was raised.
-
-    Returns:
-        A record without curves.
-    """
+    """Return the record of a run that raised, without curves."""
     indicators = {"area": np.inf, "start": np.nan, "final": np.nan}
     return Record(spec, State.FAILED, 0, 0.0, indicators, {}, error)

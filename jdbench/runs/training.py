@@ -10,33 +10,31 @@ from jdbench.aggregator import AnyAggregator
 from jdbench.descent.loop import State, descend
 from jdbench.descent.optimizers import make_optimizer
 from jdbench.problem import Evaluation, TrainingProblem
-from jdbench.runs.protocol import RunSpec
+from jdbench.runs.protocol import RunSpec, generators
 from jdbench.runs.record import Array, Record
-from jdbench.runs.run_seeds import generators
-from jdbench.runs.training_indicators import Step, at_the_end, look_at, of_loss, of_steps
+from jdbench.runs.training_indicators import (
+    StepIndicators,
+    indicators_at_end,
+    indicators_of_loss,
+    indicators_of_step,
+    indicators_of_steps,
+)
 
 LOSS_EVERY = {False: 8, True: 16}
 """Steps between two evaluations of the loss over the training set, by whether the problem is large."""
 
 
 def run_training(problem: TrainingProblem, aggregator: AnyAggregator, spec: RunSpec) -> Record:
-    """Train once.
+    """Return the record of one training.
 
-    Args:
-        problem: What.
-        aggregator: By what.
-        spec: The run.
-
-    Returns:
-        Its record. Held-out measures and the losses of single examples are those of the end of a run that
-        finished.
+    Held-out measures and the losses of single examples are those of the end of a run that finished.
     """
     begun = time.perf_counter()
     training = problem.training(spec.seed)
     steps = spec.steps * training.steps_per_epoch
     start = training.parameters.unsqueeze(0)
     losses: list[tuple[int, float]] = []
-    looks: list[Step] = []
+    looks: list[StepIndicators] = []
     newest: list[Tensor] = []
 
     def source(x: Tensor, members: Tensor, step: int) -> Evaluation:  # noqa: ARG001
@@ -49,9 +47,11 @@ def run_training(problem: TrainingProblem, aggregator: AnyAggregator, spec: RunS
         if step % LOSS_EVERY[problem.large] == 0 or step == steps:
             losses.append((step, float(training.loss(x))))
         if direction is not None:
-            looks.append(look_at(evaluation.jacobian[0], direction[0], newest[0] if newest else None))
+            looks.append(
+                indicators_of_step(evaluation.jacobian[0], direction[0], newest[0] if newest else None)
+            )
 
-    outcome = descend(
+    result = descend(
         start,
         source,
         aggregator,
@@ -62,16 +62,16 @@ def run_training(problem: TrainingProblem, aggregator: AnyAggregator, spec: RunS
         weighed=weighed,
     )
     seconds = time.perf_counter() - begun
-    finished = outcome.states[0] is State.FINISHED
+    finished = result.states[0] is State.FINISHED
     at, values = (
         np.array(losses, dtype=np.float64).reshape(-1, 2).T if losses else (np.zeros(1), np.full(1, np.nan))
     )
-    indicators = {**of_loss(at, values, finished), **of_steps(looks)}
+    indicators = {**indicators_of_loss(at, values, finished), **indicators_of_steps(looks)}
     if finished:
-        indicators |= at_the_end(
-            training.losses(outcome.x)[0], training.held_out(outcome.x)[0], problem.measures
+        indicators |= indicators_at_end(
+            training.losses(result.x)[0], training.held_out(result.x)[0], problem.measures
         )
-    _, cosine, spread, norm, _ = np.array(looks, dtype=np.float64).reshape(-1, len(Step._fields)).T
+    _, cosine, spread, norm, _ = np.array(looks, dtype=np.float64).reshape(-1, len(StepIndicators._fields)).T
     defined = ~np.isnan(cosine)
     curves: dict[str, Array] = {
         "steps": at,
@@ -82,4 +82,4 @@ def run_training(problem: TrainingProblem, aggregator: AnyAggregator, spec: RunS
     }
     if newest:
         curves["weights"] = norm
-    return Record(spec, outcome.states[0], outcome.ends[0], seconds, indicators, curves, outcome.errors[0])
+    return Record(spec, result.states[0], result.ends[0], seconds, indicators, curves, result.errors[0])

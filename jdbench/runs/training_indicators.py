@@ -14,8 +14,8 @@ from jdbench.runs.record import Array, mean_over_run
 from jdbench.shapes import Jacobian, Vector, Weights
 
 
-class Step(NamedTuple):
-    """What one step of a training was like, by `look_at`.
+class StepIndicators(NamedTuple):
+    """What one step of a training was like, by `indicators_of_step`.
 
     Attributes:
         margin: Margin of non-conflict ([JD] Definition 1); minus infinity where the direction was NaN.
@@ -32,21 +32,18 @@ class Step(NamedTuple):
     weights: float
 
 
-def look_at(J: Jacobian, direction: Vector, weights: Weights | None) -> Step:
+def indicators_of_step(J: Jacobian, direction: Vector, weights: Weights | None) -> StepIndicators:
     """Return what one step was like.
 
     Args:
         J: Jacobian, shape ``[m, n]``.
         direction: Its aggregation, shape ``[n]``.
         weights: The weights of the aggregation, shape ``[m]``, or None.
-
-    Returns:
-        The step.
     """
     mean, norms = J.mean(-2), row_norms(J)
     lengths = float(mean.norm() * direction.norm())
     largest = float(norms.max())
-    return Step(
+    return StepIndicators(
         float(non_conflicting(J, direction).nan_to_num(nan=-torch.inf)),
         float(mean @ direction) / lengths if lengths else np.nan,
         float(decades(norms)),
@@ -55,18 +52,14 @@ def look_at(J: Jacobian, direction: Vector, weights: Weights | None) -> Step:
     )
 
 
-def of_steps(steps: Sequence[Step]) -> dict[str, float]:
-    """Return the indicators of the steps of a training.
+def indicators_of_steps(steps: Sequence[StepIndicators]) -> dict[str, float]:
+    """Return the indicators of the steps of a training, in order.
 
-    Args:
-        steps: In order.
-
-    Returns:
-        ``worst_margin`` (infinite without steps), ``mean_cosine`` and ``cosine_at_start``, that of the first
-        step (NaN without a value), ``decades_median``, ``decades_largest``; and where there are weights
-        ``weights_median``, ``weights_largest`` of ‖w‖ and ``weights``, the largest Σ |wᵢ| ‖gᵢ‖ / max_j ‖gⱼ‖.
+    They are ``worst_margin`` (infinite without steps), ``mean_cosine`` and ``cosine_at_start``, that of the
+    first step (NaN without a value), ``decades_median``, ``decades_largest``; and where there are weights
+    ``weights_median``, ``weights_largest`` of ‖w‖ and ``weights``, the largest Σ |wᵢ| ‖gᵢ‖ / max_j ‖gⱼ‖.
     """
-    columns = np.array(steps, dtype=np.float64).reshape(-1, len(Step._fields)).T
+    columns = np.array(steps, dtype=np.float64).reshape(-1, len(StepIndicators._fields)).T
     margin, cosine, spread, norm, size = (column[~np.isnan(column)] for column in columns)
     found = {
         "worst_margin": float(margin.min(initial=np.inf)),
@@ -84,7 +77,7 @@ def of_steps(steps: Sequence[Step]) -> dict[str, float]:
     return found
 
 
-def of_loss(steps: Array, loss: Array, finished: bool) -> dict[str, float]:
+def indicators_of_loss(steps: Array, loss: Array, finished: bool) -> dict[str, float]:
     """Return the indicators of a loss curve.
 
     Args:
@@ -110,7 +103,7 @@ def of_loss(steps: Array, loss: Array, finished: bool) -> dict[str, float]:
     }
 
 
-def at_the_end(losses: Tensor, measured: Tensor, measures: Sequence[Measure]) -> dict[str, float]:
+def indicators_at_end(losses: Tensor, measured: Tensor, measures: Sequence[Measure]) -> dict[str, float]:
     """Return the indicators of a trained model.
 
     Args:
@@ -135,14 +128,7 @@ def delta_m(measures: Sequence[Measure], values: Sequence[float]) -> float:
     Δm% = 100/K Σₖ sₖ (Mₖ - Bₖ) / |Bₖ| over the K measures with a baseline B other than 0, where sₖ = -1 if
     larger is better and 1 if smaller is: a task that does 10 % worse than its own model counts +10, one that
     does 10 % better -10 (Maninis, Radosavovic & Kokkinos 2019, eq. 4, there with the opposite sign; this one is
-    that of the leaderboards since).
-
-    Args:
-        measures: What was measured.
-        values: The values M, in order.
-
-    Returns:
-        Per cent; NaN where no measure has such a baseline.
+    that of the leaderboards since). It is NaN where no measure has such a baseline.
     """
     changes = [
         (-1 if measure.larger_is_better else 1) * (value - measure.baseline) / abs(measure.baseline)

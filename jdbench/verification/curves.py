@@ -14,9 +14,10 @@ from torch import Tensor
 from jdbench.aggregator import AnyAggregator
 from jdbench.verification.axes import AXES, MATRICES, Axis
 from jdbench.verification.calls import Call, MisbehaviourError
-from jdbench.verification.properties import PROPERTIES, TABLE_1, Finding
+from jdbench.verification.properties import PROPERTIES, TABLE_1
 from jdbench.verification.strategies import Matrix
 from jdbench.verification.tolerances import relative_size
+from jdbench.verification.verdicts import NO_MARGIN, Finding, dtype_name
 from jdbench.verification.witnesses import Witness
 
 NON_CONFLICTING, _, _ = TABLE_1
@@ -41,6 +42,11 @@ class Point:
         cosine: The smallest cosine of an aggregation and a row, over all matrices, where an aggregation that is
             zero within rounding counts as 0; NaN but for non-conflicting.
         message: What the aggregator did, where it did not return a direction.
+
+    Example:
+        >>> from jdbench.verification import Point
+        >>> Point("Mean", "non-conflicting", "float64", "rank", 1.0, -0.4, 1e-14, 12, 30, 0).violated
+        True
     """
 
     aggregator: str
@@ -89,6 +95,14 @@ def curve(
 
     Returns:
         A point for each property and abscissa.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.aggregators import Mean
+        >>> from jdbench.verification import curve
+        >>> points = curve(Mean(), "Mean", "rank", torch.float64, properties=["weighted"], count=1)
+        >>> [point.x for point in points if not point.violated]
+        [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]
     """
     call = Call(aggregator, dtype, limit)
     call.warm_up()
@@ -151,14 +165,14 @@ def _point(call: Call, spec: str, name: str, axis: Axis, x: float, witnesses: Se
             if name == NON_CONFLICTING:
                 cosines.append(_cosine(finding, witness.J, call(witness.J, witness.seed)))
         except MisbehaviourError as error:
-            finding, message = Finding(math.nan, math.nan), f"{error.what}: {error}"
+            finding, message = NO_MARGIN, f"{error.what}: {error}"
         findings.append(finding)
     violations = [index for index, finding in enumerate(findings) if finding.violated]
     worst = min(violations or range(len(findings)), key=lambda index: _order(findings[index].margin))
     return Point(
         spec,
         name,
-        str(call.dtype).removeprefix("torch."),
+        dtype_name(call.dtype),
         axis.name,
         x,
         findings[worst].margin,

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import torch
-
 from jdbench.aggregator import resolve
 from jdbench.errors import InputError, unknown_name
 from jdbench.spec import parse
 from jdbench.verification.properties import PROPERTIES
+from jdbench.verification.verdicts import DTYPES, dtype_name
 
-DTYPE_NAMES = ("float64", "float32")
+DTYPE_NAMES = tuple(map(dtype_name, DTYPES))
 """As a file names them."""
 
 REQUIRED = ("aggregator", "property", "reason")
@@ -37,6 +36,12 @@ class ExpectedFailure:
         reason: Why it fails, shown wherever the failure is.
         aggregator: Spec, or the name under which a test lists the aggregator; None for any.
         dtype: ``float32`` or ``float64``; None for both.
+
+    Example:
+        >>> from jdbench.verification import ExpectedFailure
+        >>> failure = ExpectedFailure("weighted", "accumulates in float16", "mine:Mine", "float32")
+        >>> [failure.covers([name], "weighted", "float32") for name in ("mine:Mine", "UPGrad")]
+        [True, False]
     """
 
     property: str
@@ -58,29 +63,12 @@ class ExpectedFailure:
             raise InputError(f"reason={self.reason!r}, required why it fails, got nothing, say it")
 
     def covers(self, names: Sequence[str], prop: str, dtype: str) -> bool:
-        """Return whether this is the failure of an aggregator.
-
-        Args:
-            names: The aggregator's names, any of which may be meant.
-            prop: The property that fails.
-            dtype: The dtype in which it does.
-
-        Returns:
-            Whether it is expected.
-        """
+        """Return whether this is the failure of an aggregator, any of whose names may be meant."""
         meant = self.aggregator is None or _canonical(self.aggregator) in map(_canonical, names)
         return meant and self.property == prop and self.dtype in (None, dtype)
 
     def stale(self, aggregator: str, dtype: str) -> str:
-        """Return what to say where it does not fail.
-
-        Args:
-            aggregator: Name of the aggregator.
-            dtype: The dtype in which the property was kept.
-
-        Returns:
-            One line.
-        """
+        """Return in one line what to say of an aggregator that kept the property in a dtype."""
         advice = "remove the entry" if self.dtype else "remove the entry, or name the other dtype in it"
         return (
             f"stale expected failure: {aggregator} is {self.property} in {dtype}, expected a failure, "
@@ -88,32 +76,10 @@ class ExpectedFailure:
         )
 
 
-def dtype_name(dtype: torch.dtype) -> str:
-    """Return the name of a dtype without its module.
-
-    Args:
-        dtype: A dtype.
-
-    Returns:
-        Such as ``float32``.
-    """
-    return str(dtype).removeprefix("torch.")
-
-
 def find_expected(
     failures: Iterable[ExpectedFailure], names: Sequence[str], prop: str, dtype: str
 ) -> ExpectedFailure | None:
-    """Return the first entry about a failure.
-
-    Args:
-        failures: The entries.
-        names: The aggregator's names.
-        prop: The property.
-        dtype: The dtype's name.
-
-    Returns:
-        The entry, or None if the failure is not expected.
-    """
+    """Return the first entry about a failure of an aggregator with these names; None if it is not expected."""
     return next((failure for failure in failures if failure.covers(names, prop, dtype)), None)
 
 
@@ -128,6 +94,17 @@ def read_expected_failures(path: Path) -> tuple[ExpectedFailure, ...]:
 
     Raises:
         InputError: The file cannot be read, is no TOML, or an entry is incomplete, unknown or there twice.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from jdbench.verification import read_expected_failures
+        >>> entry = 'aggregator = "Mean", property = "non-conflicting", reason = "a mean conflicts"'
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder) / "expected.toml"
+        ...     _ = file.write_text(f"failure = [{{{entry}}}]")
+        ...     [failure.reason for failure in read_expected_failures(file)]
+        ['a mean conflicts']
     """
     what = f"expected failures={str(path)!r}"
     try:

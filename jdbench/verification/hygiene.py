@@ -24,8 +24,8 @@ from torch import Tensor
 from jdbench.aggregator import Aggregator, global_generators
 from jdbench.verification import predicates, tolerances
 from jdbench.verification.calls import DRAWN, Answer, Call, MisbehaviourError, integers
-from jdbench.verification.findings import Finding
 from jdbench.verification.strategies import is_regular
+from jdbench.verification.verdicts import Finding
 from jdbench.verification.witnesses import Witness
 
 KEEPS_STATE = "keeps state"

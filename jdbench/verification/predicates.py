@@ -37,6 +37,14 @@ def linear_under_scaling(first: Vector, second: Vector, both: Vector, J: Jacobia
 
     Returns:
         Margin, shape ``[...]``, float64, at most 0.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.verification import predicates
+        >>> J = torch.tensor([[2.0, 0.0], [0.0, 2.0]])
+        >>> first, second, both = torch.tensor([1.0, 1.0]), torch.tensor([1.0, 0.0]), torch.tensor([2.0, 2.0])
+        >>> float(predicates.linear_under_scaling(first, second, both, J))
+        -0.5
     """
     return -distance(J, first.to(torch.float64) + second.to(torch.float64), both)
 
@@ -52,6 +60,13 @@ def weighted(J: Jacobian, a: Vector) -> Tensor:
 
     Returns:
         Margin, shape ``[...]``, float64, at most 0.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.verification import predicates
+        >>> J = torch.tensor([[2.0, 0.0]])
+        >>> [float(predicates.weighted(J, torch.tensor([3.0, b]))) for b in (0.0, 1.0)]
+        [-0.0, -0.5]
     """
     a = a.to(torch.float64)
     m, n = J.shape[-2:]
@@ -73,6 +88,12 @@ def equal(first: Vector, second: Vector) -> Tensor:
 
     Returns:
         Margin, shape ``[...]``, float64, at most 0.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.verification import predicates
+        >>> float(predicates.equal(torch.tensor([2.0, 0.0]), torch.tensor([1.0, 0.0])))
+        -0.5
     """
     a, b = first.to(torch.float64), second.to(torch.float64)
     entry = torch.maximum(a.abs().amax(-1), b.abs().amax(-1))
@@ -95,6 +116,13 @@ def equal_in_law(first: Tensor, second: Tensor, error: float) -> Tensor:
 
     Returns:
         Margin, a scalar, float64, from -1 to 0.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.verification import predicates
+        >>> first, second = torch.tensor([[0.0], [1.0]]), torch.tensor([[1.0], [2.0]])
+        >>> float(predicates.equal_in_law(first, second, error=0.0))
+        -0.5
     """
     samples = [sample.to(torch.float64).T.contiguous().sort().values for sample in (first, second)]
     points = torch.cat(samples, -1)
@@ -117,6 +145,15 @@ def zero_only_if_weakly_stationary(J: Jacobian, a: Vector) -> float:
 
     Returns:
         Margin.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.verification import predicates
+        >>> J = torch.tensor([[1.0, 0.0], [-1.0, 0.0]], dtype=torch.float64)
+        >>> round(predicates.zero_only_if_weakly_stationary(J, torch.zeros(2)), 6)
+        -0.0
+        >>> predicates.zero_only_if_weakly_stationary(J, torch.ones(2)) > 0
+        True
     """
     if bool((a != 0).any()):
         return -float(zero(J, a))
@@ -133,6 +170,12 @@ def stationarity(J: Jacobian) -> float:
 
     Returns:
         0 to 1.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.verification import predicates
+        >>> round(predicates.stationarity(torch.eye(2, dtype=torch.float64)), 6)
+        0.707107
     """
     units = normalized_rows(J)
     if not bool((units != 0).any(-1).all()):
@@ -153,6 +196,12 @@ def zero(J: Jacobian, a: Vector) -> Tensor:
 
     Returns:
         Margin, shape ``[...]``, float64, at most 0.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.verification import predicates
+        >>> float(predicates.zero(torch.tensor([[2.0, 0.0]]), torch.tensor([0.0, 1.0])))
+        -0.5
     """
     return -(a.to(torch.float64) / largest_norm(J).unsqueeze(-1)).norm(dim=-1)
 
@@ -168,6 +217,13 @@ def continuous(J: Jacobian, shifted: Jacobian, first: Vector, second: Vector) ->
 
     Returns:
         Margin, shape ``[...]``, float64, at most 0: minus the modulus that was measured.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.verification import predicates
+        >>> J = torch.tensor([[1.0, 0.0]])
+        >>> float(predicates.continuous(J, 2 * J, torch.tensor([1.0, 0.0]), torch.tensor([2.0, 0.0])))
+        -0.5
     """
     return equal(first, second) / shift(J, shifted)
 
@@ -181,6 +237,12 @@ def shift(J: Jacobian, shifted: Jacobian) -> Tensor:
 
     Returns:
         Shape ``[...]``, float64.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.verification import predicates
+        >>> float(predicates.shift(torch.tensor([[1.0], [4.0]]), torch.tensor([[1.0], [5.0]])))
+        0.25
     """
     J, shifted = J.to(torch.float64), shifted.to(torch.float64)
     entry = J.abs().amax(-1, keepdim=True)
@@ -197,6 +259,13 @@ def distance(J: Jacobian, first: Vector, second: Vector) -> Tensor:
 
     Returns:
         Shape ``[...]``, float64, at least 0.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.verification import predicates
+        >>> J = torch.tensor([[2.0, 0.0]])
+        >>> float(predicates.distance(J, torch.tensor([1.0, 0.0]), torch.tensor([0.0, 0.0])))
+        0.5
     """
     largest = largest_norm(J).unsqueeze(-1)
     return (first.to(torch.float64) / largest - second.to(torch.float64) / largest).norm(dim=-1)

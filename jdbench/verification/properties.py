@@ -10,8 +10,8 @@ from torch import Tensor
 
 from jdbench.verification import predicates, tolerances
 from jdbench.verification.calls import Call
-from jdbench.verification.findings import Finding
 from jdbench.verification.hygiene import hygienic
+from jdbench.verification.verdicts import Finding
 from jdbench.verification.witnesses import (
     Witness,
     anyhow,
@@ -25,8 +25,6 @@ from jdbench.verification.witnesses import (
     weakly_stationary,
     with_scalings,
 )
-
-__all__ = ["HYGIENE", "PROPERTIES", "TABLE_1", "Finding", "Property", "Witness"]
 
 DRAWS = (64, 256)
 """Sizes of the samples that are compared where a property holds in law: more only if few tell no difference."""
@@ -49,6 +47,11 @@ class Property:
         statement: What holds, in one sentence with its source.
         witnesses: Where violations are searched, by dtype: a strategy for each class of matrices.
         check: The finding for one witness.
+
+    Example:
+        >>> from jdbench.verification import PROPERTIES
+        >>> PROPERTIES["weighted"].statement
+        'A(J) = Jᵀw for some w ([JD] Definition 3)'
     """
 
     name: str

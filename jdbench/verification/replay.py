@@ -1,203 +1,146 @@
-"""A found violation as a script of a few lines that runs alone, and as JSON: both hold all of the witness."""
+"""A recorded violation shown again: matrix and call are rebuilt from the verdict, the property is checked anew.
 
-import dataclasses
-import importlib
-import math
-import os
-import re
-import sysconfig
-from pathlib import Path
-from typing import Any
+Only here, and for a script, is called what a file of verdicts names, and only for entries that are asked for.
+"""
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from torch import Tensor
 
-from jdbench.verification.calls import FIRST_LIMIT
-from jdbench.verification.exact.recheck import Recheck
-from jdbench.verification.verify import Outcome, Verdict
-
-TEMPLATE = '''"""{title}"""
-{path}
-import torch
-
-from jdbench.aggregator import resolve
-from jdbench.verification.calls import Call, MisbehaviourError
+from jdbench.errors import InputError, UnknownNameError
+from jdbench.exits import ending_of
+from jdbench.verification.calls import FIRST_LIMIT, Call, MisbehaviourError
+from jdbench.verification.exact.recheck import recheck
 from jdbench.verification.properties import PROPERTIES
-{imports}
+from jdbench.verification.tasks import made
+from jdbench.verification.verdicts import NO_MARGIN, Finding, Outcome, Recheck, Verdict
 
-witness = {witness}
-call = Call(resolve({spec!r}).aggregator, {dtype}, {limit!r})
-J = witness.matrix.J
-print("J =", J.tolist())
-
-
-def look():
-    print("A(J) =", call(J, witness.seed).tolist())
-    return PROPERTIES[{property!r}].check(call, witness)
+MOST_NAMES = 6
+"""So many names a message lists."""
 
 
-{ends}call.warm_up()
-try:
-    finding = look()
-except MisbehaviourError as error:
-    print("broken", error.what, error)
-    raise SystemExit({broken}) from None
-print("margin", finding.margin, "tolerance", finding.tolerance, "violated", finding.violated, finding.message)
-raise SystemExit(0 if finding.violated else 1)
-'''
+@dataclass(frozen=True)
+class Replay:
+    """What came of a verdict's matrix when the aggregator was called again.
 
-ENDS = """# The call may end the process that makes it: so first in a fork, on Linux.
-ending = ending_of(look, {limit!r})
-if ending:
-    print("broken exits its process ended with", ending)
-    raise SystemExit(0)
-"""
+    Attributes:
+        verdict: As it was recorded.
+        reproduced: Whether the violation is there again, or the aggregator does again end in no direction.
+        finding: Margin and tolerance now; NaN where there is no direction.
+        direction: A(J); None where there is none.
+        recheck: What rational arithmetic says now.
+        told: What was seen, where the margin alone does not say.
+    """
 
-INSTALLED = ("site-packages", "dist-packages")
-"""Names of the folders of installed packages, whatever environment brings them in."""
-
-PATH = """
-import sys
-from pathlib import Path
-
-# The aggregator's module is not installed; it was in this folder, seen from that of this script.
-sys.path.insert(0, str((Path(__file__).parent / {folder!r}).resolve()))
-"""
+    verdict: Verdict
+    reproduced: bool
+    finding: Finding
+    direction: Tensor | None = None
+    recheck: Recheck | None = None
+    told: str = ""
 
 
-def replay_script(
-    spec: str, verdict: Verdict, statement: str, recheck: Recheck | None = None, folder: Path | None = None
-) -> str:
-    """Return a script that shows a refutation, or how an aggregator breaks; it exits 0 if that happens again.
+def find_verdicts(verdicts: Sequence[Verdict], name: str | None) -> list[Verdict]:
+    """Return the failed verdict of a name, or all that failed if there is none.
 
     Args:
-        spec: The aggregator.
-        verdict: A refutation of it, or that it is broken.
-        statement: What the property says.
-        recheck: What rational arithmetic says of the refutation, for the docstring.
-        folder: Where the script will lie: it finds a module that is not installed from there, whatever folder
-            it runs in, and names no other place of this machine. None: the module must be importable.
+        verdicts: Of a file.
+        name: ``aggregator/property/dtype``, or a part that one failed verdict alone has.
 
     Returns:
-        Python source.
+        Verdicts in their order.
+
+    Raises:
+        InputError: Nothing failed, the verdict survived, or several have the part in their names.
+        UnknownNameError: None has.
     """
-    broken = verdict.outcome is Outcome.BROKEN
-    title = f"{spec} is {'broken' if broken else 'not ' + verdict.property}: {verdict.message or statement}"
-    title += "" if recheck is None else f"\n\n{recheck}\n"
-    title += " " if title.endswith('"') else ""
-    found = None if folder is None else _folder_of(spec)
-    ends = broken and verdict.message.startswith("exits: ")
-    imports = [*_classes(verdict.witness), *([("jdbench.exits", "ending_of")] if ends else [])]
-    return TEMPLATE.format(
-        title=title.replace("\\", "\\\\").replace('"""', r"\"\"\""),
-        path="" if found is None or folder is None else PATH.format(folder=os.path.relpath(found, folder)),
-        imports="\n".join(sorted(f"from {m} import {n}" for m, n in imports)),
-        witness=as_source(verdict.witness),
-        spec=spec,
-        property=verdict.shown_by or verdict.property,
-        dtype=str(verdict.dtype),
-        limit=verdict.limit,
-        ends=ENDS.format(limit=verdict.limit + FIRST_LIMIT) if ends else "",
-        broken=int(not broken),
+    failed = [one for one in verdicts if one.failed]
+    if name is None:
+        if not failed:
+            raise InputError(
+                "verdicts, required one that is refuted or broken, got none, there is nothing to replay"
+            )
+        return failed
+    exact = [one for one in verdicts if one.name == name]
+    named = (
+        exact or [one for one in failed if name in one.name] or [one for one in verdicts if name in one.name]
     )
+    if not named:
+        names = [one.name for one in verdicts]
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.3) or names
+        raise UnknownNameError(
+            f"name={name!r}, required aggregator/property/dtype of a verdict or a part of it, got none of "
+            f"{len(names)}, {_choose(near)}"
+        )
+    if not named[0].failed:
+        raise InputError(
+            f"name={name!r}, required a verdict that is refuted or broken, got {named[0].name} that survived "
+            f"{named[0].examples} matrices, there is nothing to replay"
+        )
+    if len(named) > 1:
+        names = [one.name for one in named]
+        raise InputError(f"name={name!r}, required a part of one name, got {len(names)}, {_choose(names)}")
+    return named
 
 
-def _folder_of(spec: str) -> Path | None:
-    """Return the folder in which a spec's module was found, if it is not one that Python always searches."""
-    module = spec.partition("(")[0].rpartition(":")[0]
-    if not module:
-        return None
-    package = importlib.import_module(module.partition(".")[0])
-    if package.__file__ is None:  # a namespace package
-        place = Path(next(iter(package.__path__)))
-    else:
-        file = Path(package.__file__)
-        place = file.parent if hasattr(package, "__path__") else file
-    folder = place.resolve().parent
-    installed = folder.name in INSTALLED or folder == Path(sysconfig.get_path("stdlib")).resolve()
-    return None if installed else folder
-
-
-def replay_name(spec: str, prop: str, dtype: str) -> str:
-    """Return the name of the file of a replay script.
-
-    Args:
-        spec: The aggregator.
-        prop: The property that was refuted.
-        dtype: ``float64`` or ``float32``.
-
-    Returns:
-        Letters, digits and underscores, then ``.py``.
-    """
-    return re.sub(r"\W+", "_", f"{spec}_{prop}_{dtype}").strip("_") + ".py"
-
-
-def as_source(value: object) -> str:
-    """Return a Python expression that makes an equal value.
+def replay_verdict(verdict: Verdict) -> Replay:
+    """Call the aggregator of a failed verdict with its matrix, and check the property again.
 
     Args:
-        value: A tensor, number, string, None, sequence of such, or a dataclass of such, whose fields are left
-            out where they are None or empty.
+        verdict: With a spec.
 
     Returns:
-        Source, with ``torch`` and the names of the dataclasses imported.
+        What came of it.
+
+    Raises:
+        InputError: The spec names no aggregator here.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> from jdbench.aggregators import Mean
+        >>> from jdbench.verification import PROPERTIES, replay_verdict, verify
+        >>> verdict = verify(Mean(), PROPERTIES["non-conflicting"], examples=20, shrink=False)
+        >>> replay = replay_verdict(replace(verdict, aggregator="Mean"))
+        >>> replay.reproduced, replay.finding.margin == verdict.margin
+        (True, True)
     """
-    if dataclasses.is_dataclass(value):
-        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-        given = {name: held for name, held in fields.items() if held is not None and held != ()}
-        arguments = ", ".join(f"{name}={as_source(held)}" for name, held in given.items())
-        return f"{type(value).__name__}({arguments})"
-    if isinstance(value, Tensor):
-        shape = f".reshape({tuple(value.shape)})" if value.numel() == 0 else ""
-        return f"torch.tensor({as_source(value.tolist())}, dtype={value.dtype}){shape}"
-    if isinstance(value, float) and not math.isfinite(value):
-        return f'float("{value}")'
-    if isinstance(value, list):
-        return f"[{', '.join(map(as_source, value))}]"
-    if isinstance(value, tuple):
-        return f"({''.join(as_source(held) + ', ' for held in value)})"
-    return repr(value)
+    aggregator = made(verdict.aggregator)
+    call = Call(aggregator, verdict.dtype, verdict.limit)
+    witness = verdict.witness
+    prop = PROPERTIES[verdict.shown_by or verdict.prop]
+    broken = verdict.outcome is Outcome.BROKEN
+    if broken and verdict.message.startswith("exits: "):
+        # The call may end the process that makes it: so first in a fork, on Linux.
+        ending = ending_of(lambda: prop.check(call, witness), verdict.limit + FIRST_LIMIT)
+        if ending:
+            return Replay(verdict, True, NO_MARGIN, told=f"exits: its process ended with {ending}")
+    call.warm_up()
+    try:
+        direction = call(witness.J, witness.seed)
+        finding = prop.check(call, witness)
+    except MisbehaviourError as error:
+        return Replay(verdict, broken, NO_MARGIN, told=f"{error.what}: {error}")
+    exactly = recheck(aggregator, verdict, limit=verdict.limit)
+    return Replay(verdict, finding.violated, finding, direction, exactly, finding.message)
 
 
-def as_json(spec: str, verdict: Verdict, recheck: Recheck | None = None) -> dict[str, Any]:
-    """Return a verdict as plain values.
-
-    Args:
-        spec: The aggregator.
-        verdict: Its verdict.
-        recheck: What rational arithmetic says of it, if anything.
-
-    Returns:
-        Values that JSON can hold; numbers that are not finite are None, in a witness strings such as ``"nan"``.
-    """
-    return {
-        "aggregator": spec,
-        "property": verdict.property,
-        "dtype": str(verdict.dtype).removeprefix("torch."),
-        "outcome": str(verdict.outcome),
-        "examples": verdict.examples,
-        "margin": verdict.margin if math.isfinite(verdict.margin) else None,
-        "tolerance": verdict.tolerance if math.isfinite(verdict.tolerance) else None,
-        "message": verdict.message,
-        "witness": _plain(verdict.witness),
-        "recheck": None if recheck is None else recheck.as_json(),
-    }
+def replay_all(
+    verdicts: Sequence[Verdict], progress: Callable[[str, int], object]
+) -> tuple[list[Replay], list[str]]:
+    """Replay verdicts one by one; what cannot be made here is left out, and said in a line each."""
+    replays: list[Replay] = []
+    missing: list[str] = []
+    for verdict in verdicts:
+        try:
+            replays.append(replay_verdict(verdict))
+        except InputError as error:
+            missing.append(f"{verdict.name}: {error}")
+        progress(verdict.name, len(verdicts))
+    return replays, missing
 
 
-def _plain(value: object) -> Any:
-    """Return what JSON can hold; the fields of a witness's matrix lie beside its own."""
-    if dataclasses.is_dataclass(value):
-        fields = {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        return {**fields.pop("matrix", {}), **fields}
-    if isinstance(value, Tensor):
-        return _plain(value.tolist())
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return [_plain(held) for held in value] if isinstance(value, list | tuple) else value
-
-
-def _classes(value: object) -> set[tuple[str, str]]:
-    """Return module and name of every dataclass within a value."""
-    if dataclasses.is_dataclass(value):
-        held = (getattr(value, field.name) for field in dataclasses.fields(value))
-        return {(type(value).__module__, type(value).__name__)}.union(*map(_classes, held))
-    return set[tuple[str, str]]().union(*map(_classes, value)) if isinstance(value, list | tuple) else set()
+def _choose(names: Sequence[str]) -> str:
+    more = f" or {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return f"choose {', '.join(names[:MOST_NAMES])}{more}"

@@ -1,47 +1,57 @@
-"""The verdicts on aggregators as a table, as files and as a page, for `jdbench verify`."""
+"""One run of `jdbench verify`: searches over aggregators, properties and dtypes, and curves for a report."""
 
 import contextlib
-import importlib
 import importlib.metadata
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import torch
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import Progress
-from rich.table import Table
 
 from jdbench.aggregator import resolve
 from jdbench.environment import environment
 from jdbench.errors import InputError, ProcessEndedError, unknown_name
+from jdbench.verification import EXAMPLES
 from jdbench.verification.axes import AXES, MATRICES
 from jdbench.verification.curves import Point
-from jdbench.verification.expected_failures import dtype_name, find_expected, read_expected_failures
+from jdbench.verification.expected_failures import ExpectedFailure, find_expected
+from jdbench.verification.folder import Verification, write_folder
 from jdbench.verification.global_state import OF_RESULTS, kept
-from jdbench.verification.profiles import EXAMPLES
-from jdbench.verification.properties import HYGIENE, PROPERTIES
-from jdbench.verification.verdict_files import write_folder, write_replays, write_verdicts
-from jdbench.verification.verdicts import CurveTask, Judgement, VerdictTask, judged
-from jdbench.verification.verify import Outcome
-
-DTYPES = (torch.float64, torch.float32)
+from jdbench.verification.properties import HYGIENE, PROPERTIES, TABLE_1
+from jdbench.verification.script import write_scripts
+from jdbench.verification.tasks import CurveTask, VerdictTask, run_tasks
+from jdbench.verification.verdict_files import write_verdict_file
+from jdbench.verification.verdicts import DTYPES, Verdict, dtype_name
 
 EVERYTHING = "all"
 """The claim that stands for every property."""
 
 
+@dataclass(frozen=True)
+class Session:
+    """What a run came to.
+
+    Attributes:
+        verification: Verdicts, curves, and how they were made.
+        ended: A line for each curve whose aggregator ended its process.
+        stale: A line for each failure that was expected and did not happen.
+    """
+
+    verification: Verification
+    ended: Sequence[str]
+    stale: Sequence[str]
+
+    @property
+    def failures(self) -> int:
+        """Number of failures that are not expected."""
+        failed = [one for one in self.verification.verdicts if one.failed and one.expected is None]
+        return len(failed) + len(self.ended)
+
+
 def chosen_properties(claims: str) -> list[str]:
-    """Return the names of the properties in a list, hygiene last.
+    """Return the names of the properties in a list separated by commas, each once, hygiene last.
 
-    Args:
-        claims: Names separated by commas; ``all`` stands for every one.
-
-    Returns:
-        Names of properties, each once.
+    ``all`` stands for every one.
 
     Raises:
         UnknownNameError: A claim names no property.
@@ -55,109 +65,97 @@ def chosen_properties(claims: str) -> list[str]:
     return [*dict.fromkeys(name for name in names if name != HYGIENE), HYGIENE]
 
 
-def examine(
-    specs: Sequence[str],
+def verify_aggregators(
+    specs: Iterable[str],
     *,
-    claims: str,
-    console: Console,
+    claims: str = ",".join(TABLE_1),
     examples: int = EXAMPLES,
     seed: int = 0,
     limit: float = 10.0,
-    json_path: Path | None = None,
-    replays: Path | None = None,
-    report: Path | None = None,
-    command: str = "",
-    expected_failures: Path | None = None,
+    curves: bool = False,
+    expected: Sequence[ExpectedFailure] = (),
     workers: int = 1,
-) -> int:
-    """Verify aggregators, print the verdicts, and write what was asked for.
+    command: str = "",
+    progress: Callable[[str, int], object] = lambda spec, total: None,  # noqa: ARG005
+) -> Session:
+    """Search for violations of what aggregators claim, and measure how far they go.
 
     Args:
         specs: Aggregators.
-        claims: Properties separated by commas; hygiene is added.
-        console: Where the table goes; progress and stale expected failures go to standard error.
+        claims: Properties separated by commas, or ``all``; hygiene is added.
         examples: Matrices tried for each property and dtype, and at most for a point of a curve.
         seed: Seed of the search.
         limit: Seconds that one call may take.
-        json_path: Where the verdicts go, if anywhere.
-        replays: Folder for replay scripts, if any are wanted.
-        report: Folder for a page of verdicts and violation curves, with all that it shows, if one is wanted.
-        command: What the page names as the command that made it.
-        expected_failures: File of failures that do not count, if there is one.
+        curves: Whether to measure violation curves too.
+        expected: Failures that do not count.
         workers: Number of processes.
+        command: What made this, for the page.
+        progress: Told of each task that is done: its aggregator, and the number of all tasks.
 
     Returns:
-        Number of failures that are not expected.
+        What it came to, in the order of the arguments.
 
     Raises:
-        InputError: A name or number is not usable, or a file cannot be written.
+        InputError: A name or number is not usable.
     """
     if examples < 1 or not 0 < limit < math.inf:
         raise InputError(
             f"examples={examples}, limit={limit}, required both positive, got others, try {EXAMPLES} and 10"
         )
+    started = time.perf_counter()
     with kept(OF_RESULTS):
         named = list(dict.fromkeys(resolve(spec).spec for spec in specs))
-    names = chosen_properties(claims)
-    expected = () if expected_failures is None else read_expected_failures(expected_failures)
-    if report is not None:
-        importlib.import_module("jdbench.report")  # a missing extra is to be said before minutes of search
-    started = time.perf_counter()
     searches = [
         VerdictTask(spec, name, dtype, examples, seed, limit)
         for spec in named
-        for name in names
+        for name in chosen_properties(claims)
         for dtype in DTYPES
     ]
-    axes = () if report is None else AXES
     measures = [
         CurveTask(spec, axis, dtype, min(examples, MATRICES), limit)
         for spec in named
-        for axis in axes
+        for axis in (AXES if curves else ())
         for dtype in AXES[axis].points
     ]
-    errors = Console(stderr=True)
-    with Progress(console=errors, transient=True) as progress:
-        bar = progress.add_task("verifying", total=len(searches) + len(measures))
-        found = judged(
-            [*searches, *measures],
-            workers,
-            lambda spec: progress.update(bar, advance=1, description=escape(spec)),
-        )
-    judgements: list[Judgement] = [
-        replace(one, expected=find_expected(expected, [one.spec], one.verdict.property, one.dtype))
-        for one in found[: len(searches)]
-    ]
-    curves: list[list[Point] | ProcessEndedError] = found[len(searches) :]
-    points = [point for one in curves if not isinstance(one, ProcessEndedError) for point in one]
+    total = len(searches) + len(measures)
+    found = run_tasks([*searches, *measures], workers, lambda spec: progress(spec, total))
+    verdicts: list[Verdict] = []
+    stale: list[str] = []
+    for verdict in found[: len(searches)]:
+        entry = find_expected(expected, [verdict.aggregator], verdict.prop, verdict.dtype_name)
+        verdicts.append(verdict if entry is None else replace(verdict, expected=entry.reason))
+        if entry is not None and not verdict.failed:
+            stale.append(entry.stale(verdict.aggregator, verdict.dtype_name))
+    measured: list[list[Point] | ProcessEndedError] = found[len(searches) :]
+    points = [point for one in measured if not isinstance(one, ProcessEndedError) for point in one]
     ended = [
         f"{task.spec}, curve against {task.axis} in {dtype_name(task.dtype)}: {one}"
-        for task, one in zip(measures, curves, strict=True)
+        for task, one in zip(measures, measured, strict=True)
         if isinstance(one, ProcessEndedError)
     ]
-    console.print(_table(judgements))
-    for line in ended:
-        errors.print(line, soft_wrap=True, markup=False)
-    for one in judgements:
-        if one.expected is not None and not one.failed:
-            errors.print(one.expected.stale(one.spec, one.dtype), soft_wrap=True, markup=False)
-    try:
-        if json_path is not None:
-            write_verdicts(judgements, json_path)
-        if replays is not None:
-            write_replays(judgements, replays)
-        if report is not None:
-            from jdbench.report.verdicts.page import write_verdict_page
+    seconds = f"{time.perf_counter() - started:.0f}"
+    made = {"command": command, "seconds": seconds, **environment(workers), **_versions(named)}
+    return Session(Verification(verdicts, points, made), ended, stale)
 
-            seconds = f"{time.perf_counter() - started:.0f}"
-            made = {"command": command, "seconds": seconds, **environment(workers), **_versions(named)}
-            write_folder(judgements, points, made, report)
-            errors.print(f"wrote {write_verdict_page(report)}", soft_wrap=True, markup=False)
+
+def write_session(session: Session, json: Path | None, replays: Path | None, report: Path | None) -> None:
+    """Write verdicts to a file, scripts that replay the failures to a folder, and all to another, as asked.
+
+    Raises:
+        InputError: A place cannot be written to.
+    """
+    verdicts = session.verification.verdicts
+    try:
+        if json is not None:
+            write_verdict_file(verdicts, json)
+        if replays is not None:
+            write_scripts(verdicts, replays)
+        if report is not None:
+            write_folder(session.verification, report)
     except OSError as error:
         raise InputError(
             f"json, replays, report, required places to write, got {error}, choose others"
         ) from error
-    return sum(one.failed and one.expected is None for one in judgements) + len(ended)
 
 
 def _versions(specs: Sequence[str]) -> dict[str, str]:
@@ -168,39 +166,3 @@ def _versions(specs: Sequence[str]) -> dict[str, str]:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[package] = importlib.metadata.version(package)
     return found
-
-
-def _table(judgements: Sequence[Judgement]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for column in ("aggregator", "property", "dtype", "verdict", "margin", "rounding", "where"):
-        table.add_column(column, overflow="fold", no_wrap=column in ("dtype", "verdict", "margin", "rounding"))
-    for one in judgements:
-        verdict = one.verdict
-        outcome = str(verdict.outcome)
-        if verdict.outcome is Outcome.SURVIVED:
-            outcome += f" {verdict.examples}"
-        measured = verdict.outcome in (Outcome.SURVIVED, Outcome.REFUTED)
-        table.add_row(
-            one.spec,
-            verdict.property,
-            one.dtype,
-            outcome + (", expected" if one.failed and one.expected is not None else ""),
-            f"{verdict.margin:.2g}" if measured else "",
-            f"{verdict.tolerance:.0e}" if measured else "",
-            escape(_where(one)),
-        )
-    return table
-
-
-def _where(one: Judgement) -> str:
-    verdict = one.verdict
-    if verdict.outcome is Outcome.SURVIVED:
-        return verdict.witness.matrix.kind
-    lines = [f"{verdict.witness.matrix.kind}: {verdict.witness.matrix.J.tolist()}"]
-    if verdict.message:
-        lines.insert(0, verdict.message)
-    if one.recheck is not None:
-        lines.append(str(one.recheck))
-    if one.failed and one.expected is not None:
-        lines.append(f"expected: {one.expected.reason}")
-    return "\n".join(lines)

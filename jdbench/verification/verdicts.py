@@ -1,244 +1,210 @@
-"""Verdicts and violation curves, one task each, over any number of processes."""
+"""The one model of a verdict: what a check finds, what a search concludes, what rational arithmetic adds.
+
+`search.verify` makes verdicts, `exact.recheck` adds to them, `verdict_files` writes and reads them; tables,
+pages, pytest and replays show them.
+"""
 
 import math
-import pickle
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from enum import StrEnum
 
 import torch
-from torch import Tensor
 
-from jdbench.aggregator import Aggregator, AnyAggregator, is_built_in, resolve
-from jdbench.errors import InputError, ProcessEndedError
-from jdbench.verification.curves import Point, curve
-from jdbench.verification.exact.recheck import Recheck, recheck
-from jdbench.verification.expected_failures import ExpectedFailure, dtype_name
-from jdbench.verification.global_state import OF_RESULTS, kept
-from jdbench.verification.properties import PROPERTIES, Witness
-from jdbench.verification.strategies import Matrix
-from jdbench.verification.verify import Outcome, Verdict, verify
-from jdbench.verification.witnesses import ROUNDS
-from jdbench.workers import local_executor
+from jdbench.verification.witnesses import Witness
 
-FAILURES = (Outcome.REFUTED, Outcome.BROKEN)
+DTYPES = (torch.float64, torch.float32)
+"""Those in which aggregators are verified, in the order of every list."""
+
+
+class Outcome(StrEnum):
+    """What came of a search.
+
+    Example:
+        >>> from jdbench.verification import Outcome
+        >>> [str(outcome) for outcome in Outcome]
+        ['survived', 'refuted', 'broken']
+    """
+
+    SURVIVED = "survived"
+    REFUTED = "refuted"
+    BROKEN = "broken"
+    """A call did not end in a direction, or what was seen once did not come again."""
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """A verdict with what is known besides.
+class Finding:
+    """A margin with the error that rounding explains; violated below minus that, or if NaN.
 
     Attributes:
-        spec: The aggregator.
-        verdict: The verdict on it.
-        recheck: What rational arithmetic says of a refutation, where it can.
-        expected: The entry that expects a failure, if there is one.
+        margin: Signed, a pure number.
+        tolerance: Derived, at least 0.
+        message: What was seen, where the margin alone does not say.
+
+    Example:
+        >>> from jdbench.verification import Finding
+        >>> Finding(-1e-16, 1e-14).violated, Finding(-0.5, 1e-14).violated
+        (False, True)
     """
 
-    spec: str
-    verdict: Verdict
+    margin: float
+    tolerance: float
+    message: str = ""
+
+    @property
+    def violated(self) -> bool:
+        """Whether the property fails here."""
+        return not self.margin >= -self.tolerance
+
+
+NO_MARGIN = Finding(math.nan, math.nan)
+"""Where a call did not end in a direction."""
+
+
+class Bearer(StrEnum):
+    """How an aggregator comes by a definition's name."""
+
+    IMPLEMENTATION = "implementation"
+    """It is jdbench's own implementation of it, without options."""
+
+    VARIANT = "variant"
+    """It is jdbench's own, with options that make it another definition."""
+
+    NAMESAKE = "namesake"
+    """Somebody named it so: it may implement the definition or mean something else."""
+
+
+BLAME = {
+    Bearer.IMPLEMENTATION: "a fault of the implementation",
+    Bearer.VARIANT: "the options make another definition",
+    Bearer.NAMESAKE: "a fault of this implementation, or another definition under the name",
+}
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What a definition in [JD] does, in exact arithmetic, where an aggregator of its name violates a property.
+
+    Attributes:
+        name: The definition's name in [JD].
+        keeps: Whether it keeps the property here.
+        ulps: The aggregator's largest distance from it, in units in the last place of the larger of the
+            result and the matrix.
+        bearer: What the aggregator is to the definition.
+    """
+
+    name: str
+    keeps: bool
+    ulps: float
+    bearer: Bearer
+
+    def __str__(self) -> str:
+        """Return a clause."""
+        if not self.keeps:
+            return f"[JD]'s {self.name} violates it here too, {self.ulps:.2g} ulps away"
+        return f"[JD]'s {self.name} keeps it here: {BLAME[self.bearer]}, {self.ulps:.2g} ulps off"
+
+
+@dataclass(frozen=True)
+class Recheck:
+    """A refutation in rational arithmetic.
+
+    Attributes:
+        margin: The margin of the float outputs, exact but for a last square root; None if it was not computed.
+        tolerance: What rounding explains, as in the verdict.
+        definition: What the definition of that name does; None where there is none to evaluate.
+        missing: Why there is no margin, or no definition.
+
+    Example:
+        >>> from jdbench.verification import Recheck
+        >>> print(Recheck(-0.5, 1e-14, missing="no exact definition bears its name"))
+        confirmed in rational arithmetic, margin -0.5; no exact definition bears its name
+    """
+
+    margin: float | None
+    tolerance: float
+    definition: Definition | None = None
+    missing: str = ""
+
+    @property
+    def confirmed(self) -> bool | None:
+        """Whether the exact margin is beyond rounding (a rounded output is never exact); None without one."""
+        return None if self.margin is None else self.margin < -self.tolerance
+
+    def __str__(self) -> str:
+        """Return one line: "confirmed in rational arithmetic, margin -1; [JD]'s Mean violates it too …"."""
+        if self.margin is None:
+            return f"not rechecked: {self.missing}"
+        first = (
+            f"confirmed in rational arithmetic, margin {self.margin:.3g}"
+            if self.confirmed
+            else f"not confirmed in rational arithmetic, margin {self.margin:.3g} is within rounding"
+        )
+        return f"{first}; {self.definition or self.missing}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer to one claim about one aggregator in one dtype.
+
+    Attributes:
+        prop: The property's name.
+        dtype: In which the aggregator was called.
+        outcome: ``survived`` the search, ``refuted`` by it, or ``broken``: a call did not end in a direction.
+        examples: Number of matrices tried.
+        margin: The smallest margin seen, or that of the shrunk violation; NaN where it is broken.
+        tolerance: The rounding error at that margin.
+        witness: The shrunk violation, or where the smallest margin was.
+        message: What the aggregator did, where it is broken, and which hygiene it lacks.
+        shown_by: The property whose check shows it at the witness: another where the aggregator keeps something
+            of which hygiene tells.
+        limit: Seconds that one call could take.
+        aggregator: Spec; empty for an aggregator that nobody named.
+        recheck: What rational arithmetic says of a refutation, where it can.
+        expected: Why a failure is expected; None where it is not.
+
+    Example:
+        >>> from jdbench.aggregators import Mean
+        >>> from jdbench.verification import PROPERTIES, verify
+        >>> verdict = verify(Mean(), PROPERTIES["non-conflicting"], examples=20, shrink=False)
+        >>> str(verdict.outcome), verdict.margin < -verdict.tolerance
+        ('refuted', True)
+    """
+
+    prop: str
+    dtype: torch.dtype
+    outcome: Outcome
+    examples: int
+    margin: float
+    tolerance: float
+    witness: Witness
+    message: str = ""
+    shown_by: str = ""
+    limit: float = 10.0
+    aggregator: str = ""
     recheck: Recheck | None = None
-    expected: ExpectedFailure | None = None
+    expected: str | None = None
 
     @property
     def failed(self) -> bool:
         """Whether the property was refuted or the aggregator broke."""
-        return self.verdict.outcome in FAILURES
+        return self.outcome in (Outcome.REFUTED, Outcome.BROKEN)
 
     @property
-    def dtype(self) -> str:
+    def survived(self) -> bool:
+        """Whether no violation was found."""
+        return self.outcome is Outcome.SURVIVED
+
+    @property
+    def dtype_name(self) -> str:
         """``float64`` or ``float32``."""
-        return dtype_name(self.verdict.dtype)
+        return dtype_name(self.dtype)
+
+    @property
+    def name(self) -> str:
+        """``aggregator/property/dtype``, different for every verdict of a file."""
+        return f"{self.aggregator}/{self.prop}/{self.dtype_name}"
 
 
-@dataclass(frozen=True)
-class VerdictTask:
-    """A verdict to be found.
-
-    Attributes:
-        spec: The aggregator.
-        prop: Name of the property.
-        dtype: In which the aggregator is called.
-        examples: Matrices to try.
-        seed: Seed of the search.
-        limit: Seconds that one call may take.
-    """
-
-    spec: str
-    prop: str
-    dtype: torch.dtype
-    examples: int
-    seed: int
-    limit: float
-
-    def run(self, last_matrix: Path | None = None) -> Judgement:
-        """Return the verdict with its recheck.
-
-        Args:
-            last_matrix: File for each matrix, before the aggregator gets it; none if None.
-        """
-        aggregator = made(self.spec)
-        if last_matrix is not None:
-            aggregator = _noting(aggregator, last_matrix)
-        verdict = verify(
-            aggregator,
-            PROPERTIES[self.prop],
-            dtype=self.dtype,
-            examples=self.examples,
-            seed=self.seed,
-            limit=self.limit,
-        )
-        return Judgement(self.spec, verdict, recheck(aggregator, verdict, limit=self.limit))
-
-
-@dataclass(frozen=True)
-class CurveTask:
-    """A violation curve to be measured.
-
-    Attributes:
-        spec: The aggregator.
-        axis: A key of `jdbench.verification.axes.AXES`.
-        dtype: In which the aggregator is called.
-        count: Most matrices a point.
-        limit: Seconds that one call may take.
-    """
-
-    spec: str
-    axis: str
-    dtype: torch.dtype
-    count: int
-    limit: float
-
-    def run(self) -> list[Point]:
-        """Return its points."""
-        aggregator = made(self.spec)
-        return curve(aggregator, self.spec, self.axis, self.dtype, count=self.count, limit=self.limit)
-
-
-def made(spec: str) -> AnyAggregator:
-    """Return the aggregator that a spec names, with what its module or maker changed for others put back.
-
-    A module is imported once in a process: what it sets then would change the verdicts of all that come after.
-
-    Args:
-        spec: The aggregator.
-
-    Returns:
-        A new one, if the spec names a class or a factory.
-
-    Raises:
-        InputError: The spec names no aggregator.
-    """
-    with kept(OF_RESULTS):
-        return resolve(spec).aggregator
-
-
-def judged(
-    tasks: Sequence[VerdictTask | CurveTask], workers: int, progress: Callable[[str], object]
-) -> list[Any]:
-    """Run tasks and return what each gives, whatever the number of processes.
-
-    Where aggregators are not our own they may end their process, so even one worker is not this process.
-
-    Args:
-        tasks: What is to be done.
-        workers: Number of processes; 1 is this one if all aggregators are ours.
-        progress: Told of each task that is done, by its aggregator.
-
-    Returns:
-        A `Judgement` or list of `Point` for each task, in their order. Of a task that ended its process a
-        judgement that says so, or for a curve the `ProcessEndedError`.
-
-    Raises:
-        InputError: There is no process to run them.
-    """
-    if workers < 1:
-        raise InputError(f"workers={workers}, required at least 1, got fewer, try the number of cores")
-    here = workers == 1 and all(is_built_in(task.spec) for task in tasks)
-    found: dict[int, Any] = {}
-    for index, result in _here(tasks) if here else _elsewhere(tasks, workers):
-        found[index] = result
-        progress(tasks[index].spec)
-    return [found[index] for index in range(len(tasks))]
-
-
-def _here(tasks: Sequence[VerdictTask | CurveTask]) -> Iterator[tuple[int, Any]]:
-    for index, task in enumerate(tasks):
-        yield index, task.run()
-
-
-def _elsewhere(tasks: Sequence[VerdictTask | CurveTask], workers: int) -> Iterator[tuple[int, Any]]:
-    executor = local_executor(workers)
-    clean = False
-    try:
-        futures = {executor.submit(task.run): index for index, task in enumerate(tasks)}
-        for future in as_completed(futures):
-            index, error = futures[future], future.exception()
-            task = tasks[index]
-            if not isinstance(error, ProcessEndedError):
-                yield index, future.result()
-            else:
-                yield index, _broken(task, error, executor) if isinstance(task, VerdictTask) else error
-        clean = True
-    finally:
-        if clean:
-            executor.shutdown()
-        else:
-            executor.kill()
-
-
-def _broken(task: VerdictTask, error: ProcessEndedError, executor: Executor) -> Judgement:
-    """Return the judgement on an aggregator that ended its process, with the matrix that it had last.
-
-    To find the matrix the search is made once more, the same but for what is written down before each call.
-    """
-    witness, message = Witness(Matrix(torch.zeros(1, 1, dtype=torch.float64), "unknown")), f"exits: {error}"
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "J"
-        if executor.submit(task.run, file).exception() is None:
-            message += "; it did not happen again"
-        if file.exists():
-            J, seed = pickle.loads(file.read_bytes())
-            matrix = J.detach().to(torch.float64).reshape(-1, *J.shape[-2:])[0]
-            witness = Witness(Matrix(matrix, "last given"), seed, rounds=ROUNDS)
-    verdict = Verdict(
-        task.prop, task.dtype, Outcome.BROKEN, 0, math.nan, math.nan, witness, message, limit=task.limit
-    )
-    return Judgement(task.spec, verdict)
-
-
-def _noting(aggregator: AnyAggregator, file: Path) -> AnyAggregator:
-    def note(J: Tensor, generator: torch.Generator | None = None) -> None:
-        whole = file.with_suffix(".new")
-        whole.write_bytes(pickle.dumps((J, 0 if generator is None else generator.initial_seed())))
-        whole.replace(file)
-
-    if isinstance(aggregator, Aggregator):
-        return _Noting(aggregator, note)
-    return _NotingCallable(aggregator, note)
-
-
-class _NotingCallable:
-    """No closure, which Python could not copy: each call must find the state that it found the first time."""
-
-    def __init__(self, aggregator: AnyAggregator, note: Callable[[Tensor], None]) -> None:
-        self._aggregator = aggregator
-        self._note = note
-
-    def __call__(self, J: Tensor) -> Tensor:
-        self._note(J)
-        return self._aggregator(J)
-
-
-class _Noting(Aggregator):
-    def __init__(self, aggregator: Aggregator, note: Callable[[Tensor, torch.Generator | None], None]) -> None:
-        self._aggregator = aggregator
-        self._note = note
-        setattr(self, "random", aggregator.random)  # noqa: B010  of its class, elsewhere
-
-    def __call__(self, J: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
-        self._note(J, generator)
-        return self._aggregator(J, generator=generator)
+def dtype_name(dtype: torch.dtype) -> str:
+    """Return the name of a dtype without its module, such as ``float32``."""
+    return str(dtype).removeprefix("torch.")

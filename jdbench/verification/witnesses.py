@@ -29,6 +29,14 @@ class Witness:
         other_matrix: A second matrix, for properties that compare two: PJ, JQ, cJ or J + E.
         action: What takes A(J) to A of the second matrix, from the right, shape ``[n, n]``; None: nothing.
         rounds: How often an aggregator is called again, at most, to see whether it keeps something; None: once.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.verification import Matrix, Witness
+        >>> J = torch.tensor([[1.0], [-2.0]], dtype=torch.float64)
+        >>> witness = Witness(Matrix(J, "opposed"), other_matrix=2 * J)
+        >>> witness.J.tolist(), witness.other.tolist()
+        ([[1.0], [-2.0]], [[2.0], [-4.0]])
     """
 
     matrix: Matrix

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from jdbench import rounding
 from jdbench.aggregator import aggregate, resolve
 from jdbench.aggregators import MGDA, RGW, Mean
 from jdbench.errors import InputError
-from jdbench.verification import tolerances
 from support.tensors import seeded
 
 J = torch.tensor([[1.0, -2.0, 0.0], [3.0, 4.0, 2.0]], dtype=torch.float64)
@@ -126,7 +126,7 @@ def test_an_aggregator_of_torchjd_is_a_third_party() -> None:
     spec, A = resolve("torchjd.aggregation:Mean")
     assert spec == "torchjd.aggregation:Mean"
     error = (aggregate(A, batch) - Mean()(batch)).abs()
-    assert bool((error <= 2 * tolerances.combination(batch, torch.full((3, 2), 0.5))).all())
+    assert bool((error <= 2 * rounding.combination(batch, torch.full((3, 2), 0.5))).all())
     assert resolve("torchjd.aggregation:CAGrad(c=0.4)").aggregator.c == 0.4  # pyright: ignore[reportFunctionMemberAccess]
     assert isinstance(resolve("torchjd.aggregation:MGDA").aggregator, torch.nn.Module)
     assert not isinstance(resolve("torchjd.aggregation:MGDA").aggregator, MGDA)

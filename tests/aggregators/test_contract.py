@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from jdbench import rounding
 from jdbench.gramian import gramian
-from jdbench.verification import tolerances
 from support.aggregator_cases import (
     DEPENDENT,
     DETERMINISTIC,
@@ -47,7 +47,7 @@ def test_a_direction_is_the_rows_combined_with_the_weights_of_the_gramian(spec: 
     assert w.shape == J.shape[:-1]
     assert w.dtype == torch.float64
     error = (A(J, generator=seeded()) - (J * w.unsqueeze(-1)).sum(-2)).abs()
-    assert bool((error <= tolerances.combination(J, w)).all())
+    assert bool((error <= rounding.combination(J, w)).all())
 
 
 @EACH_CASE
@@ -110,7 +110,7 @@ def test_each_matrix_of_a_batch_has_its_own_draws(spec: str) -> None:
 @pytest.mark.parametrize("scale", [1e-161, 1e-162, 1e-163])
 def test_rows_whose_squares_are_next_to_underflow_give_a_finite_direction(spec: str, scale: float) -> None:
     """Their Gramian has a digit or none."""
-    for seed in range(20):
+    for seed in range(6):
         for m, n in ((2, 2), (3, 5)):
             J = scale * draw(m, n, seed=seed)
             assert bool(torch.isfinite(named(spec, m)(J, generator=seeded())).all())

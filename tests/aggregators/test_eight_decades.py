@@ -6,6 +6,7 @@ from fractions import Fraction
 import pytest
 import torch
 
+from jdbench import rounding
 from jdbench.aggregators import IMTLG, CAGrad, NashMTL, PCGrad
 from jdbench.gramian import gramian
 from jdbench.verification import tolerances
@@ -32,7 +33,7 @@ def test_a_small_row_is_kept_from_conflict_as_well_as_a_large_one(name: str, sha
         J = eight_decades(*shape, seed)
         limit = float(tolerances.improvement(J, A.weights(gramian(J))))
         a = [Fraction(value) for value in A(J).tolist()]
-        for row, norm in zip(fractions(J), tolerances.row_norms(J).tolist(), strict=True):
+        for row, norm in zip(fractions(J), rounding.row_norms(J).tolist(), strict=True):
             assert float(product(row, a)) / norm >= -limit
 
 
@@ -41,9 +42,9 @@ def test_imtl_g_over_eight_decades_has_equal_projections_on_all_rows(shape: tupl
     for seed in range(4):
         J = eight_decades(*shape, seed)
         w = IMTLG().weights(gramian(J))
-        assert abs(float(w.sum()) - 1) <= tolerances.gamma(2 * shape[0]) * float(w.abs().sum())
+        assert abs(float(w.sum()) - 1) <= rounding.gamma(2 * shape[0]) * float(w.abs().sum())
         a = [Fraction(value) for value in IMTLG()(J).tolist()]
-        norms = tolerances.row_norms(J).tolist()
+        norms = rounding.row_norms(J).tolist()
         shares = [float(product(row, a)) / norm for row, norm in zip(fractions(J), norms, strict=True)]
         assert max(shares) - min(shares) <= 2 * float(tolerances.improvement(J, w))
 
@@ -68,12 +69,12 @@ def test_nash_mtl_over_eight_decades_solves_its_equations(shape: tuple[int, int]
     for seed in range(4):
         J = eight_decades(m, n, seed)
         alpha = NashMTL().weights(gramian(J)) * m**0.5
-        beta = alpha * tolerances.row_norms(J)
+        beta = alpha * rounding.row_norms(J)
         rows = fractions(J)
         direction = combined(rows, [Fraction(value) for value in alpha.tolist()])
         for i in range(m):
             # αᵢ gᵢᵀJᵀα = 1, off by βᵢ times the error of a slack.
-            limit = float(beta[i] * tolerances.improvement(J, alpha)) + tolerances.gamma(8)
+            limit = float(beta[i] * tolerances.improvement(J, alpha)) + rounding.gamma(8)
             assert abs(float(Fraction(float(alpha[i])) * product(rows[i], direction)) - 1) <= limit
         assert abs(float(NashMTL()(J).norm()) - 1) <= float(forward_error(NashMTL(), J))
 
@@ -87,9 +88,9 @@ def test_cagrad_over_eight_decades_has_its_dual_for_a_certificate(shape: tuple[i
     for seed in range(4):
         J = eight_decades(m, n, seed)
         w = CAGrad(c).weights(gramian(J))
-        p, norms = w - 1 / m, tolerances.row_norms(J).tolist()
+        p, norms = w - 1 / m, rounding.row_norms(J).tolist()
         limit = float(tolerances.improvement(J, w))
-        assert float((p * tolerances.row_norms(J)).min()) >= -limit
+        assert float((p * rounding.row_norms(J)).min()) >= -limit
         shares = [max(Fraction(value), Fraction(0)) for value in p.tolist()]
         rows = fractions(J)
         d = combined(rows, [Fraction(value) for value in w.tolist()])
@@ -97,7 +98,7 @@ def test_cagrad_over_eight_decades_has_its_dual_for_a_certificate(shape: tuple[i
         level = sum(s * i for s, i in zip(shares, improvements, strict=True)) / sum(shares)
         assert max(float(level - i) / norm for i, norm in zip(improvements, norms, strict=True)) <= limit
         mean, radius = J.mean(0), float(c * J.mean(0).norm())
-        slack = tolerances.improvement(J, p) * tolerances.size(J, p)
+        slack = tolerances.improvement(J, p) * rounding.size(J, p)
         length = float((CAGrad(c)(J) - mean).norm())
         assert (radius**2 - float(slack)) ** 0.5 - limit <= length <= (radius**2 + float(slack)) ** 0.5 + limit
 

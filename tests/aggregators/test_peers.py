@@ -15,13 +15,15 @@ torchjd = pytest.importorskip(
 
 THIRD_START = 3
 RATE = 0.01
+STEPS = 300
+"""Half of what [JD] takes: TorchJD's has stopped for good, ours has come down to a tenth on its way to zero."""
 
 
 def end(aggregator) -> Tensor:
     problem = resolve_problem("EWQ")
     x = problem.start(THIRD_START).unsqueeze(0)
     rate = torch.tensor([RATE], dtype=torch.float64)
-    return descend(x, full_jacobian(problem), aggregator, Descent(rate), 600).x[0]
+    return descend(x, full_jacobian(problem), aggregator, Descent(rate), STEPS).x[0]
 
 
 def test_torchjds_cagrad_stops_near_an_axis_far_from_the_front() -> None:
@@ -34,5 +36,5 @@ def test_torchjds_cagrad_stops_near_an_axis_far_from_the_front() -> None:
 def test_without_the_cut_off_it_goes_on_as_ours_does() -> None:
     ours = end(CAGrad(c=0.5))
     theirs = end(torchjd.CAGrad(c=0.5, norm_eps=0.0))
-    assert float(ours.abs().max()) < 0.02
-    assert float(theirs.abs().max()) < 0.02
+    assert float(ours.abs().max()) < 0.2
+    assert float(theirs.abs().max()) < 0.2

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from jdbench import rounding
 from jdbench.aggregators import RGW, GradDrop, PCGrad, UPGrad
 from jdbench.gramian import gramian
 from jdbench.verification import tolerances
@@ -100,11 +101,11 @@ def test_rgw_is_the_softmax_of_standard_normal_draws() -> None:
     w = RGW().weights(gramian(J), generator=seeded(3))
     expected = normal.exp() / normal.exp().sum(-1, keepdim=True)
     # exp of x errs by (1 + |x|) roundings (the shift by the maximum), the quotient and sum by m.
-    assert float((w / expected - 1).abs().max()) <= tolerances.gamma(8 + 4 * math.ceil(normal.abs().max()))
+    assert float((w / expected - 1).abs().max()) <= rounding.gamma(8 + 4 * math.ceil(normal.abs().max()))
     assert bool(
         (
             (RGW()(J, generator=seeded(3)) - (w.unsqueeze(1) @ J).squeeze(1)).abs()
-            <= tolerances.combination(J, w)
+            <= rounding.combination(J, w)
         ).all()
     )
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from jdbench import rounding
 from jdbench.aggregator import GramianAggregator
 from jdbench.aggregators import IMTLG, MGDA, AlignedMTL, CAGrad, DualProj, Mean, NashMTL, UPGrad
 from jdbench.gramian import gramian
@@ -24,7 +25,7 @@ def draw(m: int, n: int, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(1000 * m + 10 * n + seed)
     J = torch.randn(m, n, dtype=torch.float64, generator=generator)
     J *= 10.0 ** (2 * torch.rand(m, 1, dtype=torch.float64, generator=generator) - 2)
-    return J / tolerances.row_norms(J).max()
+    return J / rounding.row_norms(J).max()
 
 
 def solved(objective: object, constraints: list[object], x: object, gap: float = GAP) -> Tensor:
@@ -36,7 +37,7 @@ def solved(objective: object, constraints: list[object], x: object, gap: float =
 
 
 def units(J: Tensor) -> Tensor:
-    norms = tolerances.row_norms(J).unsqueeze(-1)
+    norms = rounding.row_norms(J).unsqueeze(-1)
     return J / torch.where(norms > 0, norms, 1.0)
 
 
@@ -47,8 +48,8 @@ def nearest_in_dual_cone(J: Tensor, target: Tensor) -> Tensor:
 
 def projection_limit(J: Tensor, w: Tensor, u: Tensor) -> float:
     """Return the distance that the reference's gap and infeasibility, weighed by the multipliers, allow."""
-    multipliers = tolerances.size(J, w - u)
-    excess = GAP * (1 + multipliers) + tolerances.improvement(J, w) * tolerances.size(J, w)
+    multipliers = rounding.size(J, w - u)
+    excess = GAP * (1 + multipliers) + tolerances.improvement(J, w) * rounding.size(J, w)
     return float(tolerances.strong_convexity(excess))
 
 
@@ -78,10 +79,10 @@ def test_mgda_is_the_shortest_vector_of_the_hull(shape: tuple[int, int]) -> None
         found = solved(cp.Minimize(cp.sum_squares(J.numpy().T @ w) / 2), [cp.sum(w) == 1], w)
         ours = MGDA().weights(gramian(J))
         assert float(ours.min()) >= 0
-        assert abs(float(ours.sum()) - 1) <= tolerances.gamma(2 * shape[0])
-        rounding = tolerances.improvement(J, ours) * tolerances.size(J, ours)
+        assert abs(float(ours.sum()) - 1) <= rounding.gamma(2 * shape[0])
+        error = tolerances.improvement(J, ours) * rounding.size(J, ours)
         # The rows are no longer than 1, so an infeasible sum of weights counts once in the value.
-        excess = 2 * GAP + rounding
+        excess = 2 * GAP + error
         assert float((MGDA()(J) - J.T @ found).norm()) <= float(tolerances.strong_convexity(excess))
         assert float(MGDA()(J).square().sum()) <= float((J.T @ found).square().sum() + 2 * excess)
 
@@ -119,7 +120,7 @@ def assert_in_ball(J: Tensor, d: Tensor, w: Tensor, c: float) -> None:
     mean = J.mean(0)
     shift = w - 1 / J.shape[0]
     # The radius is measured on the Gramian: ‖Jᵀp‖² errs by its slack's error times the size of p. d is rounded.
-    square = (c * mean.norm()) ** 2 + tolerances.improvement(J, shift) * tolerances.size(J, shift)
+    square = (c * mean.norm()) ** 2 + tolerances.improvement(J, shift) * rounding.size(J, shift)
     assert float((d - mean).norm()) <= float(square.sqrt() + tolerances.improvement(J, w))
 
 
@@ -185,7 +186,7 @@ def test_cagrad_in_a_ball_outside_the_dual_cone_has_the_least_conflict(kind: str
         for seed in SEEDS:
             J = stuck(kind, m, n, seed)
             J[-1] = -2 * J[:-1].sum(0) / m
-            J /= tolerances.row_norms(J).max()
+            J /= rounding.row_norms(J).max()
             mean, c = J.mean(0), 0.1
             radius = float(c * mean.norm())
             if float((nearest_in_dual_cone(J, mean) - mean).norm()) < 2 * radius:
@@ -236,8 +237,8 @@ def test_torchjd_agrees_where_the_rows_are_independent(
         J = draw(*shape, seed)
         # TorchJD takes eigenvalues of G itself, to an error of the square of our condition number.
         sigma = torch.linalg.svdvals(J)
-        theirs_error = shape[0] * tolerances.cosine(shape[1]) * float(sigma[0] / sigma[-1]) ** 2
-        size = tolerances.size(J, ours.weights(gramian(J)))
+        theirs_error = shape[0] * rounding.cosine(shape[1]) * float(sigma[0] / sigma[-1]) ** 2
+        size = rounding.size(J, ours.weights(gramian(J)))
         assert float((ours(J) - theirs(J)).norm()) <= float(size) * (
             theirs_error + tolerances.polar(J, shape[0])
         )

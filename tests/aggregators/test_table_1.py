@@ -4,6 +4,7 @@ import pytest
 import torch
 
 import jdbench.aggregators
+from jdbench import rounding
 from jdbench.aggregator import Aggregator, GramianAggregator, resolve
 from jdbench.gramian import gramian
 from jdbench.verification import tolerances
@@ -59,7 +60,7 @@ def test_aggregators_that_claim_it_stay_in_the_row_span(name: str, shape: tuple[
     rank = torch.linalg.matrix_rank(J)
     for i in range(50):
         outside = Q.Vh[i, int(rank[i]) :] @ a[i]
-        limit = tolerances.size(J[i], w[i]) * tolerances.gamma(4 * sum(shape)) * shape[0]
+        limit = rounding.size(J[i], w[i]) * rounding.gamma(4 * sum(shape)) * shape[0]
         assert float(outside.norm()) <= float(limit) * shape[1] ** 0.5
 
 

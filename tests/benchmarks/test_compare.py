@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import compare as program
 from benchmarks.asv_results import Measurement, ResultsError, measurements
-from benchmarks.compare import Verdict, compare, judge
+from benchmarks.compare import Trend, compare, judge
 
 COLUMNS = ["result", "params", "version", "started_at", "duration", "stats_ci_99_a", "stats_ci_99_b"]
 BASE, NEW = "a" * 40, "b" * 40
@@ -27,27 +27,27 @@ def tracked(value: float, unit: str = "bytes") -> Measurement:
 @pytest.mark.parametrize(
     ("base", "new", "expected"),
     [
-        (timed(1.0, 0.99, 1.01), timed(1.2, 1.19, 1.21), Verdict.REGRESSED),
-        (timed(1.2, 1.19, 1.21), timed(1.0, 0.99, 1.01), Verdict.IMPROVED),
-        (timed(1.0, 0.99, 1.01), timed(1.02, 1.01, 1.03), Verdict.SAME),
-        (timed(1.0, 0.9, 1.3), timed(1.2, 1.1, 1.3), Verdict.TOO_FEW),
-        (timed(1.0, 0.8, 1.2), timed(1.0, 0.8, 1.2), Verdict.TOO_FEW),
+        (timed(1.0, 0.99, 1.01), timed(1.2, 1.19, 1.21), Trend.REGRESSED),
+        (timed(1.2, 1.19, 1.21), timed(1.0, 0.99, 1.01), Trend.IMPROVED),
+        (timed(1.0, 0.99, 1.01), timed(1.02, 1.01, 1.03), Trend.SAME),
+        (timed(1.0, 0.9, 1.3), timed(1.2, 1.1, 1.3), Trend.TOO_FEW),
+        (timed(1.0, 0.8, 1.2), timed(1.0, 0.8, 1.2), Trend.TOO_FEW),
         # One sample: asv's interval is everything.
-        (timed(1.0, -math.inf, math.inf), timed(9.0, 8.9, 9.1), Verdict.TOO_FEW),
-        (timed(1.0, 0.99, 1.01), None, Verdict.NOT_MEASURED),
-        (None, timed(1.0, 0.99, 1.01), Verdict.NOT_MEASURED),
-        (timed(1.0, 0.99, 1.01), timed(None, 0, 0), Verdict.NOT_MEASURED),
-        (timed(1.0, 0.99, 1.01), timed(9.0, 8.9, 9.1, "2"), Verdict.NOT_MEASURED),
-        (tracked(100.0), tracked(111.0), Verdict.REGRESSED),
-        (tracked(100.0), tracked(109.0), Verdict.SAME),
-        (tracked(100.0), tracked(50.0), Verdict.IMPROVED),
-        (tracked(0.0), tracked(0.0), Verdict.SAME),
-        (tracked(0.0), tracked(1.0), Verdict.REGRESSED),
-        (tracked(1e-16, RESIDUAL), tracked(3e-14, RESIDUAL), Verdict.SAME),
-        (tracked(1e-16, RESIDUAL), tracked(1e-8, RESIDUAL), Verdict.REGRESSED),
+        (timed(1.0, -math.inf, math.inf), timed(9.0, 8.9, 9.1), Trend.TOO_FEW),
+        (timed(1.0, 0.99, 1.01), None, Trend.NOT_MEASURED),
+        (None, timed(1.0, 0.99, 1.01), Trend.NOT_MEASURED),
+        (timed(1.0, 0.99, 1.01), timed(None, 0, 0), Trend.NOT_MEASURED),
+        (timed(1.0, 0.99, 1.01), timed(9.0, 8.9, 9.1, "2"), Trend.NOT_MEASURED),
+        (tracked(100.0), tracked(111.0), Trend.REGRESSED),
+        (tracked(100.0), tracked(109.0), Trend.SAME),
+        (tracked(100.0), tracked(50.0), Trend.IMPROVED),
+        (tracked(0.0), tracked(0.0), Trend.SAME),
+        (tracked(0.0), tracked(1.0), Trend.REGRESSED),
+        (tracked(1e-16, RESIDUAL), tracked(3e-14, RESIDUAL), Trend.SAME),
+        (tracked(1e-16, RESIDUAL), tracked(1e-8, RESIDUAL), Trend.REGRESSED),
     ],
 )
-def test_verdict(base: Measurement | None, new: Measurement | None, expected: Verdict) -> None:
+def test_verdict(base: Measurement | None, new: Measurement | None, expected: Trend) -> None:
     assert judge(base, new)[0] is expected
 
 
@@ -60,17 +60,17 @@ def test_reason_says_the_ratio_and_its_interval_or_what_is_missing() -> None:
 
 def test_the_factor_is_the_callers() -> None:
     pair = timed(1.0, 0.99, 1.01), timed(1.2, 1.19, 1.21)
-    assert judge(*pair, 1.3)[0] is Verdict.SAME
+    assert judge(*pair, 1.3)[0] is Trend.SAME
 
 
 def test_every_benchmark_of_either_commit_is_judged_once_the_worst_first() -> None:
     base = {"same": tracked(1), "gone": tracked(1), "slow": tracked(1)}
     new = {"same": tracked(1), "came": tracked(1), "slow": tracked(2)}
     assert [(one.name, one.verdict) for one in compare(base, new)] == [
-        ("slow", Verdict.REGRESSED),
-        ("came", Verdict.NOT_MEASURED),
-        ("gone", Verdict.NOT_MEASURED),
-        ("same", Verdict.SAME),
+        ("slow", Trend.REGRESSED),
+        ("came", Trend.NOT_MEASURED),
+        ("gone", Trend.NOT_MEASURED),
+        ("same", Trend.SAME),
     ]
 
 

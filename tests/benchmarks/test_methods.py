@@ -5,7 +5,7 @@ import torch
 
 import jdbench.aggregators
 from benchmarks.gramians import RANKS, gramian
-from benchmarks.methods import GRAMIAN_METHODS, METHODS, Training, gramian_step, possible, step
+from benchmarks.methods import GRAMIAN_METHODS, METHODS, NetworkTraining, gramian_step, possible, step
 from benchmarks.peers import peer, peer_weights
 from benchmarks.solvers import SOLVERS, projection, residual, sensible, upgrad_weights
 from jdbench.problems.networks import NETWORKS
@@ -19,7 +19,7 @@ RIGHT = 1e-3
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_methods_find_one_gramian(network: str) -> None:
-    J = Training(network, 4).jacobian().double()
+    J = NetworkTraining(network, 4).jacobian().double()
     expected = J @ J.T
     scale = expected.diagonal().sqrt()
     rounding = J.shape[1] * torch.finfo(torch.float32).eps  # of inner products of n terms, and of the rows' own
@@ -29,8 +29,10 @@ def test_methods_find_one_gramian(network: str) -> None:
 
 
 def test_methods_take_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[Training] = []
-    monkeypatch.setattr("benchmarks.methods.Training", lambda *a: made.append(Training(*a)) or made[-1])
+    made: list[NetworkTraining] = []
+    monkeypatch.setattr(
+        "benchmarks.methods.NetworkTraining", lambda *a: made.append(NetworkTraining(*a)) or made[-1]
+    )
     for method in METHODS:
         step(method, "SVHN", 4, "Mean")()
     directions = [torch.cat([p.grad.flatten() for p in one.model.parameters()]) for one in made]

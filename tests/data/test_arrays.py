@@ -150,7 +150,7 @@ def test_digits_need_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_runs_on_absent_data_stop_if_asked_for_and_are_left_out_if_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from jdbench.runs import campaign as benchmark
+    from jdbench.runs import campaign
 
     def run(*problems: str) -> tuple[int, str]:
         names = [part for problem in problems for part in ("-p", problem)]
@@ -165,7 +165,7 @@ def test_runs_on_absent_data_stop_if_asked_for_and_are_left_out_if_not(
     assert (code, errors.count("\n")) == (2, 1)
     assert "problem='IWRM-mnist': data='mnist', required mnist.npz" in errors
     assert not (tmp_path / "s.sqlite").exists()
-    monkeypatch.setattr(benchmark, "benchmark_problems", lambda _: ["EWQ", "IWRM-mnist"])
+    monkeypatch.setattr(campaign, "benchmark_problems", lambda _: ["EWQ", "IWRM-mnist"])
     code, errors = run()
     assert code == 0
     assert "left out: IWRM-mnist: data='mnist', required mnist.npz" in " ".join(errors.split())

@@ -9,15 +9,15 @@ import pytest
 from rich.console import Console
 
 from jdbench.cli.main import main
-from jdbench.data import Arrays, contents, size
+from jdbench.data import Arrays, contents, image_count
 from jdbench.data.contents import digest
 from jdbench.errors import DataError
 from jdbench.problem import resolve_problem
 from jdbench.problems import images, overlaid_digits
 from jdbench.problems.images import labelled_images
 from jdbench.report import write_report
-from jdbench.runs import campaign as benchmark
-from jdbench.runs.campaign import run_benchmark
+from jdbench.runs import campaign
+from jdbench.runs.campaign import run_campaign
 from jdbench.runs.store import Store
 from support.published_files import random_arrays
 from support.report_stores import read_pages, training, words, write_store
@@ -44,7 +44,7 @@ def test_packing_changes_no_digest_and_every_image_and_label_does(own: Path) -> 
     arrays = svhn(own, 30)
     first = contents("svhn")
     assert first == digest(arrays)
-    assert first.images == size("svhn") == 30  # pyright: ignore
+    assert first.images == image_count("svhn") == 30  # pyright: ignore
     plain = (own / "svhn.npz").read_bytes()
     np.savez_compressed(own / "svhn.npz", labels=arrays.labels, images=np.asfortranarray(arrays.images))
     assert (own / "svhn.npz").read_bytes() != plain
@@ -62,10 +62,10 @@ def test_packing_changes_no_digest_and_every_image_and_label_does(own: Path) -> 
 
 def test_without_a_file_there_is_nothing_and_a_damaged_one_is_named(own: Path) -> None:
     assert contents("svhn") is None
-    assert size("svhn") is None
+    assert image_count("svhn") is None
     assert resolve_problem("IWRM-svhn").provenance() == ""
     (own / "svhn.npz").write_bytes(b"no images")
-    assert size("svhn") is None
+    assert image_count("svhn") is None
     with pytest.raises(DataError, match="required arrays images and labels"):
         contents("svhn")
 
@@ -129,15 +129,15 @@ def test_runs_store_what_they_were_trained_on(
     own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of the problems that ran, not of those that had been run before on other data."""
-    monkeypatch.setattr(benchmark, "local_executor", ThreadPoolExecutor)
+    monkeypatch.setattr(campaign, "local_executor", ThreadPoolExecutor)
 
     def go(problem: str) -> None:
         def run(groups: list[list[object]], *_: object) -> object:
             for group in groups:
                 yield group, [training("Mean", problem)]
 
-        monkeypatch.setattr(benchmark, "run_batches", run)
-        run_benchmark(
+        monkeypatch.setattr(campaign, "run_batches", run)
+        run_campaign(
             problems=[problem],
             aggregators=["Mean"],
             preset_name="quick",

@@ -152,7 +152,7 @@ def test_the_first_step_is_that_of_the_gradient_alone(name: str, aggregator: str
 
 
 @methods
-@pytest.mark.parametrize("aggregator", ["UPGrad", "RGW", "tests.test_momentum:stranger"])
+@pytest.mark.parametrize("aggregator", ["UPGrad", "RGW", "tests.descent.test_momentum:stranger"])
 def test_members_move_as_each_alone(name: str, aggregator: str) -> None:
     g, x = gradients(), torch.zeros(MEMBERS, N, dtype=torch.float64)
     together = path(spec(name, aggregator), g, x)

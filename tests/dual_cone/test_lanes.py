@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from jdbench import rounding
 from jdbench.compiled import compiled
 from jdbench.dual_cone.kernels import lanes
 from jdbench.dual_cone.kernels.lanes import LANES
-from jdbench.dual_cone.kernels.lockstep import solve_in_step
-from jdbench.dual_cone.kernels.lockstep_arithmetic import empty_octet
+from jdbench.dual_cone.kernels.lockstep import solve_in_lockstep
+from jdbench.dual_cone.kernels.lockstep_programs import empty_programs
 from jdbench.dual_cone.kernels.nonnegative_qp import nonnegative_qp
 from jdbench.gramian import gramian, unit_rows
-from jdbench.verification import tolerances
 from support.matrix_families import FAMILIES
 
 A = np.array([[1.5, -2.0, 0.0, 4.0, -0.25, 9.0, np.nan, 1e300], [3.0, 2.0, 1.0, 0.5, -1.0, -4.0, 7.0, 2.0]])
@@ -65,12 +65,12 @@ def test_gather_takes_an_entry_a_lane() -> None:
 def test_eight_programs_in_step_are_solved_as_each_alone(family: str) -> None:
     m = 12
     M = unit_rows(gramian(FAMILIES[family](m, 0))).gramian.numpy()
-    octet = empty_octet(m)
-    octet.padded[:m, :m] = M
-    octet.q[:] = M[:, :LANES]
-    solve_in_step(octet)
-    assert not octet.wrong.any()
+    programs = empty_programs(m)
+    programs.padded[:m, :m] = M
+    programs.q[:] = M[:, :LANES]
+    solve_in_lockstep(programs)
+    assert not programs.wrong.any()
     for lane in range(LANES):
         z, _ = nonnegative_qp(M, M[lane].copy(), 1.0)
-        shift = octet.z[:m, lane] - z
-        assert shift @ M @ shift <= tolerances.cosine(m) * (1 + z.sum()) ** 2
+        shift = programs.z[:m, lane] - z
+        assert shift @ M @ shift <= rounding.cosine(m) * (1 + z.sum()) ** 2

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from jdbench import rounding
 from jdbench.dual_cone import Solution, Status, project_weights
 from jdbench.dual_cone.solution import ACCURACY
 from jdbench.verification import tolerances
@@ -26,7 +27,7 @@ def test_two_conflicting_rows_are_projected_as_by_hand() -> None:
 
 def test_the_right_weights_leave_residuals_of_rounding_only() -> None:
     solution = Solution(HAND_G, eye(2), HAND_W, 1, "by hand")
-    assert float(solution.residual().max()) <= tolerances.cosine(2) * 2
+    assert float(solution.residual().max()) <= rounding.cosine(2) * 2
     assert solution.status is Status.SOLVED
 
 
@@ -48,11 +49,11 @@ def test_planted_weights_leave_the_residuals_of_lemma_4(
     D = torch.diag(torch.tensor(factors, dtype=torch.float64))
     w = torch.tensor([weights], dtype=torch.float64) * factors[0] @ D.inverse()
     solution = Solution(D @ HAND_G @ D, eye(2)[:1], w, 1, "planted")
-    rounding = tolerances.cosine(2) * 4
-    assert float(solution.primal_residual()) == pytest.approx(primal, abs=rounding)
-    assert float(solution.dual_residual()) == pytest.approx(dual, abs=rounding)
-    assert float(solution.duality_gap()) == pytest.approx(gap, abs=rounding)
-    assert float(solution.residual()) == pytest.approx(max(primal, dual, gap), abs=rounding)
+    error = rounding.cosine(2) * 4
+    assert float(solution.primal_residual()) == pytest.approx(primal, abs=error)
+    assert float(solution.dual_residual()) == pytest.approx(dual, abs=error)
+    assert float(solution.duality_gap()) == pytest.approx(gap, abs=error)
+    assert float(solution.residual()) == pytest.approx(max(primal, dual, gap), abs=error)
     assert solution.status is Status.INACCURATE
 
 

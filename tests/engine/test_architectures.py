@@ -5,6 +5,7 @@ import re
 from collections import Counter
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from torch import Tensor
@@ -112,9 +113,7 @@ def nudged_rows(case: Odd, x: Tensor) -> Tensor | None:
 counts: Counter[str] = Counter()
 
 
-@given(odd_architectures())
-@settings(max_examples=300, deadline=None, suppress_health_check=QUIET)
-def odd_ones(case: Odd) -> None:
+def odd_one(case: Odd) -> None:
     """Three steps in a row with one engine: gates open, buffers and lengths change."""
     model, engine = case.model, Engine(case.model)
     for step, x in enumerate(case.batches):
@@ -150,10 +149,19 @@ def odd_ones(case: Odd) -> None:
                     p -= 0.05 * p.grad / (1 + p.grad.norm())
 
 
-def test_odd_architectures_are_right_or_refused_by_name() -> None:
-    """Refused is only what mixes instances, and that is rare: the test cannot pass by refusing."""
+@pytest.mark.parametrize(
+    ("count", "fewest", "most"), [(60, 1, 20), pytest.param(300, 5, 60, marks=pytest.mark.long)]
+)
+def test_odd_architectures_are_right_or_refused_by_name(count: int, fewest: int, most: int) -> None:
+    """Refused is only what mixes instances, and that is rare: the test cannot pass by refusing.
+
+    The few are the same in every run, so that their counts are; the many are others each time.
+    """
     counts.clear()
-    odd_ones()
+    drawn = settings(
+        max_examples=count, deadline=None, suppress_health_check=QUIET, derandomize=count < 100, database=None
+    )
+    drawn(given(odd_architectures())(odd_one))()
     assert counts.keys() <= {"right", "right, though instances mix", "refused", "without gradients"}, counts
-    assert counts["right"] >= 3 * 200, counts
-    assert 5 <= counts["refused"] <= 60, counts
+    assert counts["right"] >= 2 * count, counts
+    assert fewest <= counts["refused"] <= most, counts

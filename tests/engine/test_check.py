@@ -8,9 +8,8 @@ from torch import Tensor, nn
 from torch.nn import Parameter
 
 from jdbench.engine import Engine, separable
-from jdbench.engine.part import Part, Target
-from jdbench.engine.rows import Rows
-from jdbench.engine.separation import weights_apart
+from jdbench.engine.layout_search import distinct_weights
+from jdbench.engine.parts import Part, Rows, Target
 from jdbench.errors import InputError
 from jdbench.shapes import Gramian
 from support.engine_agreement import DOUBLE, Drawn, assert_agrees, gradient, normal, squares
@@ -196,13 +195,13 @@ def test_weights_that_tell_instances_apart() -> None:
     """Powers of two, which round nothing, with both signs, and no two instances of a few alike."""
     generator = torch.Generator().manual_seed(0)
     for size in (2, 3, 7, 14):
-        w = weights_apart(torch.Size([size]), generator)
+        w = distinct_weights(torch.Size([size]), generator)
         assert torch.equal(torch.frexp(w.abs()).mantissa, torch.full((size,), 0.5, dtype=DOUBLE))
         assert len(w.unique()) == size
-    many = weights_apart(torch.Size([1000]), generator)
+    many = distinct_weights(torch.Size([1000]), generator)
     assert len(many.unique()) == 14
     assert 300 < int((many > 0).sum()) < 700
-    assert not torch.equal(many, weights_apart(torch.Size([1000]), generator))
+    assert not torch.equal(many, distinct_weights(torch.Size([1000]), generator))
 
 
 def test_a_check_costs_the_values_nothing() -> None:

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from test_engine import batch, losses_of, network
 from torch import Tensor, nn
 
 from jdbench.aggregators import Mean
@@ -10,6 +9,7 @@ from jdbench.errors import InputError
 from jdbench.gramian import Engine
 from jdbench.rounding import gamma
 from support.engine_agreement import jacobian
+from support.small_network import batch, losses_of, network
 
 
 class Function(nn.Module):

@@ -8,17 +8,24 @@ from torch import Tensor, nn
 
 from jdbench.engine.arrival import Arrival
 from jdbench.engine.graph import Signatures, walk
+from jdbench.engine.instance_rows import merged
+from jdbench.engine.known_graphs import KnownGraphs
 from jdbench.engine.layout import Regular
-from jdbench.engine.memory import Memory
-from jdbench.engine.merge import merged
 from jdbench.engine.outer_products import OuterProducts
-from jdbench.engine.part import Part
-from jdbench.engine.products import factors, inner_products, weighted_sum
-from jdbench.engine.rows import Rows
+from jdbench.engine.parts import Part, Rows
+from jdbench.engine.products import (
+    LARGEST,
+    exponents,
+    factors,
+    grow,
+    inner_products,
+    shrink,
+    shrunk_weights,
+    weighted_sum,
+)
 from jdbench.engine.rules import rule_of
 from jdbench.engine.rules.convolution import Geometry, _by_products, _grouped, _padded, _reached, _unfolded
 from jdbench.engine.rules.embedding import Lookups
-from jdbench.engine.scale import LARGEST, exponents, grow, shrink, weigh
 from jdbench.rounding import gamma
 
 DOUBLE = torch.float64
@@ -31,7 +38,9 @@ def integers(*shape: int, seed: int, dtype: torch.dtype = DOUBLE) -> Tensor:
 def part_of(module: nn.Module, x: Tensor, delta: Tensor) -> Part:
     """What the closed form of a module's operation makes of the gradient of its output, instances first."""
     trained = {p: name for name, p in module.named_parameters() if p.requires_grad}
-    (junction,) = walk(module(x), module, trained, Memory(module).judge(len(x)), Signatures()).junctions
+    (junction,) = walk(
+        module(x), module, trained, KnownGraphs(module).is_constant(len(x)), Signatures()
+    ).junctions
     (shape,), m = junction.shapes, len(x)
     layout = Regular(0, m, 1, shape[0] // m)
     junction.layouts[0] = layout
@@ -154,7 +163,7 @@ def test_a_linear_layer_with_many_places_shares_its_biases_product_with_other_sm
     module = nn.Linear(3, 4).double()
     trained = dict.fromkeys(module.parameters(), "p")
     x = integers(5, 2, 3, seed=0)
-    (junction,) = walk(module(x), module, trained, Memory(module).judge(5), Signatures()).junctions
+    (junction,) = walk(module(x), module, trained, KnownGraphs(module).is_constant(5), Signatures()).junctions
     junction.layouts[0] = Regular(0, 5, 1, 2)
     rule = rule_of(junction)
     assert rule is not None
@@ -170,7 +179,7 @@ def test_powers_of_two_are_exact(dtype: torch.dtype) -> None:
     e = torch.arange(-LARGEST, LARGEST + 1, dtype=torch.int32)
     ones = torch.ones(len(e), 1, dtype=dtype)
     assert shrink(ones, e).flatten().tolist() == [2.0**-k for k in e.tolist()]
-    assert weigh(torch.ones(len(e), dtype=DOUBLE), e, dtype).tolist() == [2.0**k for k in e.tolist()]
+    assert shrunk_weights(torch.ones(len(e), dtype=DOUBLE), e, dtype).tolist() == [2.0**k for k in e.tolist()]
     assert grow(torch.ones(len(e), len(e)), e)[0].tolist() == [2.0 ** (int(k) - LARGEST) for k in e]
 
 

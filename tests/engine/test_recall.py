@@ -31,8 +31,8 @@ def separations(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         counted.append(1)
         return separate(*arguments)
 
-    separate = separable.separate
-    monkeypatch.setattr(separable, "separate", counting)
+    separate = separable.find_layouts
+    monkeypatch.setattr(separable, "find_layouts", counting)
     return counted
 
 
@@ -251,13 +251,13 @@ def test_a_step_whose_gradient_is_zero_is_no_reason_to_begin_again(masked: str, 
 
 
 def test_one_engine_forgets_structures_that_were_not_met_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jdbench.engine.memory.STRUCTURES", 2)
+    monkeypatch.setattr("jdbench.engine.known_graphs.STRUCTURES", 2)
     model = nn.Linear(3, 2).double()
     engine = Engine(model)
     uses = [lambda y: y.square(), lambda y: y.sin(), lambda y: y.exp(), lambda y: y.cos()]
     for f in uses * 2:
         assert_agrees(engine, f(model(normal(4, 3))).sum(1))
-        assert len(engine._memory._structures) <= 2
+        assert len(engine._known._structures) <= 2
 
 
 class Keeping(torch.autograd.Function):

@@ -6,10 +6,10 @@ from fractions import Fraction
 import pytest
 import torch
 
+from jdbench import rounding
 from jdbench.errors import InputError, NonFiniteError
 from jdbench.gramian import checked_gramian, combine, eigen, gramian, rank_cutoff, unit_rows
 from jdbench.gramian.rank import INNER_PRODUCT_ULPS
-from jdbench.verification import tolerances
 
 EPS = torch.finfo(torch.float64).eps
 
@@ -48,11 +48,11 @@ def test_the_gramian_of_a_batch_is_that_of_each_matrix() -> None:
 
 def test_the_gramian_of_reals_errs_by_the_rounding_of_its_inner_products() -> None:
     J = draw(4, 50)
-    G, norms = gramian(J), tolerances.row_norms(J)
+    G, norms = gramian(J), rounding.row_norms(J)
     for i in range(4):
         for k in range(4):
             error = abs(Fraction(float(G[i, k])) - exact_inner_product(J[i], J[k]))
-            assert error <= tolerances.inner_product(50) * float(norms[i] * norms[k])
+            assert error <= rounding.inner_product(50) * float(norms[i] * norms[k])
 
 
 def test_squares_below_the_range_of_float32_do_not_vanish() -> None:
@@ -108,8 +108,8 @@ def test_entries_at_the_ends_of_the_promised_range_have_finite_gramians() -> Non
     large, small = Fraction(1e150) ** 2 * 2, Fraction(1e-150) ** 2 * 2
     G = gramian(J)
     assert G[0, 1] == 0.0
-    assert float(G[0, 0]) == pytest.approx(float(large), rel=tolerances.inner_product(2))
-    assert float(G[1, 1]) == pytest.approx(float(small), rel=tolerances.inner_product(2))
+    assert float(G[0, 0]) == pytest.approx(float(large), rel=rounding.inner_product(2))
+    assert float(G[1, 1]) == pytest.approx(float(small), rel=rounding.inner_product(2))
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_unit_rows_have_ones_on_the_diagonal_and_put_back_give_the_gramian() -> 
     norms, cosines = unit_rows(G)
     assert torch.equal(cosines.diagonal(), torch.ones(4, dtype=torch.float64))
     errors = (norms.unsqueeze(1) * cosines * norms - G).abs() / (norms.unsqueeze(1) * norms)
-    assert float(errors.max()) <= tolerances.cosine(0)
+    assert float(errors.max()) <= rounding.cosine(0)
 
 
 def test_zero_rows_keep_norm_zero_and_zero_cosines() -> None:
@@ -206,7 +206,7 @@ def test_cosines_err_by_no_more_than_the_rank_cut_off_assumes(n: int, kind: str)
     J = rows_of_one_sign(kind, n)
     _, cosines = unit_rows(gramian(J))
     # math.fsum rounds a sum once. With the products, roots and divisions the reference errs by 8 roundings.
-    reference_error = tolerances.gamma(8)
+    reference_error = rounding.gamma(8)
     for i, k in ((0, 1), (2, 3)):
         squares = [math.fsum((row * row).tolist()) for row in (J[i], J[k])]
         exact = math.fsum((J[i] * J[k]).tolist()) / math.sqrt(squares[0]) / math.sqrt(squares[1])
@@ -227,7 +227,7 @@ def test_the_rank_of_a_product_does_not_depend_on_the_number_of_parameters() -> 
 @pytest.mark.parametrize("m", [1, 2, 8, 64])
 def test_the_cut_off_is_the_frobenius_norm_of_the_largest_error(m: int) -> None:
     error = torch.full((m, m), INNER_PRODUCT_ULPS * EPS, dtype=torch.float64)
-    assert rank_cutoff(m) == pytest.approx(float(error.norm()), rel=tolerances.gamma(m * m + 2))
+    assert rank_cutoff(m) == pytest.approx(float(error.norm()), rel=rounding.gamma(m * m + 2))
 
 
 @pytest.mark.parametrize("rank", [1, 2, 3, 5])

@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-from test_training_problems import LONGEST, descended
 from torch import Tensor
 
 from jdbench.aggregators import CAGrad, DualProj, Mean, PCGrad, UPGrad
@@ -16,7 +15,7 @@ from jdbench.problems.gan import DEVIATION, centres, energy_distance, mixture, m
 from jdbench.problems.task_training import TaskTraining
 from jdbench.rounding import gamma
 from jdbench.verification.tolerances import binomial_range
-from support.trainings import points, training
+from support.trainings import LONGEST, descended, points, training
 
 REVERSALS = ("DomainAdversarial-digits", "AdversarialFairness")
 

@@ -16,9 +16,9 @@ from jdbench.problem import TrainingProblem, resolve_problem
 from jdbench.problems import baseline_images, baselines, single_task
 from jdbench.problems.images import GREY, labelled_images
 from jdbench.rounding import gamma
-from jdbench.runs import campaign as benchmark
-from jdbench.runs.campaign import run_benchmark
-from jdbench.runs.training_indicators import at_the_end
+from jdbench.runs import campaign
+from jdbench.runs.campaign import run_campaign
+from jdbench.runs.training_indicators import indicators_at_end
 from support.published_files import random_arrays
 
 SPEC = "MultiDigits(images='mnist')"
@@ -51,7 +51,7 @@ def problem() -> TrainingProblem:
 
 
 def indicators() -> dict[str, float]:
-    return at_the_end(torch.ones(2), torch.tensor([0.5, 0.5]), problem().measures)
+    return indicators_at_end(torch.ones(2), torch.tensor([0.5, 0.5]), problem().measures)
 
 
 @pytest.mark.usefixtures("mnist")
@@ -81,9 +81,9 @@ def test_on_the_same_images_there_is(mnist: Arrays, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.usefixtures("mnist")
 def test_the_command_says_so_once_before_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(benchmark, "_run_missing", lambda *_: [])
+    monkeypatch.setattr(campaign, "_run_missing", lambda *_: [])
     said = io.StringIO()
-    run_benchmark(
+    run_campaign(
         problems=[SPEC, "MultiDigits", "EWQ"],
         aggregators=["Mean"],
         preset_name="quick",

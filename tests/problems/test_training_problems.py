@@ -7,18 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from jdbench.aggregator import AnyAggregator
-from jdbench.aggregators import Mean
-from jdbench.descent.loop import State, descend
-from jdbench.descent.optimizers import Descent
 from jdbench.problem import available_problems, resolve_problem
 from jdbench.problems import gradient_reversal
 from jdbench.problems.task_training import TaskTraining
 from jdbench.rounding import gamma
-from support.trainings import SPECS, points, training, written_out
-
-LONGEST = 16 * 64
-"""Roundings of an entry on its way: sums over at most 64 examples or inputs, in 16 layers there and back."""
+from support.trainings import LONGEST, SPECS, descended, points, training, written_out
 
 
 def close_to_written_out(task: TaskTraining) -> None:
@@ -32,20 +25,6 @@ def close_to_written_out(task: TaskTraining) -> None:
         torch.testing.assert_close(values[k], expected, rtol=unit, atol=unit)
         for row, gradient in zip(J[k], gradients, strict=True):
             torch.testing.assert_close(row, gradient, rtol=0, atol=unit * float(1 + gradient.norm()))
-
-
-def descended(task: TaskTraining, rate: float, epochs: int, aggregator: AnyAggregator | None = None) -> Tensor:
-    """End of a run with Mean, shape [1, n]."""
-    start = task.parameters.unsqueeze(0)
-    outcome = descend(
-        start,
-        lambda x, _members, step: task.evaluate(x, step),
-        aggregator or Mean(),
-        Descent(torch.tensor([rate], dtype=torch.float64)),
-        epochs * task.steps_per_epoch,
-    )
-    assert outcome.states == [State.FINISHED]
-    return outcome.x
 
 
 def test_problems_are_announced_with_their_families() -> None:

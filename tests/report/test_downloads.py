@@ -7,11 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from jdbench.analysis.points import ALONG, FINEST, box_around, drawn
+from jdbench.analysis.table_files import DIGITS, rounded
 from jdbench.problem import AnalyticProblem, resolve_problem
 from jdbench.report import write_report
-from jdbench.report.figures.curves import DIGITS, rounded
-from jdbench.report.figures.paths import FINEST, box_around, drawn
-from jdbench.report.figures.scenes import ALONG
 from jdbench.runs.protocol import RunSpec
 from jdbench.runs.record import Record
 from jdbench.runs.runner import run_batch

@@ -13,11 +13,11 @@ from jdbench.runs.analytic_indicators import (
     analytic_indicators,
     convergence,
     decades,
+    end_stationarity,
     motion,
     rises,
     rounding_floor,
     sizes,
-    stops,
 )
 
 NAN, INF = math.nan, math.inf
@@ -72,7 +72,7 @@ def test_stationarity_is_told_apart_from_vanishing_gradients() -> None:
         [[0.0, 0.0], [0.0, 0.0]],
         [[2e-9, 0.0], [0.0, 2e-9]],  # near a common minimiser
     )
-    found = stops(J, first)
+    found = end_stationarity(J, first)
     assert found["stationarity"].tolist() == pytest.approx([0.0, 2.4, 0.0, 2e-9 / 2**0.5], abs=gamma(64) * 4)
     assert found["stationarity_relative"].tolist() == pytest.approx([0, 0.6, 0, 0.5**0.5], abs=gamma(64))
     assert found["stationarity_of_start"].tolist() == pytest.approx([0, 1.2, 0, 1e-9 / 2**0.5], abs=gamma(64))

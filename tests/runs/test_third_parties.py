@@ -1,7 +1,6 @@
 """An aggregator and a problem of a package that is not ours: announced, run, listed, reported beside ours."""
 
-import sys
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -9,9 +8,9 @@ import pytest
 
 from jdbench.aggregator import resolve
 from jdbench.analysis.run_table import indicator_table
-from jdbench.cli.main import main
 from jdbench.errors import UnknownNameError
 from jdbench.problem import resolve_problem
+from jdbench.runs.protocol import PRESETS, Budget
 from jdbench.runs.store import Store
 
 PACKAGE = '''\
@@ -60,8 +59,6 @@ Halves = strangers:Halves
 Two-Bowls = strangers:TwoBowls
 """
 
-Jdbench = Callable[..., str]
-
 
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -72,25 +69,22 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: strangers\nVersion: 1.0\n")
     (facts / "entry_points.txt").write_text(ENTRY_POINTS)
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.delitem(sys.modules, "strangers", raising=False)
-    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 @pytest.fixture
-def jdbench(installed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Jdbench:  # noqa: ARG001
-    """The command line where the package is installed: a command that ends well, and what it prints."""
+def call(jdbench, installed: Path, monkeypatch: pytest.MonkeyPatch):  # noqa: ARG001
+    """The command line where the package is installed, with two rates and twenty steps: a call that ends well."""
+    few = replace(PRESETS["quick"], analytic=Budget(20, (0.1, 0.2)), reference_steps=20)
+    monkeypatch.setitem(PRESETS, "quick", few)
     monkeypatch.setenv("COLUMNS", "140")
 
-    def call(*words: str) -> str:
-        monkeypatch.setattr(sys, "argv", ["jdbench", *words])
-        with pytest.raises(SystemExit) as end:
-            main()
-        printed = capsys.readouterr()
-        assert end.value.code in {0, None}, printed.err
-        return printed.out
+    def well(*words: str) -> str:
+        done = jdbench(*words)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
-    return call
+    return well
 
 
 def runs(store: str) -> pd.DataFrame:
@@ -110,11 +104,11 @@ def test_announced_names_resolve_and_ours_come_first() -> None:
         resolve("Halve")
 
 
-def test_a_newcomer_adds_an_aggregator_by_one_file_and_one_line(jdbench: Jdbench) -> None:
-    assert "Halved sum of the rows" in jdbench("list", "aggregators")
+def test_a_newcomer_adds_an_aggregator_by_one_file_and_one_line(call) -> None:
+    assert "Halved sum of the rows" in call("list", "aggregators")
     names = ["UPGrad", "Halves", "Halves(share=1.0)", "strangers:Halves"]
     words = [word for name in names for word in ("-a", name)]
-    jdbench("run", "-p", "EWQ", *words, "--seeds", "1", "--store", "s.sqlite", "--workers", "1")
+    call("run", "-p", "EWQ", *words, "--seeds", "1", "--store", "s.sqlite", "--workers", "1")
     table = runs("s.sqlite")
     assert set(table["aggregator"]) == set(names)
     ends = table[table["trace"].astype(bool)].groupby("aggregator")["final"].max()
@@ -125,20 +119,18 @@ def test_a_newcomer_adds_an_aggregator_by_one_file_and_one_line(jdbench: Jdbench
         for name in ("Halves", "strangers:Halves")
     )
     pd.testing.assert_frame_equal(first.reset_index(drop=True), second.reset_index(drop=True))
-    jdbench("report", "--store", "s.sqlite", "--out", "page", "--compact")
+    call("report", "--store", "s.sqlite", "--out", "page", "--compact")
     ranking = pd.read_csv("page/data/ranking.csv")
     assert set(ranking["aggregator"]) == set(names)
     page = Path("page/index.html").read_text(encoding="utf-8")
     assert all(name in page for name in names)
 
 
-def test_a_newcomer_adds_a_problem_by_one_file_and_one_line(jdbench: Jdbench) -> None:
-    assert "Two-Bowls" in jdbench("list", "problems")
+def test_a_newcomer_adds_a_problem_by_one_file_and_one_line(call) -> None:
+    assert "Two-Bowls" in call("list", "problems")
     names = ["Two-Bowls", "strangers:TwoBowls"]
     words = [word for name in names for word in ("-p", name)]
-    jdbench(
-        "run", *words, "-a", "UPGrad", "-a", "Mean", "--seeds", "1", "--store", "s.sqlite", "--workers", "1"
-    )
+    call("run", *words, "-a", "UPGrad", "-a", "Mean", "--seeds", "1", "--store", "s.sqlite", "--workers", "1")
     table = runs("s.sqlite")
     assert set(table["problem"]) == set(names)
     assert (table[table["trace"].astype(bool)]["final"] <= 1e-3).all()
@@ -147,6 +139,6 @@ def test_a_newcomer_adds_a_problem_by_one_file_and_one_line(jdbench: Jdbench) ->
         for name in names
     )
     pd.testing.assert_frame_equal(first.reset_index(drop=True), second.reset_index(drop=True))
-    jdbench("report", "--store", "s.sqlite", "--out", "page", "--workers", "1")
+    call("report", "--store", "s.sqlite", "--out", "page", "--workers", "1")
     assert "a stranger" in Path("page/problem-Two-Bowls.html").read_text(encoding="utf-8")
     assert set(pd.read_csv("page/data/problem_results.csv")["problem"]) == set(names)

@@ -8,7 +8,14 @@ import torch
 
 from jdbench.problem import Measure
 from jdbench.rounding import gamma
-from jdbench.runs.training_indicators import Step, at_the_end, delta_m, look_at, of_loss, of_steps
+from jdbench.runs.training_indicators import (
+    StepIndicators,
+    delta_m,
+    indicators_at_end,
+    indicators_of_loss,
+    indicators_of_step,
+    indicators_of_steps,
+)
 
 
 def test_delta_m_by_hand() -> None:
@@ -33,34 +40,36 @@ def test_delta_m_does_not_depend_on_the_unit_of_a_measure() -> None:
 
 
 def test_loss_curves_by_hand() -> None:
-    found = of_loss(np.array([0.0, 8, 16, 20]), np.array([4.0, 2, 3, 1]), True)
+    found = indicators_of_loss(np.array([0.0, 8, 16, 20]), np.array([4.0, 2, 3, 1]), True)
     assert found == {"area": (24 + 20 + 8) / 20, "start": 4, "final": 1, "rises": 1 / 3, "largest_rise": 0.25}
-    lost = of_loss(np.array([0.0, 8]), np.array([4.0, 2]), False)
+    lost = indicators_of_loss(np.array([0.0, 8]), np.array([4.0, 2]), False)
     assert lost["area"] == lost["final"] == math.inf
 
 
 def test_the_end_by_hand() -> None:
     measures = (Measure("left", True, 0.5), Measure("right", True))
-    found = at_the_end(torch.tensor([1.0, 5.0, 3.0]), torch.tensor([0.25, 0.75]), measures)
+    found = indicators_at_end(torch.tensor([1.0, 5.0, 3.0]), torch.tensor([0.25, 0.75]), measures)
     assert found == {
         "worst_loss": 5.0, "best_loss": 1.0, "held_out: left": 0.25, "held_out: right": 0.75, "delta_m": 50.0
     }  # fmt: skip
-    assert at_the_end(torch.tensor([1.0]), torch.zeros(0), ()) == {"worst_loss": 1.0, "best_loss": 1.0}
+    assert indicators_at_end(torch.tensor([1.0]), torch.zeros(0), ()) == {"worst_loss": 1.0, "best_loss": 1.0}
 
 
 def test_steps_by_hand() -> None:
     J = torch.tensor([[3.0, 0.0], [0.0, 30.0]], dtype=torch.float64)
-    step = look_at(J, torch.tensor([1.0, 0.0], dtype=torch.float64), torch.tensor([1 / 3, 0.0]).double())
+    step = indicators_of_step(
+        J, torch.tensor([1.0, 0.0], dtype=torch.float64), torch.tensor([1 / 3, 0.0]).double()
+    )
     assert step.margin == 0
     assert step.cosine == pytest.approx(1 / 101**0.5, rel=gamma(32))
     assert step.decades == pytest.approx(1.0, rel=gamma(32))
     assert step.weights_norm == pytest.approx(1 / 3, rel=1e-7)  # 1/3 came from float32
-    found = of_steps([step, Step(-0.5, math.nan, 3.0, 2.0, 0.5)])
+    found = indicators_of_steps([step, StepIndicators(-0.5, math.nan, 3.0, 2.0, 0.5)])
     assert found["worst_margin"] == -0.5
     assert found["mean_cosine"] == step.cosine
     assert found["cosine_at_start"] == step.cosine
-    assert of_steps([Step(0.0, 0.25, 0.0, 1.0, 1.0), step])["cosine_at_start"] == 0.25
+    assert indicators_of_steps([StepIndicators(0.0, 0.25, 0.0, 1.0, 1.0), step])["cosine_at_start"] == 0.25
     assert found["decades_largest"] == 3.0
     assert found["weights_largest"] == 2.0
-    assert "weights" not in of_steps([Step(0.0, 1.0, 0.0, math.nan, math.nan)])
-    assert of_steps([])["worst_margin"] == math.inf
+    assert "weights" not in indicators_of_steps([StepIndicators(0.0, 1.0, 0.0, math.nan, math.nan)])
+    assert indicators_of_steps([])["worst_margin"] == math.inf

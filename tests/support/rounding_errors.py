@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from jdbench import rounding
 from jdbench.aggregator import Aggregator, GramianAggregator
 from jdbench.aggregators import MGDA, AlignedMTL, CAGrad, DualProj, UPGrad
 from jdbench.gramian import gramian
@@ -15,18 +16,18 @@ from support.tensors import seeded
 def forward_error(A: Aggregator, J: Tensor) -> float:
     """Return the error of A(J) that rounding explains, where A is continuous."""
     if not isinstance(A, GramianAggregator):
-        return float(tolerances.combination(J, torch.ones(J.shape[0], dtype=torch.float64)).norm())
+        return float(rounding.combination(J, torch.ones(J.shape[0], dtype=torch.float64)).norm())
     w = A.weights(gramian(J), generator=seeded())
     slack = float(tolerances.improvement(J, w))
     if isinstance(A, UPGrad | DualProj) and A.trace_regularization > 0:
         return trace_error(A, J, w)
     if isinstance(A, AlignedMTL):
         rank = int(torch.linalg.matrix_rank(J))
-        return slack + tolerances.polar(J, rank) * float(tolerances.size(J, w))
+        return slack + tolerances.polar(J, rank) * float(rounding.size(J, w))
     if isinstance(A, CAGrad) and A.c > 0:
         # The value errs by a slack; the Lagrangian's modulus is that of the references.
         modulus = MGDA()(J).norm() / (A.c * J.mean(0).norm())
-        return float(tolerances.strong_convexity(slack * tolerances.row_norms(J).max(), modulus))
+        return float(tolerances.strong_convexity(slack * rounding.row_norms(J).max(), modulus))
     return float(tolerances.projection(J, w))
 
 

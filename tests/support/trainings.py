@@ -3,6 +3,10 @@
 import torch
 from torch import Tensor, nn
 
+from jdbench.aggregator import AnyAggregator
+from jdbench.aggregators import Mean
+from jdbench.descent.loop import State, descend
+from jdbench.descent.optimizers import Descent
 from jdbench.problem import resolve_problem, seeded
 from jdbench.problems.task_training import TaskTraining
 
@@ -17,6 +21,9 @@ SPECS = (
     "GAN-ring(rows='all')",
 )
 
+LONGEST = 16 * 64
+"""Roundings of an entry on its way: sums over at most 64 examples or inputs, in 16 layers there and back."""
+
 
 def training(spec: str, seed: int = 1) -> TaskTraining:
     made = resolve_problem(spec).training(seed)
@@ -29,6 +36,20 @@ def points(task: TaskTraining, count: int, seed: int = 0) -> Tensor:
     shape = (count - 1, len(task.parameters))
     noise = torch.randn(shape, dtype=task.parameters.dtype, generator=seeded(seed))
     return torch.cat([task.parameters.unsqueeze(0), task.parameters + 0.05 * noise])
+
+
+def descended(task: TaskTraining, rate: float, epochs: int, aggregator: AnyAggregator | None = None) -> Tensor:
+    """End of a run with Mean, shape [1, n]."""
+    start = task.parameters.unsqueeze(0)
+    outcome = descend(
+        start,
+        lambda x, _members, step: task.evaluate(x, step),
+        aggregator or Mean(),
+        Descent(torch.tensor([rate], dtype=torch.float64)),
+        epochs * task.steps_per_epoch,
+    )
+    assert outcome.states == [State.FINISHED]
+    return outcome.x
 
 
 def written_out(task: TaskTraining, x: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:

@@ -26,7 +26,7 @@ import torch
 from jdbench.aggregators import MGDA
 from jdbench.verification import calls
 from jdbench.verification.properties import PROPERTIES
-from jdbench.verification.verify import verify
+from jdbench.verification.search import verify
 
 calls.FIRST_LIMIT = 0.0
 started = time.monotonic()

@@ -1,7 +1,6 @@
 """Violation curves and their page: where the exact aggregators stay within rounding, and who does not."""
 
 import html.parser
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -13,13 +12,14 @@ from torch import Tensor
 
 from jdbench.aggregator import resolve
 from jdbench.aggregators import UPGrad
-from jdbench.report.verdicts.data import Standing, read_verification
 from jdbench.report.verdicts.page import write_verdict_page
 from jdbench.rounding import gamma, row_norms
 from jdbench.verification.axes import AXES, M, conditioned, of_rank, uneven
 from jdbench.verification.captured import training
 from jdbench.verification.curves import as_table, curve, read_points
+from jdbench.verification.folder import read_folder
 from jdbench.verification.properties import TABLE_1
+from jdbench.verification.standings import Standing, standing
 
 NON_CONFLICTING, LINEAR, WEIGHTED = TABLE_1
 FEW = 6
@@ -179,12 +179,12 @@ def test_the_page_is_whole_and_needs_no_network(folder: Path) -> None:
 
 
 def test_verdicts_stand_to_the_claims_as_they_should(folder: Path) -> None:
-    verification = read_verification(folder)
-    standing = {(e.aggregator, e.prop): e.standing for e in verification.entries}
-    assert standing["UPGrad", NON_CONFLICTING] is Standing.KEPT
-    assert standing["UPGrad", "scale-invariant"] is Standing.LACKED
-    assert standing["odd:UPGrad", NON_CONFLICTING] is Standing.BROKEN_CLAIM
-    assert standing["odd:Odd(text='<script>')", NON_CONFLICTING] is Standing.UNCLAIMED
+    verification = read_folder(folder)
+    found = {(one.aggregator, one.prop): standing(one) for one in verification.verdicts}
+    assert found["UPGrad", NON_CONFLICTING] is Standing.KEPT
+    assert found["UPGrad", "scale-invariant"] is Standing.LACKED
+    assert found["odd:UPGrad", NON_CONFLICTING] is Standing.BROKEN_CLAIM
+    assert found["odd:Odd(text='<script>')", NON_CONFLICTING] is Standing.UNCLAIMED
     assert {p.dtype for p in verification.curves} == {"float64", "float32"}
     assert {p.axis for p in verification.curves} == set(AXES)
 
@@ -195,9 +195,13 @@ def test_the_page_is_written_again_from_the_files_alone(folder: Path) -> None:
     assert write_verdict_page(folder).read_bytes() == before
 
 
-def test_each_refutation_has_its_replay(folder: Path) -> None:
-    refuted = [e for e in json.loads((folder / "verdicts.json").read_text()) if e["outcome"] == "refuted"]
-    assert len(list((folder / "replays").iterdir())) == len(refuted) > 0
+def test_each_refutation_is_listed_with_the_name_that_replays_it(folder: Path) -> None:
+    page = html.unescape((folder / "index.html").read_text())
+    failed = [one.name for one in read_folder(folder).verdicts if one.failed]
+    assert failed
+    for name in failed:
+        assert f"<code>{name}</code>" in page
+    assert not (folder / "replays").exists()
 
 
 def test_a_folder_that_is_none_is_bad_usage(tmp_path: Path) -> None:

@@ -86,12 +86,12 @@ def test_verify_says_who_ended_the_process_where_and_judges_the_others(gives: Pa
     matrices = [v["witness"]["J"] for v in verdicts if v["aggregator"] == "gives:killed_by_two"]
     assert [len(J) for J in matrices] == [2] * 2  # the very matrix
     assert len([*(gives / "r").iterdir()]) == 6
-    replayed(gives, "killed_by_two")
+    replayed(gives, "killed-by-two")
 
 
 def replayed(gives: Path, name: str) -> None:
     """Elsewhere than on Linux it is the script's own process that ends."""
-    script = next(script for script in sorted((gives / "r").iterdir()) if f"_{name}_" in script.name)
+    script = next(script for script in sorted((gives / "r").iterdir()) if f"-{name}-" in script.name)
     result = subprocess.run([sys.executable, script], capture_output=True, text=True)
     if sys.platform.startswith("linux"):
         assert result.returncode == 0, result.stderr

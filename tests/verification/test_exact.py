@@ -15,6 +15,7 @@ from torch import Tensor
 from jdbench.aggregator import GramianAggregator
 from jdbench.aggregators import MGDA, DualProj, Mean, PCGrad, UPGrad
 from jdbench.errors import InputError, MissingExtraError, NonFiniteError, SolverError
+from jdbench.rounding import largest_entry, row_norms
 from jdbench.verification import predicates, tolerances
 from jdbench.verification.exact import aggregations as exact
 from jdbench.verification.strategies import (
@@ -201,9 +202,9 @@ def test_preferences_are_scalings_of_rows(matrix: Matrix, data: st.DataObject) -
 
 def distance(J: Tensor, a: Tensor, expected: fmpq_mat) -> float:
     """Return ‖a - expected‖ / max_j ‖gⱼ‖, subtracted exactly."""
-    entry = tolerances.largest_entry(J)
+    entry = largest_entry(J)
     error = (exact.exact_matrix(a) - expected) / fmpq(*entry.as_integer_ratio())
-    norm = float(tolerances.row_norms(J / entry).max()) or 1.0
+    norm = float(row_norms(J / entry).max()) or 1.0
     return math.hypot(*(int(e.p) / int(e.q) for e in error.entries())) / norm
 
 

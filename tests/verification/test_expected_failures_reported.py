@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from jdbench.verification.pytest import check as subject
-from jdbench.verification.verify import Verdict, verify
+from jdbench.verification.search import verify
+from jdbench.verification.verdicts import Verdict
 from support.property_suite import BAD, ENTRY, EXIT_USAGE, PROPERTIES, run
 
 pytest_plugins = ["pytester"]

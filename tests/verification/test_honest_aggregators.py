@@ -11,7 +11,8 @@ from jdbench.aggregator import AnyAggregator, resolve
 from jdbench.roster import CLAIMED
 from jdbench.verification.claims import CLAIMS
 from jdbench.verification.properties import HYGIENE, PROPERTIES, TABLE_1
-from jdbench.verification.verify import Outcome, verify
+from jdbench.verification.search import verify
+from jdbench.verification.verdicts import Outcome
 
 SEEDS = range(20)
 EXAMPLES_PER_SEED = 16

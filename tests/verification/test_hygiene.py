@@ -12,7 +12,8 @@ from jdbench.aggregators import GradDrop, Mean, UPGrad
 from jdbench.verification.calls import Call
 from jdbench.verification.global_state import ITEMS, kept, read_state
 from jdbench.verification.properties import PROPERTIES
-from jdbench.verification.verify import Outcome, verify
+from jdbench.verification.search import verify
+from jdbench.verification.verdicts import Outcome
 from support import careless_calls as careless
 from support.faulty_aggregators import Careless, EveryFiftieth
 

@@ -12,9 +12,8 @@ from torch import Tensor
 
 from jdbench.dual_cone import Solution, project_weights
 from jdbench.gramian import gramian
-from jdbench.verification import tolerances
-from jdbench.verification.dual_cone import lemmas, primal
-from jdbench.verification.dual_cone import tolerances as solver_tolerances
+from jdbench.rounding import gamma, row_norms
+from jdbench.verification.dual_cone import lemmas, primal, residuals
 from jdbench.verification.dual_cone.statements import STATEMENTS, Programs, findings, programs
 from jdbench.verification.exact.aggregations import exact_matrix, project_weights_exactly
 from jdbench.verification.strategies import Matrix, classes
@@ -58,12 +57,12 @@ def test_rational_solutions_keep_every_statement(kind: str) -> None:
         J, U = given_.matrix.J, given_.U
         W, points = exactly(J, U)
         # Solved exactly and rounded once: nothing may be left but the rounding of their evaluation.
-        residuals = solver_tolerances.rounding(J, U, W)
+        allowed = residuals.rounding(J, U, W)
         for name, statement in STATEMENTS.items():
-            assert not statement(given_, W, residuals).violated, f"{name} at {J.tolist()}"
-        scale = (U.abs() * tolerances.row_norms(J)).amax(-1, keepdim=True)
+            assert not statement(given_, W, allowed).violated, f"{name} at {J.tolist()}"
+        scale = (U.abs() * row_norms(J)).amax(-1, keepdim=True)
         margins = lemmas.proposition_1(J, U, W, points / torch.where(scale > 0, scale, 1.0))
-        assert bool((margins >= -residuals.offset).all())
+        assert bool((margins >= -allowed.offset).all())
 
     check()
 
@@ -76,7 +75,7 @@ def test_the_primal_solver_finds_the_rational_projection(kind: str) -> None:
         J, U = given_.matrix.J, given_.U
         W, _ = exactly(J, U)
         found = primal.project(J, U)
-        limit = solver_tolerances.proposition_1(J, solver_tolerances.rounding(J, U, W), found.residuals)
+        limit = residuals.proposition_1(J, residuals.rounding(J, U, W), found.residuals)
         assert bool((lemmas.proposition_1(J, U, W, found.points) >= -limit).all()), J.tolist()
         assert float(limit.max()) < 1e-6  # the limit says something
 
@@ -87,7 +86,7 @@ def test_the_primal_solver_projects_as_by_hand() -> None:
     J = tensor([[1.0, 0.0], [-1.0, 1.0]])
     found = primal.project(J * tensor([[2.0**400], [2.0**-400]]), tensor([[2.0**-400, 0.0]]))
     expected = tensor([[0.5, 0.5]])
-    rounding = solver_tolerances.rounding(J, eye(2)[:1], tensor([[1.0, 0.5]]))
+    rounding = residuals.rounding(J, eye(2)[:1], tensor([[1.0, 0.5]]))
     assert float((found.points - expected).norm()) <= float(rounding.slack)
     assert float((found.multipliers - tensor([[0.0, 0.5**0.5]])).norm()) <= float(rounding.slack)
 
@@ -101,7 +100,7 @@ def test_where_no_primal_solver_finds_a_point_the_margin_is_nan_and_rejected() -
 
 def ridge(J: Tensor) -> Tensor:
     """The program with Ĝ + 1e-8·I: what regularising a Gramian does."""
-    norms = tolerances.row_norms(J)
+    norms = row_norms(J)
     units = J / norms.unsqueeze(-1)
     return project_weights(units @ units.T + 1e-8 * eye(len(J)), torch.diag(norms)) / norms
 
@@ -168,9 +167,9 @@ def test_planted_faults_are_not_excused_where_norms_span_decades(fault: str) -> 
 
 
 def test_each_condition_of_lemma_4_has_its_margin() -> None:
-    # In unit rows Ĝ₁₂ = -1/√2: see test_dual_cone_residuals for the same weights seen through the Gramian.
+    # In unit rows Ĝ₁₂ = -1/√2: see test_residuals for the same weights seen through the Gramian.
     J, u = tensor([[1.0, 0.0], [-1.0, 1.0]]), eye(2)[:1]
-    rounding = tolerances.gamma(64)
+    rounding = gamma(64)
     for w, expected in [
         ((1.0, 0.0), (0.0, -(0.5**0.5), 0.0)),
         ((1.0, 1.0), (0.0, 0.0, -1.0)),

@@ -9,9 +9,10 @@ import torch
 
 from jdbench.aggregator import AnyAggregator
 from jdbench.aggregators import MGDA, DualProj, Mean, UPGrad
-from jdbench.verification.profiles import PROFILES
+from jdbench.verification import PROFILES
 from jdbench.verification.properties import HYGIENE, PROPERTIES, TABLE_1
-from jdbench.verification.verify import Outcome, verify
+from jdbench.verification.search import verify
+from jdbench.verification.verdicts import Outcome
 from support.careless_calls import mean_every_fiftieth_call
 from support.faulty_aggregators import (
     Careless,

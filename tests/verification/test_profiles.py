@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from jdbench.pytest_plugin import OPTIONS
-from jdbench.verification.profiles import PROFILES
+from jdbench.verification import PROFILES
 from support.property_suite import EXIT_USAGE, PROPERTIES, run
 
 pytest_plugins = ["pytester"]

@@ -14,10 +14,12 @@ from torch import Tensor
 from jdbench.aggregators import IMTLG, MGDA, Mean, PCGrad, UPGrad
 from jdbench.verification.exact.aggregations import exact_matrix
 from jdbench.verification.exact.definitions import defined_directions, definition_name
-from jdbench.verification.exact.recheck import Bearer, recheck
-from jdbench.verification.properties import PROPERTIES, TABLE_1, Witness
+from jdbench.verification.exact.recheck import recheck
+from jdbench.verification.properties import PROPERTIES, TABLE_1
+from jdbench.verification.search import verify
 from jdbench.verification.strategies import Matrix
-from jdbench.verification.verify import Outcome, Verdict, verify
+from jdbench.verification.verdicts import Bearer, Outcome, Verdict
+from jdbench.verification.witnesses import Witness
 from support.tensors import tensor
 
 NON_CONFLICTING, LINEAR, WEIGHTED = TABLE_1
@@ -177,7 +179,7 @@ def test_without_flint_it_is_said_and_the_extra_named(monkeypatch: pytest.Monkey
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "flint" else find(name))
     found = recheck(Mean(), refuted(NON_CONFLICTING, tensor([-1.0], [2.0])))
     assert found is not None
-    assert found.as_json()["confirmed"] is None
+    assert found.confirmed is None
     assert str(found) == 'not rechecked: python-flint is not installed, run `pip install "jdbench[exact]"`'
 
 

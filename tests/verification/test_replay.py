@@ -1,174 +1,179 @@
-"""Replays, tables and JSON: the witness evaluates to itself, and all say what rational arithmetic says."""
+"""`jdbench replay`: a recorded violation is shown again, or it is said why not; the table says the same."""
 
 import json
-import math
-import re
-import subprocess
-import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from jdbench.aggregators import Mean
-from jdbench.verification.exact.recheck import recheck
-from jdbench.verification.properties import PROPERTIES, TABLE_1, Witness
-from jdbench.verification.replay import as_source, replay_script
-from jdbench.verification.session import examine
+from jdbench.verification.properties import TABLE_1
 from jdbench.verification.strategies import Matrix
-from jdbench.verification.verify import verify
+from jdbench.verification.verdict_files import read_verdict_file, write_verdict_file
+from jdbench.verification.verdicts import Verdict
+from jdbench.verification.witnesses import Witness
 from support.tensors import tensor
+from support.verdicts import jdbench, verdict
 
-NON_CONFLICTING, LINEAR, _ = TABLE_1
-F32, F64 = torch.float32, torch.float64
-
-
-def test_sources_evaluate_to_the_same_witness() -> None:
-    witness = Witness(
-        Matrix(tensor([0.1, -(2.0**-490)], [math.inf, 3.0]), "it's", tensor([1.0, 0.0])[0]),
-        3,
-        (torch.tensor([1.0], dtype=F64), torch.empty(0, 2, dtype=F32)),
-    )
-    names = {"torch": torch, "Witness": Witness, "Matrix": Matrix}
-    again = eval(as_source(witness), names)
-    assert as_source(again) == as_source(witness)
-    assert torch.equal(again.matrix.J, witness.matrix.J)
-    assert torch.equal(again.matrix.certificate, witness.matrix.certificate)
-    assert [s.shape for s in again.scalings] == [(1,), (0, 2)]
-    assert again.scalings[1].dtype == F32
-    assert again.seed == 3
-
-
-def test_a_script_holds_the_recheck_whatever_the_names_hold() -> None:
-    verdict = verify(Mean(), PROPERTIES[NON_CONFLICTING])
-    found = recheck(Mean(), verdict)
-    script = replay_script('m:f(x="""\\n")', verdict, "statement", found)
-    compile(script, "replay", "exec")
-    assert str(found) in script
-
-
-def test_tables_json_and_replays_say_what_rational_arithmetic_says(tmp_path: Path) -> None:
-    from rich.console import Console
-
-    with (tmp_path / "table").open("w") as file:
-        failures = examine(
-            ["UPGrad(trace_regularization=1e-4)"],
-            claims=LINEAR,
-            examples=60,
-            seed=0,
-            limit=10.0,
-            json_path=tmp_path / "v.json",
-            replays=tmp_path / "replays",
-            console=Console(file=file, width=400),
-        )
-    assert failures == 2
-    line = "[JD]'s UPGrad keeps it here: the options make another definition"
-    assert line in (tmp_path / "table").read_text()
-    first = json.loads((tmp_path / "v.json").read_text(), parse_constant=pytest.fail)[0]
-    assert first["recheck"]["confirmed"] is True
-    assert first["recheck"]["margin"] == pytest.approx(first["margin"], rel=1e-6)
-    definition = first["recheck"]["definition"]
-    assert (definition["name"], definition["keeps"], definition["bearer"]) == ("UPGrad", True, "variant")
-    assert len(first["witness"]["scalings"]) == 2
-    scripts = sorted((tmp_path / "replays").iterdir())
-    assert len(scripts) == 2
-    assert all(line in script.read_text() for script in scripts)
-    replay = subprocess.run([sys.executable, scripts[0]], cwd=tmp_path, capture_output=True, text=True)
-    assert replay.returncode == 0, replay.stderr
-
+NON_CONFLICTING, LINEAR, WEIGHTED = TABLE_1
 
 STRANGERS = """
-import time
+calls = []
 
-import torch
+def conflicts(J):
+    calls.append(J)
+    return -J.sum(0)
 
-
-class Stateful:
-    def __init__(self):
-        self.calls = 0
-
-    def __call__(self, J):
-        self.calls += 1
-        return J.mean(0) * (2 if self.calls > 1 else 1)
-
-
-class Narrow:
-    def __call__(self, J):
-        return J.mean(0)[:1]
-
-
-class Raises:
-    def __call__(self, J):
-        raise ValueError('no "matrix" \\x00 today"')
-
-
-class Sleeps:
-    def __call__(self, J):
-        if len(J) > 1 and J.shape != (3, 2) and J.shape != (9, 3) and J.shape != (2, 5):
-            time.sleep(60)
-        return J.mean(0)
-
-
-class Mean:
-    def __call__(self, J):
-        return J.mean(0)
+def raises(J):
+    raise ValueError("no")
 """
 
 
-def replayed(script: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, script], cwd=cwd, capture_output=True, text=True, timeout=600)
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]):
+    """Run a command in this process, in a folder with strangers: its exit code and what it printed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "replayed_strangers.py").write_text(STRANGERS)
+    monkeypatch.setenv("COLUMNS", "400")
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        code = jdbench(monkeypatch, *arguments)
+        return code, *capfd.readouterr()
+
+    return run
 
 
-def test_replays_of_what_lies_in_the_working_directory_run_from_any_folder(tmp_path: Path) -> None:
-    """All that is refuted or broken has a matrix and a script, which shows the same from elsewhere."""
-    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
-    (home / "lib").mkdir(parents=True)
-    elsewhere.mkdir()
-    (home / "strangers_here.py").write_text(STRANGERS)
-    specs = [f"strangers_here:{name}" for name in ("Stateful", "Narrow", "Raises", "Sleeps", "Mean")]
-    options = (
-        "--claims non-conflicting --examples 20 --limit 0.5 --workers 1 --json v.json --replays out/replays"
+def written(*verdicts: Verdict) -> Path:
+    write_verdict_file(verdicts, Path("v.json"))
+    return Path("v.json")
+
+
+def test_one_is_found_by_its_name_or_a_part_and_shown_with_all_that_is_known(command) -> None:
+    file = written(verdict(), verdict(dtype=torch.float32), verdict("UPGrad", outcome="survived", margin=0.0))
+    for name in ("Mean/non-conflicting/float64", "float64"):
+        code, out, err = command("replay", file, name)
+        assert (code, err) == (0, "")
+        assert "J = [[1.0], [-2.0]]\nA(J) = [-0.5]\n" in out
+        assert "margin -0.25 tolerance " in out
+        assert "confirmed in rational arithmetic, margin -0.25; [JD]'s Mean violates it here too" in out
+        assert out.endswith("\nreproduced\n")
+
+
+def test_a_verdict_that_does_not_come_again_is_not_reproduced(command) -> None:
+    code, out, _ = command("replay", written(verdict("UPGrad")), "UPGrad")
+    assert code == 1
+    assert out.endswith("\nnot reproduced\n")
+
+
+def test_without_a_name_all_that_failed_are_replayed(command) -> None:
+    broken = verdict("replayed_strangers:raises", WEIGHTED, "broken", message="raises: ValueError: no")
+    file = written(
+        verdict(), verdict("replayed_strangers:conflicts"), broken, verdict("UPGrad", WEIGHTED, "survived")
     )
-    run = subprocess.run(
-        [sys.executable, "-m", "jdbench", "verify", *specs, *options.split()],
-        cwd=home,
-        capture_output=True,
-        text=True,
-        timeout=900,
-    )
-    assert run.returncode == 1, run.stderr
-    verdicts = {
-        (v["aggregator"].partition(":")[2], v["property"], v["dtype"]): v
-        for v in json.loads((home / "v.json").read_text())
-    }
-    outcomes = {name: verdicts[name, "hygiene", "float64"]["outcome"] for name, _, _ in verdicts}
-    assert outcomes == {
-        "Stateful": "refuted",
-        "Narrow": "broken",
-        "Raises": "broken",
-        "Sleeps": "broken",
-        "Mean": "survived",
-    }
-    assert verdicts["Stateful", "hygiene", "float64"]["message"].startswith("keeps state: A(J) = [")
-    assert verdicts["Sleeps", "hygiene", "float64"]["message"] == "hangs: took more than 0.5 s"
-    assert all(verdict["witness"]["J"] for verdict in verdicts.values())
-    failed = [verdict for verdict in verdicts.values() if verdict["outcome"] != "survived"]
-    scripts = sorted((home / "out" / "replays").iterdir())
-    assert len(scripts) == len(failed)
-    for script in scripts:
-        if "float64" in script.name:
-            assert str(tmp_path) not in script.read_text()
-            replay = replayed(script, elsewhere)
-            assert replay.returncode == 0, (script.name, replay.stdout, replay.stderr)
-            assert "violated True" in replay.stdout or "broken " in replay.stdout
-    # A script says of another aggregator that nothing is there to see.
-    text = scripts[0].read_text()
-    mended = scripts[0].with_name("mended.py")
-    mended.write_text(re.sub(r"strangers_here:\w+", "UPGrad", text))
-    assert replayed(mended, elsewhere).returncode == 1
+    code, out, _ = command("replay", file)
+    assert code == 0
+    assert "3 of 3 reproduced" in out
+    assert "raises: ValueError: no" in out
+    code, out, _ = command("replay", written(verdict(), verdict("UPGrad")))
+    assert code == 1
+    assert "1 of 2 reproduced" in out
 
 
-def test_a_replay_of_an_installed_aggregator_adds_no_folder(tmp_path: Path) -> None:
-    verdict = verify(Mean(), PROPERTIES[NON_CONFLICTING])
-    assert "sys.path" not in replay_script("Mean", verdict, "statement", folder=tmp_path)
-    assert "sys.path" not in replay_script("torchjd.aggregation:Mean", verdict, "statement", folder=tmp_path)
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("Maen/non-conflicting/float64", "choose Mean/non-conflicting/float64"),
+        ("nothing like it", "got none of 3, choose Mean/non-conflicting/float64, "),
+        ("non-conflicting", "required a part of one name, got 2, choose Mean/non-conflicting/float64, "),
+        ("UPGrad", "got UPGrad/weighted/float64 that survived 160 matrices, there is nothing to replay"),
+    ],
+)
+def test_a_name_of_none_several_or_a_survivor_is_refused(command, name: str, message: str) -> None:
+    file = written(verdict(), verdict("DualProj"), verdict("UPGrad", WEIGHTED, "survived"))
+    code, out, err = command("replay", file, name)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_a_file_that_is_none_and_one_without_failures_are_refused(command) -> None:
+    for content in ("[NaN]", '[{"J": [[1e999]]}]', "no"):
+        Path("v.json").write_text(content)
+        code, _, err = command("replay", "v.json")
+        assert code == 2
+        assert "required a file of `jdbench verify --json`" in err
+        assert err.count("\n") == 1
+    code, _, err = command("replay", written(verdict("UPGrad", outcome="survived")))
+    assert code == 2
+    assert "there is nothing to replay" in err
+
+
+def test_what_cannot_be_made_here_is_said_and_the_others_are_replayed(command) -> None:
+    file = written(verdict("nowhere.to.be:found"), verdict(), verdict("Maen"))
+    code, out, err = command("replay", file)
+    assert code == 2
+    assert "1 of 1 reproduced" in out
+    assert "nowhere.to.be:found/non-conflicting/float64: " in err
+    assert "(and 1 more)" in err
+    code, out, err = command("replay", file, "nowhere")
+    assert (code, out) == (2, "")
+    assert "required a module that imports" in err
+
+
+def test_only_what_is_asked_for_is_called(command) -> None:
+    """Data is not code: reading a file and choosing from it imports nothing that it names."""
+    import sys
+
+    file = written(verdict("replayed_strangers:conflicts"), verdict())
+    monkey = sys.modules.pop("replayed_strangers", None)
+    assert command("replay", file, "Mean")[0] == 0
+    assert "replayed_strangers" not in sys.modules
+    if monkey is not None:
+        sys.modules["replayed_strangers"] = monkey
+
+
+def test_the_check_that_showed_it_and_the_scalings_are_those_of_the_record(command) -> None:
+    scalings = (tensor([1.0, 1.0])[0], tensor([63.0, 1.0])[0])
+    scaled = Witness(Matrix(tensor([1.0], [-1.0]), "opposed"), 0, scalings)
+    variant = verdict("UPGrad(trace_regularization=0.0001)", LINEAR, witness=scaled)
+    code, out, _ = command("replay", written(variant), LINEAR)
+    assert code == 0
+    assert "[JD]'s UPGrad keeps it here: the options make another definition" in out
+    elsewhere = replace(verdict("Mean", WEIGHTED), shown_by=NON_CONFLICTING)
+    assert command("replay", written(elsewhere), WEIGHTED)[0] == 0
+    assert command("replay", written(replace(elsewhere, shown_by=WEIGHTED)), WEIGHTED)[0] == 1
+
+
+def test_a_script_is_written_on_request_to_one_file(command, tmp_path: Path) -> None:
+    file = written(verdict("replayed_strangers:conflicts"), verdict())
+    code, out, _ = command("replay", file, "conflicts", "--script", "show.py")
+    assert (code, out) == (0, "wrote show.py\n")
+    assert "replayed_strangers:conflicts" in Path("show.py").read_text()
+    assert str(tmp_path) not in Path("show.py").read_text()
+    code, _, err = command("replay", file, "--script", "show.py")
+    assert code == 2
+    assert "required one verdict, got 2, name one" in err
+    code, _, err = command("replay", file, "Mean", "--script", "missing/show.py")
+    assert code == 2
+    assert "required a file to write" in err
+
+
+def test_what_verify_prints_writes_and_replays_agrees(command) -> None:
+    options = ["--claims", LINEAR, "--examples", 24, "--workers", 1, "--json", "v.json", "--replays", "r"]
+    code, table, _ = command("verify", "MGDA", *options)
+    assert code == 1
+    line = "[JD]'s MGDA violates it here too"
+    assert line in table
+    first = json.loads(Path("v.json").read_text(), parse_constant=pytest.fail)[0]
+    assert first["recheck"]["confirmed"] is True
+    assert first["recheck"]["margin"] == pytest.approx(first["margin"], rel=1e-6)
+    definition = first["recheck"]["definition"]
+    assert (definition["name"], definition["keeps"], definition["bearer"]) == ("MGDA", False, "implementation")
+    assert len(first["witness"]["scalings"]) == 2
+    scripts = sorted(Path("r").iterdir())
+    assert len(scripts) == len([one for one in read_verdict_file(Path("v.json")) if one.failed]) == 2
+    assert all(line in script.read_text() for script in scripts)
+    code, out, _ = command("replay", "v.json")
+    assert code == 0
+    assert "2 of 2 reproduced" in out

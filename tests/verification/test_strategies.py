@@ -12,8 +12,7 @@ from torch import Tensor
 
 from jdbench.rounding import gamma
 from jdbench.verification.captured import snapshots, training
-from jdbench.verification.strategies import Matrix, classes, matrices, regular
-from jdbench.verification.strategies.from_training import captured
+from jdbench.verification.strategies import Matrix, captured, classes, matrices, regular
 from jdbench.verification.strategies.matrix import RANGES
 from jdbench.verification.strategies.regular import EIGENVALUE
 

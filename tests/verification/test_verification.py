@@ -16,7 +16,8 @@ from jdbench.aggregators import MGDA, Mean, UPGrad
 from jdbench.roster import CLAIMED
 from jdbench.verification.claims import CLAIMS, table_1
 from jdbench.verification.properties import PROPERTIES
-from jdbench.verification.verify import Outcome, verify
+from jdbench.verification.search import verify
+from jdbench.verification.verdicts import Outcome
 
 VERIFY = "-m jdbench verify Mean UPGrad --examples 60 --claims non-conflicting --json v.json --replays replays"
 PYTEST = "-m pytest -q -p no:cacheprovider --pyargs jdbench.properties"

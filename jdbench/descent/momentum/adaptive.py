@@ -15,6 +15,14 @@ class Adam(Momentum):
 
     Options: ``betas``, both within [0, 1), (0.9, 0.999) by default; ``eps`` > 0, 1e-8 by default;
     ``weight_decay``, λ ≥ 0, whose λx is added to g, 0 by default.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.momentum import Adam
+        >>> x, members = torch.zeros(1, 2), torch.tensor([0])
+        >>> method = Adam(x, torch.tensor([0.1]))
+        >>> method.step(x, torch.tensor([[3.0, -0.01]]), members).round(decimals=3)  # η against each sign
+        tensor([[-0.1000,  0.1000]])
     """
 
     options: ClassVar[dict[str, Option]] = {"betas": BETAS, "eps": EPS, "weight_decay": weight_decay(0.0)}
@@ -32,6 +40,14 @@ class AdamW(Momentum):
     """Adam's step after x ← (1 - ηλ)x, which is no part of the combination (Loshchilov & Hutter, 2019).
 
     Options: those of `Adam`, with ``weight_decay`` 0.01 by default.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.momentum import AdamW
+        >>> x, members = torch.ones(1, 2), torch.tensor([0])
+        >>> method = AdamW(x, torch.tensor([0.1]), weight_decay=0.5)
+        >>> method.step(x, torch.tensor([[3.0, -0.01]]), members).round(decimals=3)  # (1 - ηλ)x ∓ η
+        tensor([[0.8500, 1.0500]])
     """
 
     options: ClassVar[dict[str, Option]] = {"betas": BETAS, "eps": EPS, "weight_decay": weight_decay(0.01)}
@@ -52,6 +68,14 @@ class NAdam(Momentum):
     μₜ = β₁(1 - ½·0.96^(tψ)), Πₜ = μ₁⋯μₜ, c = (1 - μₜ) / (1 - Πₜ) and c′ = μₜ₊₁ / (1 - Πₜ₊₁).
 
     Options: those of `Adam`, and ``momentum_decay``, ψ ≥ 0, 0.004 by default.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.momentum import NAdam
+        >>> x, members = torch.zeros(1, 2), torch.tensor([0])
+        >>> method = NAdam(x, torch.tensor([0.1]), betas=(0.5, 0.9), momentum_decay=0.0)
+        >>> method.step(x, torch.tensor([[3.0, -0.01]]), members).round(decimals=3)
+        tensor([[-0.1130,  0.1130]])
     """
 
     options: ClassVar[dict[str, Option]] = {
@@ -83,17 +107,7 @@ class NAdam(Momentum):
 def moments(
     g: Vector, state: dict[str, Tensor], options: dict[str, Tensor], sums: Combination
 ) -> tuple[Vector, Vector]:
-    """Return m and D = √v̂ + ε, brought up to date.
-
-    Args:
-        g: Gradients, shape ``[k, n]``.
-        state: With ``t``, ``m`` and ``v``, of which the latter two are replaced.
-        options: With ``betas`` and ``eps``.
-        sums: What adds gradient and momentum.
-
-    Returns:
-        Both of shape ``[k, n]``.
-    """
+    """Return m and D = √v̂ + ε, both ``[k, n]``, and replace ``m`` and ``v`` in the state."""
     beta1, beta2 = options["betas"]
     state["v"] = sums.spread(beta2, g) * state["v"] + sums.spread(1 - beta2, g) * g.square()
     D = (state["v"] / sums.spread(1 - beta2 ** state["t"], g)).sqrt() + sums.spread(options["eps"], g)

@@ -1,4 +1,4 @@
-"""What a group of parameters may say, when it is added and when it is loaded."""
+"""What a group of parameters may contain, when it is added and when it is loaded."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -25,16 +25,7 @@ def checked_group(
     defaults: Mapping[str, Any],
     others: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """Return a copy of a group with a value for every option.
-
-    Args:
-        method: Whose options they are.
-        group: Parameters, and options that differ from the defaults.
-        defaults: Those of the optimiser.
-        others: The groups so far.
-
-    Returns:
-        The group, its parameters in a list if they came otherwise.
+    """Return a copy of a group with a value for every option of the method and its parameters in a list.
 
     Raises:
         InputError: An option is unknown or out of its range, or a parameter comes twice.
@@ -67,12 +58,7 @@ def checked_group(
 def check_loaded(
     method: type[Momentum], state: Mapping[Any, Mapping[str, Any]], groups: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Raise unless a loaded state is that of a method.
-
-    Args:
-        method: Which one.
-        state: What it keeps, by parameter.
-        groups: The groups as they were saved.
+    """Raise unless a loaded state, by parameter, and the groups saved with it are those of a method.
 
     Raises:
         InputError: An option is missing or out of its range, or what is kept of a parameter is not what the

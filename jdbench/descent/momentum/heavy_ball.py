@@ -15,6 +15,15 @@ class HeavyBall(Momentum):
 
     Options: ``momentum``, 0 ≤ μ < 1, 0.9 by default; ``weight_decay``, λ ≥ 0, whose λx is added to g. With Mean
     it is torch's ``SGD(momentum=μ)``.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.momentum import HeavyBall
+        >>> x, members = torch.zeros(1, 2), torch.tensor([0])
+        >>> method = HeavyBall(x, torch.tensor([0.1]), momentum=0.5)
+        >>> x = method.step(x, torch.tensor([[8.0, 0.0]]), members)
+        >>> method.step(x, torch.tensor([[-1.0, 1.0]]), members).round(decimals=3)  # b = (-1, 1) ⊕ (4, 0)
+        tensor([[-1.0000, -0.3000]])
     """
 
     options: ClassVar[dict[str, Option]] = {"momentum": MOMENTUM, "weight_decay": weight_decay(0.0)}
@@ -34,6 +43,14 @@ class Nesterov(Momentum):
 
     Options: those of `HeavyBall`, but 0 < μ, as torch has it. With Mean it is torch's
     ``SGD(momentum=μ, nesterov=True)``.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.momentum import Nesterov
+        >>> x, members = torch.zeros(1, 1), torch.tensor([0])
+        >>> method = Nesterov(x, torch.tensor([0.1]), aggregator="Mean", momentum=0.5)
+        >>> method.step(x, torch.tensor([[1.0]]), members).round(decimals=3)  # -η(g + μb), with b = g at first
+        tensor([[-0.1500]])
     """
 
     options: ClassVar[dict[str, Option]] = {"momentum": SOME_MOMENTUM, "weight_decay": weight_decay(0.0)}

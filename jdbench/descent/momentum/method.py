@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from jdbench.aggregator import AnyAggregator, aggregate, resolve
+from jdbench.descent.member_aggregators import MemberAggregators
 from jdbench.descent.momentum.combination import Combination
 from jdbench.descent.momentum.options import Option, checked_options, coefficients
 from jdbench.descent.optimizer import Optimizer
-from jdbench.descent.own_aggregators import Copies
 from jdbench.shapes import Vector
 
 
@@ -25,6 +25,14 @@ class Momentum(Optimizer):
         decoupled: Whether x shrinks by 1 - ηλ before each step, else λx is added to the gradient.
         state: Counts, shape ``[b, 1]`` but for ``t``, shape ``[b]``, and buffers, shape ``[b, n]``.
         rates: Learning rates η, shape ``[b]``.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.momentum import HeavyBall
+        >>> method = HeavyBall(torch.zeros(1, 2), torch.tensor([0.1]))  # one of its subclasses
+        >>> a, b = torch.tensor([[4.0, 0.0]]), torch.tensor([[-1.0, 1.0]])
+        >>> method.combine(a, b, torch.tensor([0])).round(decimals=3)  # a ⊕ b, where a + b = (3, 1) opposes b
+        tensor([[2., 3.]])
     """
 
     options: ClassVar[dict[str, Option]]
@@ -44,7 +52,7 @@ class Momentum(Optimizer):
         self.rates = rates
         values = checked_options(type(self).__name__, self.options, options)
         self.coefficients = {name: c.to(x.device) for name, c in coefficients([values]).items()}
-        self.aggregators = Copies(resolve(aggregator).aggregator)
+        self.aggregators = MemberAggregators(resolve(aggregator).aggregator)
         self.state = {
             name: torch.full((len(x),), start, dtype=torch.float64, device=x.device)
             for name, (_, start) in self.counts.items()
@@ -75,17 +83,9 @@ class Momentum(Optimizer):
     def advance(
         cls, x: Vector, g: Vector, state: dict[str, Tensor], options: dict[str, Tensor], sums: Combination
     ) -> Vector:
-        """Return x after one step, and bring counts and buffers up to date.
+        """Return points ``[k, n]`` after one step, and bring counts and buffers up to date.
 
-        Args:
-            x: Points, shape ``[k, n]``.
-            g: Gradients, shape ``[k, n]``.
-            state: Counts ``[k, P]`` and buffers ``[k, n]``, entries to be replaced.
-            options: Shape ``[P]`` each, pairs ``[2, P]``.
-            sums: What adds gradient and momentum, with the rates.
-
-        Returns:
-            Shape ``[k, n]``.
+        Arguments as of `displacement`, but ``t`` is that of the step before.
         """
         state["t"] = state["t"] + 1
         decay = options["weight_decay"]

@@ -22,14 +22,7 @@ class Option(NamedTuple):
 
 
 def below_one(name: str, value: float) -> float:
-    """Return a decay rate as a float.
-
-    Args:
-        name: The parameter, for the message of an error.
-        value: A number within [0, 1).
-
-    Returns:
-        The same number.
+    """Return a decay rate within [0, 1) as a float; the name is for the message of an error.
 
     Raises:
         InputError: It is something else.
@@ -60,13 +53,7 @@ def _positive(name: str, value: float) -> float:
 
 
 def checked_rate(value: Any) -> Any:
-    """Return a learning rate as it is, a number or a tensor that holds one, which schedulers fill.
-
-    Args:
-        value: A finite number ≥ 0, or a tensor with one.
-
-    Returns:
-        The same.
+    """Return a learning rate as it is: a finite number ≥ 0, or a tensor that holds one, which schedulers fill.
 
     Raises:
         InputError: It is something else.
@@ -98,15 +85,7 @@ def weight_decay(default: float) -> Option:
 
 
 def checked_options(owner: str, options: Mapping[str, Option], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a value for every option.
-
-    Args:
-        owner: Name of the method, for the message of an error.
-        options: What it takes.
-        given: Values by name.
-
-    Returns:
-        The given values and the defaults of the others.
+    """Return the given value of every option of a method, or its default.
 
     Raises:
         InputError: A name is none of the options, or a value is out of its range.
@@ -123,11 +102,7 @@ def checked_options(owner: str, options: Mapping[str, Option], given: Mapping[st
 def coefficients(values: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
     """Return options as tensors, computed with before they are rounded to the dtype of parameters.
 
-    Args:
-        values: Options of each of P parameters.
-
-    Returns:
-        By name, float64, shape ``[P]``, or ``[2, P]`` for pairs.
+    They are float64, shape ``[P]`` for P parameters, or ``[2, P]`` for pairs.
     """
     return {
         name: torch.tensor([own[name] for own in values], dtype=torch.float64).movedim(0, -1)

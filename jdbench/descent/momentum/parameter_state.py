@@ -15,7 +15,7 @@ from jdbench.descent.momentum.method import Momentum
 from jdbench.shapes import Vector
 
 
-class Layout:
+class FlatParameters:
     """The entries of some parameters one after the other, in the dtype and on the device of a step.
 
     Attributes:
@@ -50,7 +50,9 @@ def begun(method: type[Momentum], parameter: Tensor, own: dict[str, Any]) -> dic
     return own
 
 
-def gathered(method: type[Momentum], states: Sequence[dict[str, Any]], layout: Layout) -> dict[str, Tensor]:
+def gathered(
+    method: type[Momentum], states: Sequence[dict[str, Any]], layout: FlatParameters
+) -> dict[str, Tensor]:
     """Return the states as a method wants them: counts ``[1, P]`` and buffers ``[1, n]``."""
     state = {
         name: torch.tensor([[float(own[saved]) for own in states]], dtype=torch.float64)
@@ -63,7 +65,7 @@ def gathered(method: type[Momentum], states: Sequence[dict[str, Any]], layout: L
 
 
 def keep(
-    method: type[Momentum], state: dict[str, Tensor], states: Sequence[dict[str, Any]], layout: Layout
+    method: type[Momentum], state: dict[str, Tensor], states: Sequence[dict[str, Any]], layout: FlatParameters
 ) -> None:
     """Write counts and buffers back to the states they were gathered from."""
     for name, (saved, _) in method.counts.items():

@@ -1,4 +1,4 @@
-"""The methods of this package in anybody's training loop, as an optimiser of torch."""
+"""The methods of this package as an optimiser of torch, for any training loop."""
 
 import copy
 import hashlib
@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from jdbench.aggregator import AnyAggregator, aggregate, resolve
+from jdbench.descent.member_aggregators import MemberAggregators
 from jdbench.descent.momentum import parameter_state
 from jdbench.descent.momentum.combination import Combination
 from jdbench.descent.momentum.groups import check_loaded, checked_group
 from jdbench.descent.momentum.method import Momentum
 from jdbench.descent.momentum.options import checked_options, checked_rate, coefficients
-from jdbench.descent.own_aggregators import Copies
 from jdbench.errors import InputError
 
 
@@ -24,15 +24,7 @@ class CombinedOptimizer(torch.optim.Optimizer):
     One row is the gradient of all parameters that have one, the other their momentum, across groups: groups
     give options, and dividing parameters into groups of equal options changes nothing. With
     ``aggregator="Mean"`` it is torch's optimiser of the method's name. It is saved, loaded, copied and
-    scheduled as torch's are. Such as
-
-    >>> import torch
-    >>> from jdbench.momentum import AdamW, CombinedOptimizer
-    >>> model = torch.nn.Linear(3, 1)
-    >>> groups = [{"params": [model.weight]}, {"params": [model.bias], "weight_decay": 0.0}]
-    >>> optimizer = CombinedOptimizer(groups, AdamW, lr=1e-3, aggregator="UPGrad")
-    >>> model(torch.ones(2, 3)).square().mean().backward()
-    >>> optimizer.step()
+    scheduled as torch's are.
 
     A parameter whose ``.grad`` is None, or that requires no gradient, is passed over as if it were not
     there: it neither moves nor decays, its momentum has no part in the rows, and its state waits, as in
@@ -45,6 +37,17 @@ class CombinedOptimizer(torch.optim.Optimizer):
     draw from a generator seeded by ``seed`` and the steps taken, so that a training that goes on from its
     ``state_dict``, and replicas on other processes, draw the same. What somebody else's aggregator
     remembers from call to call is no part of ``state_dict``; pickling and copying the optimiser keep it.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.momentum import AdamW, CombinedOptimizer
+        >>> model = torch.nn.Linear(3, 1)
+        >>> groups = [{"params": [model.weight]}, {"params": [model.bias], "weight_decay": 0.0}]
+        >>> optimizer = CombinedOptimizer(groups, AdamW, lr=1e-3, aggregator="UPGrad")
+        >>> model(torch.ones(2, 3)).square().mean().backward()
+        >>> optimizer.step()
+        >>> sorted(optimizer.state[model.weight])
+        ['exp_avg', 'exp_avg_sq', 'step']
     """
 
     def __init__(
@@ -77,7 +80,7 @@ class CombinedOptimizer(torch.optim.Optimizer):
             )
         self.method = method
         self.seed = seed
-        self.aggregators = Copies(_aggregator(aggregator))
+        self.aggregators = MemberAggregators(_aggregator(aggregator))
         given = params if isinstance(params, Tensor) else list(cast("Iterable[Any]", params))
         if not isinstance(given, Tensor) and not given:
             raise InputError("params=[], required at least one parameter, got none, pass model.parameters()")
@@ -132,7 +135,7 @@ class CombinedOptimizer(torch.optim.Optimizer):
             return
         parameters, groups = [p for p, _ in moving], [group for _, group in moving]
         generator = self._generator()
-        layout = parameter_state.Layout(parameters)
+        layout = parameter_state.FlatParameters(parameters)
         own = [parameter_state.begun(self.method, p, self.state[p]) for p in parameters]
         state = parameter_state.gathered(self.method, own, layout)
         options = coefficients([{name: group[name] for name in self.method.options} for group in groups])

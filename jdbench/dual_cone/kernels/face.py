@@ -31,29 +31,19 @@ class Face(NamedTuple):
 
 @compiled
 def empty_face(m: int) -> Face:
-    """Return the memory for programs of m columns.
-
-    Args:
-        m: Number of columns of M.
-
-    Returns:
-        A face without active columns.
-    """
+    """Return the memory for programs of m columns: a face without active ones."""
     rows, flags = np.zeros((3, m)), np.zeros((2, m), dtype=np.bool_)
     return Face(empty_factor(m), rows[0], rows[1], rows[2], flags[0], flags[1])
 
 
 @compiled
-def rounding(m: int, scale: float, size: float) -> float:
-    """Return the rounding error of an entry of the gradient Mz + q.
+def gradient_rounding(m: int, scale: float, size: float) -> float:
+    """Return the rounding error of an entry of the gradient Mz + q, 2m · 2⁻⁵² · (scale + size) with size Σ|zᵢ|.
 
     Args:
         m: Number of columns.
         scale: Size of the numbers from which q was summed.
-        size: Σ|zᵢ|.
-
-    Returns:
-        2m · 2⁻⁵² · (scale + size).
+        size: Of z.
     """
     return 2 * m * EPS * (scale + size)
 

@@ -14,6 +14,9 @@ from jdbench.compiled import compiled, compiled_sums
 
 EPS = 2.0**-52
 
+PIVOT = 1e-9
+"""Least pivot of the quick methods: a column nearer to the span of the others is left to `lawson_hanson`."""
+
 
 class Factor(NamedTuple):
     """Memory of the factor; how many columns are active, p, is passed beside it.
@@ -35,14 +38,7 @@ class Factor(NamedTuple):
 
 @compiled
 def empty_factor(m: int) -> Factor:
-    """Return the memory for up to m columns.
-
-    Args:
-        m: Number of columns of M.
-
-    Returns:
-        A factor of no column.
-    """
+    """Return the memory for the factor of up to m columns."""
     rows = np.empty((3, m))
     return Factor(np.empty((m, m)), rows[0], np.empty(m, dtype=np.int64), rows[1], rows[2])
 

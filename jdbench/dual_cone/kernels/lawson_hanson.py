@@ -3,7 +3,7 @@
 The method of Lawson & Hanson for non-negative least squares (*Solving Least Squares Problems*, 1974,
 chapter 23), written for the normal matrix M. A column enters when its gradient is negative; a column
 that depends on those already inside has a zero gradient in exact arithmetic and never enters, so
-singular matrices are solved, not perturbed. In floating point two guards stand for that: the column's
+singular matrices are solved, not perturbed. In floating point two checks stand for that: the column's
 distance to the span of the others, and the size of the weights that it would bring.
 """
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jdbench.compiled import compiled
-from jdbench.dual_cone.kernels.face import Face, minimize, rounding, set_gradient
+from jdbench.dual_cone.kernels.face import Face, gradient_rounding, minimize, set_gradient
 from jdbench.dual_cone.kernels.factor import EPS, append, remove
 
 
@@ -42,7 +42,7 @@ def lawson_hanson(
     barred[:] = False
     while changes < 40 * m + 100:
         j = -1
-        lowest = -rounding(m, scale, size)
+        lowest = -gradient_rounding(m, scale, size)
         for i in range(m):
             if not inside[i] and not barred[i] and gradient[i] < lowest:
                 lowest = gradient[i]
@@ -56,7 +56,7 @@ def lawson_hanson(
         trial_size = minimize(M, q, scale, face, p + 1)
         # In exact arithmetic the newcomer gets a positive share: otherwise this is rounding. Large weights
         # move the vector that they combine by the error of M's entries times their square; where that is
-        # more than the violation they mend, the violation is the lesser evil.
+        # more than the violation they correct, the violation stays.
         if face.trial[j] <= 0.0 or 4 * EPS * trial_size * (trial_size + 2 * scale) > -lowest:
             barred[j] = True
             face.trial[:] = z

@@ -1,8 +1,9 @@
-"""Eight programs min ½zᵀMz + qᵀz over z ≥ 0 of one matrix M, in step: one a lane of a vector register.
+"""Eight programs min ½zᵀMz + qᵀz over z ≥ 0 of one matrix M in lockstep, one a lane of a vector register.
 
 The method of `principal_pivoting`: coordinate descent guesses the active sets, and the columns that violate a
 sign on a guess are exchanged all at once. A column that depends on those before it gets the weight zero. What
-does not settle, or ends with weights too large to be trusted, is reported, for the next link of the chain.
+does not settle, or ends with weights too large to be trusted, is reported, and goes to the methods that
+`nonnegative_qp` lists next.
 """
 
 from typing import Any
@@ -12,9 +13,9 @@ import numpy as np
 from jdbench.compiled import compiled, compiled_sums
 from jdbench.dual_cone.kernels.factor import EPS
 from jdbench.dual_cone.kernels.lanes import absolute, add, choose, fma, largest, load, mul, spread, store, sub
-from jdbench.dual_cone.kernels.lockstep_arithmetic import Floats, Octet
-from jdbench.dual_cone.kernels.lockstep_face import factorize_in_step, list_active, minimize_in_step
-from jdbench.dual_cone.kernels.nonnegative_qp import DOUBT, MARGIN
+from jdbench.dual_cone.kernels.lockstep_face import factorize_in_lockstep, list_active, minimize_in_lockstep
+from jdbench.dual_cone.kernels.lockstep_programs import Floats, LockstepPrograms
+from jdbench.dual_cone.kernels.nonnegative_qp import DOUBT, SAFETY_FACTOR
 from jdbench.dual_cone.kernels.principal_pivoting import EXCHANGES
 
 SWEEPS = 12
@@ -24,17 +25,18 @@ Lanes = Any  # a vector register, for which there is no type outside numba
 
 
 @compiled
-def solve_in_step(octet: Octet) -> int:
-    """Set ``octet.z`` to the argmins of ½zᵀMz + qᵀz over z ≥ 0, where ``octet.wrong`` becomes 0.
+def solve_in_lockstep(programs: LockstepPrograms) -> int:
+    """Set ``programs.z`` to the argmins of ½zᵀMz + qᵀz over z ≥ 0, where ``programs.wrong`` becomes 0.
 
     Args:
-        octet: Linear terms, scales and M, whose diagonal is of ones (or zeros).
+        programs: Linear terms, scales and M, whose diagonal is of ones (or zeros).
 
     Returns:
         The most changes of an active set that one program took.
     """
-    q, z, gradient, inside, wrong = octet.q, octet.z, octet.gradient, octet.inside, octet.wrong
-    M, R, inverse, x, active, scale = octet.padded, octet.R, octet.inverse, octet.x, octet.active, octet.scale
+    q, z, gradient, inside, wrong = programs.q, programs.z, programs.gradient, programs.inside, programs.wrong
+    M, R, inverse, x = programs.padded, programs.R, programs.inverse, programs.x
+    active, scale = programs.active, programs.scale
     m = q.shape[0]
     _sweep(M, q, z, gradient, inside)
     changes = 0
@@ -42,9 +44,9 @@ def solve_in_step(octet: Octet) -> int:
     for _ in range(EXCHANGES):
         p = list_active(inside, active)
         changes += p if changes == 0 else 0
-        factorize_in_step(M, active, p, R, inverse, inside)
-        minimize_in_step(M, q, scale, active, p, R, inverse, x, z, gradient)
-        count = _judge(m, scale, z, gradient, inside, wrong)
+        factorize_in_lockstep(M, active, p, R, inverse, inside)
+        minimize_in_lockstep(M, q, scale, active, p, R, inverse, x, z, gradient)
+        count = _exchange(m, scale, z, gradient, inside, wrong)
         if count == 0.0 or count > fewest:
             break
         changes += int(count)
@@ -103,7 +105,7 @@ def _step(z: Floats, j: int, gradient: Lanes) -> Lanes:
 
 
 @compiled_sums
-def _judge(m: int, scale: Floats, z: Floats, gradient: Floats, inside: Floats, wrong: Floats) -> float:
+def _exchange(m: int, scale: Floats, z: Floats, gradient: Floats, inside: Floats, wrong: Floats) -> float:
     """Count the wrong signs of every program, and exchange those columns.
 
     Weights so large that the rounding of M could exceed `DOUBT`, and with which a violation or the gap does,
@@ -134,6 +136,6 @@ def _judge(m: int, scale: Floats, z: Floats, gradient: Floats, inside: Floats, w
             gap = fma(load(z, j), g, gap)
             lowest = choose(sub(g, lowest), lowest, g)
         found = choose(add(absolute(gap), lowest), absolute(gap), sub(zero, lowest))
-        error = choose(sub(error, limit), mul(spread(MARGIN), found), error)
+        error = choose(sub(error, limit), mul(spread(SAFETY_FACTOR), found), error)
     store(wrong, 0, choose(total, total, choose(sub(limit, error), zero, one)))
     return largest(total)

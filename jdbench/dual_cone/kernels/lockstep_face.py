@@ -1,4 +1,4 @@
-"""The minimisers of eight programs of one matrix on eight faces of z ≥ 0, in step: exact on the active columns.
+"""The minimisers of eight programs of one matrix on eight faces of z ≥ 0: exact on the active columns.
 
 As in `factor` and `face`, one program a lane. The columns of each are listed one after the other, and those of
 the shorter lists filled up with a column of zeros; its pivot, like that of a dependent column, gets the
@@ -6,7 +6,7 @@ reciprocal zero, and with it the weight zero.
 """
 
 from jdbench.compiled import compiled, compiled_sums
-from jdbench.dual_cone.kernels.factor import EPS
+from jdbench.dual_cone.kernels.factor import EPS, PIVOT
 from jdbench.dual_cone.kernels.lanes import (
     LANES,
     absolute,
@@ -22,8 +22,7 @@ from jdbench.dual_cone.kernels.lanes import (
     store,
     sub,
 )
-from jdbench.dual_cone.kernels.lockstep_arithmetic import Floats, Integers, add_product
-from jdbench.dual_cone.kernels.principal_pivoting import PIVOT
+from jdbench.dual_cone.kernels.lockstep_programs import Floats, Integers, add_product
 
 
 @compiled
@@ -51,7 +50,9 @@ def list_active(inside: Floats, active: Integers) -> int:
 
 
 @compiled_sums
-def factorize_in_step(M: Floats, active: Integers, p: int, R: Floats, inverse: Floats, inside: Floats) -> None:
+def factorize_in_lockstep(
+    M: Floats, active: Integers, p: int, R: Floats, inverse: Floats, inside: Floats
+) -> None:
     """Factorize M_AA = RᵀR of every program; dependent columns leave.
 
     Args:
@@ -100,7 +101,7 @@ def factorize_in_step(M: Floats, active: Integers, p: int, R: Floats, inverse: F
 
 
 @compiled_sums
-def minimize_in_step(
+def minimize_in_lockstep(
     M: Floats,
     q: Floats,
     scale: Floats,

@@ -1,13 +1,13 @@
 """The program min ½zᵀMz + qᵀz over z ≥ 0, M positive semi-definite, by a chain of methods.
 
 The dual cone's program (5) is of this form, and so are the minimum-norm point of MGDA and the
-constrained projections of CAGrad: one kernel serves them all.
+constrained projections of CAGrad: all of them call this kernel.
 
-Each link takes over where the one before gives up or ends with weights so large that their rounding could
-exceed `DOUBT`, and shows (`doubtful`): `IN_STEP`, for several programs of one matrix (`in_step`, called by the
-solver of a Gramian); `TABLEAU`, for linear terms that are columns of M; `PIVOTING`, for any single program;
-`DESCENT`, the method of Lawson & Hanson from where pivoting left off; `COLD`, the same from zero, whose guards
-weigh every column before it enters.
+Each link of the chain takes over where the one before gives up or ends with weights so large that their
+rounding could exceed `DOUBT`, and shows (`doubtful`): `LOCKSTEP`, for several programs of one matrix
+(`lockstep`, called by the solver of a Gramian); `TABLEAU`, for linear terms that are columns of M;
+`PIVOTING`, for any single program; `DESCENT`, the method of Lawson & Hanson from where pivoting left off;
+`COLD`, the same from zero, which checks every column before it enters.
 """
 
 import numpy as np
@@ -18,14 +18,14 @@ from jdbench.dual_cone.kernels.face import Face, empty_face
 from jdbench.dual_cone.kernels.factor import EPS
 from jdbench.dual_cone.kernels.lawson_hanson import lawson_hanson
 from jdbench.dual_cone.kernels.principal_pivoting import principal_pivoting
-from jdbench.dual_cone.kernels.tableau import Tableau, fresh_tableau, solve_column
+from jdbench.dual_cone.kernels.tableau import Tableau, reset_tableau, solve_column
 
-IN_STEP, TABLEAU, PIVOTING, DESCENT, COLD = 0, 1, 2, 3, 4
+LOCKSTEP, TABLEAU, PIVOTING, DESCENT, COLD = 0, 1, 2, 3, 4
 
 DOUBT = 1e-10
 """Largest rounding, in units of the square of the scale, with which the quick links are trusted."""
 
-MARGIN = 10.0
+SAFETY_FACTOR = 10.0
 """How many times a violation or a gap that was found counts: a few units of rounding could hide it."""
 
 
@@ -90,7 +90,7 @@ def column_chain(
     Args:
         M: Positive semi-definite, shape ``[m, m]``.
         i: The column that is the linear term.
-        tableau: A tableau of M; made afresh when it fails.
+        tableau: A tableau of M; reset when it fails.
         face: Memory.
         link: First link to try.
 
@@ -103,7 +103,7 @@ def column_chain(
         if changes >= 0 and not doubtful(face, 1.0):
             return changes, TABLEAU
         total += abs(changes)
-        fresh_tableau(M, tableau)
+        reset_tableau(M, tableau)
     changes, link = chain(M, M[i], 1.0, face, 0, max(link, PIVOTING))
     return total + changes, link
 
@@ -117,8 +117,8 @@ def doubtful(face: Face, scale: float) -> bool:
         scale: Size of the numbers from which q was summed.
 
     Returns:
-        Whether 4 · 2⁻⁵² · Σzᵢ(Σzᵢ + 2 scale) is more, or NaN, and so is `MARGIN` times a violation or the
-        duality gap, as they are found.
+        Whether 4 · 2⁻⁵² · Σzᵢ(Σzᵢ + 2 scale) is more, or NaN, and so is `SAFETY_FACTOR` times a violation or
+        the duality gap, as they are found.
     """
     trial, gradient = face.trial, face.gradient
     size = 0.0
@@ -131,4 +131,4 @@ def doubtful(face: Face, scale: float) -> bool:
     for i in range(trial.shape[0]):
         gap += trial[i] * gradient[i]
         lowest = min(lowest, gradient[i])
-    return not (MARGIN * abs(gap) <= limit and -MARGIN * lowest <= limit)
+    return not (SAFETY_FACTOR * abs(gap) <= limit and -SAFETY_FACTOR * lowest <= limit)

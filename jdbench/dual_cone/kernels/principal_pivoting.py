@@ -1,4 +1,4 @@
-"""Active set of min ½zᵀMz + qᵀz over z ≥ 0, guessed by coordinate descent and mended by block pivoting.
+"""Active set of min ½zᵀMz + qᵀz over z ≥ 0, guessed by coordinate descent and corrected by block pivoting.
 
 Coordinate descent settles most signs of the answer in a few sweeps; then the program is solved exactly on the
 guess, and all columns that violate a sign are exchanged at once (Júdice & Pires, *Computers & Operations
@@ -10,17 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from jdbench.compiled import compiled_sums
-from jdbench.dual_cone.kernels.face import Face, minimize, rounding
-from jdbench.dual_cone.kernels.factor import append, factorize, remove
+from jdbench.dual_cone.kernels.face import Face, gradient_rounding, minimize
+from jdbench.dual_cone.kernels.factor import PIVOT, append, factorize, remove
 
 SWEEPS = 30
 """Most sweeps of coordinate descent."""
 
 EXCHANGES = 8
 """Most exchanges of columns."""
-
-PIVOT = 1e-9
-"""Least pivot: nearer to the span of the others a column is left to the guards of `lawson_hanson`."""
 
 
 @compiled_sums
@@ -54,7 +51,7 @@ def principal_pivoting(
     fewest = m + 1
     for _ in range(EXCHANGES):
         size = minimize(M, q, scale, face, p)
-        tolerance = rounding(m, scale, size)
+        tolerance = gradient_rounding(m, scale, size)
         wrong = 0
         for j in range(m):
             if (trial[j] <= 0.0) if inside[j] else (gradient[j] < -tolerance):

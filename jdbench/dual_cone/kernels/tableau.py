@@ -4,7 +4,7 @@ A tableau is the principal pivot transform of M by its active set A (Cottle, Pan
 Complementarity Problem*, 1992, section 2.3): its column i holds the minimiser on the face, -M_AA⁻¹M_Ai, and the
 gradient there. So reading a solution costs nothing, and a change of the active set m² operations, whatever the
 program. The changes are those of Lawson & Hanson. Rounding adds up over the pivots: every answer is judged and
-corrected with M itself, and where that does not help the tableau is given up, for `lawson_hanson`.
+corrected with M itself, and where that does not help it is left to the next method.
 """
 
 from typing import NamedTuple
@@ -13,12 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from jdbench.compiled import compiled, compiled_sums
-from jdbench.dual_cone.kernels.face import Face, rounding, set_gradient
-from jdbench.dual_cone.kernels.factor import EPS
-
-PIVOT = 1e-9
-"""Least pivot: a column nearer to the span of the active ones does not enter."""
-
+from jdbench.dual_cone.kernels.face import Face, gradient_rounding, set_gradient
+from jdbench.dual_cone.kernels.factor import EPS, PIVOT
 
 Floats = npt.NDArray[np.float64]
 
@@ -39,25 +35,13 @@ class Tableau(NamedTuple):
 
 @compiled
 def empty_tableau(m: int) -> Tableau:
-    """Return the memory for a tableau.
-
-    Args:
-        m: Number of columns of M.
-
-    Returns:
-        A tableau still to be filled by `fresh_tableau`.
-    """
+    """Return the memory for a tableau of m columns, still to be filled by `reset_tableau`."""
     return Tableau(np.empty((m, m)), np.zeros(m, dtype=np.bool_), np.empty(m))
 
 
 @compiled
-def fresh_tableau(M: npt.NDArray[np.float64], tableau: Tableau) -> None:
-    """Make the tableau that of the empty active set: M itself.
-
-    Args:
-        M: Positive semi-definite, shape ``[m, m]``.
-        tableau: Changed in place.
-    """
+def reset_tableau(M: npt.NDArray[np.float64], tableau: Tableau) -> None:
+    """Make the tableau that of the empty active set: M itself."""
     tableau.T[:] = M
     tableau.inside[:] = False
 
@@ -91,7 +75,7 @@ def solve_column(M: npt.NDArray[np.float64], i: int, tableau: Tableau, face: Fac
         face: Memory; its factor is not used but for the list of active columns.
 
     Returns:
-        The number of changes of the active set; -1 where they do not end or the answer does not stand up to M.
+        The number of changes of the active set; -1 where they do not end or M itself refutes the answer.
     """
     T, row, inside, z, barred = tableau.T, tableau.row, tableau.inside, face.z, face.barred
     m = M.shape[0]
@@ -107,7 +91,7 @@ def solve_column(M: npt.NDArray[np.float64], i: int, tableau: Tableau, face: Fac
         size += z[a]
     while changes < 4 * m + 20:
         j = -1
-        lowest = -rounding(m, 1.0, size)
+        lowest = -gradient_rounding(m, 1.0, size)
         for a in range(m):
             if T[i, a] < lowest and not inside[a] and not barred[a]:
                 lowest = T[i, a]
@@ -199,7 +183,7 @@ def _verified(M: npt.NDArray[np.float64], i: int, tableau: Tableau, face: Face) 
             for a in range(m):
                 if not inside[a]:
                     lowest = min(lowest, gradient[a])
-            return lowest >= -rounding(m, 1.0, size)
+            return lowest >= -gradient_rounding(m, 1.0, size)
         for k in range(p):
             total = 0.0
             for n in range(p):

@@ -1,4 +1,4 @@
-"""Our exact solver: the programs of a Gramian in unit rows, eight in step, from G and U to W.
+"""Our exact solver: the programs of a Gramian in unit rows, eight in lockstep, from G and U to W.
 
 With u the bound, y = û + z and z from the non-negative program of matrix Ĝ and linear term Ĝû. Compiled as a
 whole, because at m = 8 a single tensor operation takes as long as all its programs.
@@ -13,12 +13,12 @@ import torch
 from jdbench.compiled import compiled
 from jdbench.dual_cone.kernels.face import Face, empty_face
 from jdbench.dual_cone.kernels.lanes import LANES
-from jdbench.dual_cone.kernels.lockstep import solve_in_step
-from jdbench.dual_cone.kernels.lockstep_arithmetic import empty_octet
-from jdbench.dual_cone.kernels.lockstep_bounds import empty_terms, set_terms, weights_and_residual
-from jdbench.dual_cone.kernels.nonnegative_qp import DESCENT, IN_STEP, PIVOTING, TABLEAU, chain, column_chain
+from jdbench.dual_cone.kernels.lockstep import solve_in_lockstep
+from jdbench.dual_cone.kernels.lockstep_bounds import empty_bounds, set_linear_terms, weights_and_residual
+from jdbench.dual_cone.kernels.lockstep_programs import empty_programs
+from jdbench.dual_cone.kernels.nonnegative_qp import DESCENT, LOCKSTEP, PIVOTING, TABLEAU, chain, column_chain
 from jdbench.dual_cone.kernels.principal_pivoting import factorize_independent
-from jdbench.dual_cone.kernels.tableau import empty_tableau, fresh_tableau
+from jdbench.dual_cone.kernels.tableau import empty_tableau, reset_tableau
 from jdbench.gramian import half_precision, is_sound
 
 HALF_OF_FLOAT64 = half_precision(torch.float64)
@@ -27,7 +27,7 @@ WORTH_A_THREAD = 2_000_000
 """k · m² summed over a share of the batch, from which on a thread of its own pays."""
 
 FEW = 3
-"""Programs from which on eight in step are quicker than one after the other."""
+"""Programs from which on eight in lockstep are quicker than one after the other."""
 
 Array = npt.NDArray[np.float64]
 
@@ -38,7 +38,7 @@ def active_set(
     G: Array,
     U: Array,
     start: Array | None,
-    link: int = IN_STEP,
+    link: int = LOCKSTEP,
     precision: float = HALF_OF_FLOAT64,
     *,
     summed: bool = False,
@@ -84,50 +84,50 @@ def _solve(G: Array, U: Array, start: Array, W: Array, link: int, precision: flo
     if not is_sound(G, precision):
         return -1, np.nan
     b, k, m = G.shape[0], U.shape[1], U.shape[2]
-    face, tableau, octet, terms = empty_face(m), empty_tableau(m), empty_octet(m), empty_terms(m)
+    face, tableau, programs, group = empty_face(m), empty_tableau(m), empty_programs(m), empty_bounds(m)
     C, d = np.empty((m, m)), np.empty(m)
     most = 0
     worst = 0.0
     for g in range(b):
-        _unit_rows(G[g], d, face.gradient, C)
-        octet.padded[:m, :m] = C
+        _fill_unit_rows(G[g], d, face.gradient, C)
+        programs.padded[:m, :m] = C
         bounds = U[g if U.shape[0] > 1 else 0]
         warm = start.shape[0] > 0
         first = max(link, DESCENT) if warm else link
         fresh = False
         for row in range(0, k, LANES):
             count = min(LANES, k - row)
-            set_terms(d, bounds, row, count, terms, octet)
-            octet.wrong[:] = 1.0
-            if first == IN_STEP and count >= FEW:
-                most = max(most, solve_in_step(octet))
+            set_linear_terms(d, bounds, row, count, group, programs)
+            programs.wrong[:] = 1.0
+            if first == LOCKSTEP and count >= FEW:
+                most = max(most, solve_in_lockstep(programs))
             left = 0
             for lane in range(count):
-                if octet.wrong[0, lane] == 0.0:
+                if programs.wrong[0, lane] == 0.0:
                     continue
                 left += 1
-                single = terms.single[lane]
+                single = group.single[lane]
                 if single >= 0 and k > 1 and not warm:
                     if not fresh:
-                        fresh_tableau(C, tableau)
+                        reset_tableau(C, tableau)
                         fresh = True
                     changes, _ = column_chain(C, single, tableau, face, max(first, TABLEAU))
                 else:
-                    p = _near(C, bounds[row + lane], start[g, row + lane], face) if warm else 0
-                    q = octet.q[:, lane].copy()
-                    changes, _ = chain(C, q, octet.scale[0, lane], face, p, max(first, PIVOTING))
+                    p = _factorize_start(C, bounds[row + lane], start[g, row + lane], face) if warm else 0
+                    q = programs.q[:, lane].copy()
+                    changes, _ = chain(C, q, programs.scale[0, lane], face, p, max(first, PIVOTING))
                 most = max(most, changes)
-                octet.z[:m, lane] = face.trial
+                programs.z[:m, lane] = face.trial
             if 2 * left > count:
-                first = max(first, TABLEAU)  # rows that depend on others: one group tells for all
-            residual = weights_and_residual(d, terms, octet, W[g], row, count)
+                first = max(first, TABLEAU)  # rows that depend on others: the other groups will do the same
+            residual = weights_and_residual(d, group, programs, W[g], row, count)
             if not residual <= worst and worst == worst:  # a NaN stays
                 worst = residual
     return most, worst
 
 
 @compiled
-def _unit_rows(G: Array, d: Array, inverse: Array, C: Array) -> None:
+def _fill_unit_rows(G: Array, d: Array, inverse: Array, C: Array) -> None:
     """Fill the row norms d and the cosines C, to the bit as `jdbench.gramian.unit_rows` does."""
     m = d.shape[0]
     for i in range(m):
@@ -141,7 +141,7 @@ def _unit_rows(G: Array, d: Array, inverse: Array, C: Array) -> None:
 
 
 @compiled
-def _near(C: Array, bound: Array, start: Array, face: Face) -> int:
+def _factorize_start(C: Array, bound: Array, start: Array, face: Face) -> int:
     """Factorize the columns whose weights are above their bounds at the start, and return their number."""
     p = 0
     for i in range(bound.shape[0]):

@@ -2,8 +2,8 @@
 
 The alternating direction method of multipliers (Boyd et al., *Foundations and Trends in Machine Learning*,
 2011) guesses the active sets with one factorization a Gramian; block principal pivoting (Kim & Park, *SIAM J.
-Scientific Computing*, 2011) mends them with one masked factorization a program and round. Programs that it does
-not settle, above all those whose active columns depend on each other, get a status for the caller to act on.
+Scientific Computing*, 2011) corrects them with one masked factorization a program and round. Programs that it
+does not settle, above all those whose active columns depend on each other, get a status for the caller.
 """
 
 import torch
@@ -83,7 +83,7 @@ def batched(cosines: Gramian, bounds: WeightRows) -> tuple[WeightRows, Tensor]:
         size = scale + trial.abs().sum(-1)
         tolerance = (2 * m * eps * size).unsqueeze(-1)
         wrong = torch.where(inside, trial.le(0) | (gradient.abs() > tolerance), gradient < -tolerance)
-        # Weights this large make their own rounding matter: the exact solver's guards are to judge them.
+        # Weights this large make their own rounding matter: they are left to the exact solver.
         right = (~wrong).all(-1) & sound & (4 * eps * size * size).le(1e-10)
         z = torch.where((right & ~settled).unsqueeze(-1), trial, z)
         settled = settled | right

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from jdbench.engine.arrival import Arrival
 from jdbench.engine.graph import Junction
-from jdbench.engine.part import Part
-from jdbench.engine.rules import bilinear, convolution, elementwise, embedding, linear, normalization, recurrent
+from jdbench.engine.parts import Part
+from jdbench.engine.rules import convolution, elementwise, embedding, linear, normalization, recurrent
 from jdbench.engine.structure import metadata
 
 
@@ -29,7 +29,7 @@ RULES: dict[str, Rule] = {
     "ConvolutionBackward0": Rule(convolution.counts_images, convolution.convolution_parts),
     "EmbeddingBackward0": Rule(embedding.counts_lookups, embedding.embedding_parts),
     "EmbeddingBagBackward0": Rule(embedding.sums_bags, embedding.bag_parts),
-    "TrilinearBackward0": Rule(bilinear.is_bilinear, bilinear.bilinear_parts),
+    "TrilinearBackward0": Rule(linear.is_bilinear, linear.bilinear_parts),
     "MkldnnRnnLayerBackward0": Rule(recurrent.is_lstm, recurrent.lstm_parts),
     "NativeLayerNormBackward0": Rule(normalization.normalizes_last, normalization.layer_parts),
     "NativeGroupNormBackward0": Rule(normalization.counts_first, normalization.group_parts),
@@ -42,7 +42,7 @@ RULES: dict[str, Rule] = {
     "RepeatBackward0": Rule(elementwise.repeats_whole, elementwise.repeat_parts),
     "PreluKernelBackward0": Rule(elementwise.broadcasts, elementwise.prelu_parts),
 }
-"""By the name of the operation in the graph; any other one goes the way of `jdbench.engine.rules.anything`."""
+"""By the name of the operation in the graph; any other one goes the way of `jdbench.engine.rules.generic`."""
 
 
 def rule_of(junction: Junction) -> Rule | None:

@@ -21,9 +21,8 @@ from jdbench.engine.arrival import Arrival
 from jdbench.engine.graph import Junction
 from jdbench.engine.origin import origin
 from jdbench.engine.outer_products import KEPT, OuterProducts
-from jdbench.engine.part import Part, Target
-from jdbench.engine.rows import Rows
-from jdbench.engine.scale import working
+from jdbench.engine.parts import Part, Rows, Target
+from jdbench.engine.products import working
 
 AT_ONCE = 2**18
 """Entries that one grouped weight gradient returns: it takes as much memory again, reordered."""
@@ -62,13 +61,9 @@ def counts_images(junction: Junction) -> bool:
 
 
 def convolution_parts(arrival: Arrival) -> list[Part]:
-    """Return the gradients of weight and bias.
+    """Return the gradients of weight and bias, from δ of shape ``[m, images, o, *]``.
 
-    Args:
-        arrival: At a convolution: δ of shape ``[m, images, o, *]``.
-
-    Returns:
-        Per-instance gradients, or outer products of x and δ where those are cheaper.
+    They are rows, or outer products of x and δ where those are cheaper.
     """
     delta = working(arrival.delta)
     m, images = delta.shape[:2]

@@ -11,9 +11,8 @@ from jdbench.engine.arrival import Arrival
 from jdbench.engine.graph import Junction
 from jdbench.engine.layout import Regular
 from jdbench.engine.origin import origin
-from jdbench.engine.part import Part, Target
-from jdbench.engine.rows import Rows
-from jdbench.engine.scale import working
+from jdbench.engine.parts import Part, Rows, Target
+from jdbench.engine.products import working
 
 
 def broadcasts(junction: Junction) -> bool:
@@ -61,12 +60,9 @@ def copy_parts(arrival: Arrival) -> list[Part]:
 
 
 def summed(arrival: Arrival, number: int, delta: Tensor) -> Part:
-    """Return the gradient of an input, summed over the axes along which it was broadcast.
+    """Return the gradient of the input of a number, summed over the axes along which it was broadcast.
 
-    Args:
-        arrival: At a junction.
-        number: Of the input.
-        delta: Gradient with respect to the broadcast input, shape ``[m, …]``.
+    The gradient δ with respect to the broadcast input has shape ``[m, …]``.
     """
     target: Target = origin(arrival.inputs[number])
     shape = (1,) * (delta.ndim - 1 - len(target.shape)) + tuple(target.shape)

@@ -9,9 +9,8 @@ from jdbench.engine.arrival import Arrival
 from jdbench.engine.graph import Junction
 from jdbench.engine.layout import Gathered
 from jdbench.engine.origin import origin
-from jdbench.engine.part import Part, Target
-from jdbench.engine.products import inner_products
-from jdbench.engine.scale import exponents, grow, shrink, weigh, working
+from jdbench.engine.parts import Part, Target
+from jdbench.engine.products import exponents, grow, inner_products, shrink, shrunk_weights, working
 from jdbench.engine.structure import saved
 from jdbench.shapes import Gramian, Weights
 
@@ -76,13 +75,7 @@ class Lookups(Part):
     """Gradients of a table at the entries that were looked up."""
 
     def __init__(self, identifiers: Tensor, delta: Tensor, weight: Target) -> None:
-        """Keep the positions.
-
-        Args:
-            identifiers: Shape ``[m, T]``.
-            delta: Shape ``[m, T, d]``.
-            weight: Shape ``[v, d]``.
-        """
+        """Keep identifiers ``[m, T]`` and δ ``[m, T, d]`` of the positions, and the table ``[v, d]``."""
         self._identifiers, self._weight = identifiers, weight
         delta = working(delta)
         self._e = exponents(delta)
@@ -133,15 +126,8 @@ class Lookups(Part):
         return [self._table(shrink(self._delta, -self._e), 0, self._weight.shape[0])]
 
     def gradient(self, w: Weights) -> list[Tensor]:
-        """Return Σᵢ wᵢgᵢ.
-
-        Args:
-            w: Shape ``[m]``, float64.
-
-        Returns:
-            One tensor, of the shape of the table.
-        """
-        delta = self._delta * weigh(w, self._e, self._delta.dtype).view(-1, 1, 1)
+        """Return Σᵢ wᵢgᵢ, one tensor, of the shape of the table."""
+        delta = self._delta * shrunk_weights(w, self._e, self._delta.dtype).view(-1, 1, 1)
         table = delta.new_zeros(self._weight.shape)
         return [table.index_add_(0, self._identifiers.flatten(), delta.flatten(0, 1))]
 

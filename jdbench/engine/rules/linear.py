@@ -1,7 +1,8 @@
 """Matrix products, y = x W + b with places t of every instance: gᵢ = Σ_t x_it ⊗ δ_it, for the bias Σ_t δ_it.
 
 Hence gᵢᵀgⱼ = Σ_ts (x_itᵀx_js + [bias]) (δ_itᵀδ_js), which is (XXᵀ + 1) ∘ ΔΔᵀ without places: all of
-`nn.Linear`, of the projections of attention and of unrolled recurrent layers.
+`nn.Linear`, of the projections of attention and of unrolled recurrent layers. `nn.Bilinear`, y_o = x₁ᵀ W_o x₂,
+is the same with x₁ ⊗ x₂ in place of x.
 """
 
 import torch
@@ -11,9 +12,9 @@ from jdbench.engine.arrival import Arrival
 from jdbench.engine.graph import Input, Junction
 from jdbench.engine.origin import matrix_origin, origin
 from jdbench.engine.outer_products import OuterProducts
-from jdbench.engine.part import Part
-from jdbench.engine.rows import Rows
-from jdbench.engine.scale import working
+from jdbench.engine.parts import Part, Rows
+from jdbench.engine.products import working
+from jdbench.engine.structure import saved
 
 
 def counts_rows(junction: Junction) -> bool:
@@ -87,3 +88,23 @@ def batched_product_parts(arrival: Arrival) -> list[Part]:
     x = arrival.arranged(working(arrival.saved("self")))  # [m, k, places, i]
     rows = torch.matmul(x.mT, working(arrival.delta))
     return [Rows({origin(arrival.inputs[1]): rows})]
+
+
+def is_bilinear(junction: Junction) -> bool:
+    """Return whether the product of three is that of nn.Bilinear, and the weight alone enters."""
+    node, layout = junction.node, junction.layouts[0]
+    expanded = [tuple(saved(node, f"expand{k}")) for k in (1, 2, 3)]
+    return (
+        layout is not None
+        and layout.axis == 0
+        and [i.number for i in junction.inputs] == [1]
+        and expanded == [(1, 3), (0,), (1, 2)]
+        and tuple(saved(node, "sumdim")) == (2, 3)
+    )
+
+
+def bilinear_parts(arrival: Arrival) -> list[Part]:
+    """Return the gradient of nn.Bilinear's W, shape ``[o, i₁, i₂]``: Σ_t δ_it ⊗ x₁_it ⊗ x₂_it over places t."""
+    first, second = (arrival.arranged(working(arrival.saved(name))) for name in ("i1", "i3"))
+    x = (first.unsqueeze(-1) * second.unsqueeze(-2)).flatten(2)
+    return [OuterProducts(x, arrival.delta, origin(arrival.inputs[1]), None)]

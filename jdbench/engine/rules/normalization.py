@@ -11,9 +11,8 @@ from torch import Tensor
 from jdbench.engine.arrival import Arrival
 from jdbench.engine.graph import Junction
 from jdbench.engine.origin import origin
-from jdbench.engine.part import Part, Target
-from jdbench.engine.rows import Rows
-from jdbench.engine.scale import working
+from jdbench.engine.parts import Part, Rows, Target
+from jdbench.engine.products import working
 from jdbench.engine.structure import saved
 
 

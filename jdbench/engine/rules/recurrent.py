@@ -13,8 +13,8 @@ from jdbench.engine.graph import Junction
 from jdbench.engine.layout import Regular
 from jdbench.engine.origin import origin
 from jdbench.engine.outer_products import OuterProducts
-from jdbench.engine.part import Part
-from jdbench.engine.scale import working
+from jdbench.engine.parts import Part
+from jdbench.engine.products import working
 from jdbench.engine.structure import saved
 
 LSTM = 2

@@ -11,8 +11,9 @@ from matplotlib.colors import ListedColormap, to_hex
 from matplotlib.image import imsave
 
 from jdbench.analysis.conflict import smallest_cosine
+from jdbench.analysis.points import Box
 from jdbench.problem import AnalyticProblem
-from jdbench.report.figures.svg_panels import SIDE, Bar, Box
+from jdbench.report.figures.svg_panels import SIDE, Bar
 from jdbench.runs.record import Array
 
 GRID = 61

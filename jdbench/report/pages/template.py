@@ -1,14 +1,14 @@
 """Templates to pages: each with the style and the script that all share."""
 
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from jdbench.analysis.results import Results
 from jdbench.report.figures.palette import Style
-from jdbench.report.tables.upgrad_pair import upgrad_pair
+from jdbench.report.tables.upgrad_variants import upgrad_pair
 
 HERE = Path(__file__).parent
 
@@ -36,11 +36,11 @@ def fill(
         lstrip_blocks=True,
     )
     # Seen by macros that are imported without the context too.
-    cast("dict[str, object]", environment.globals)["compact"] = compact
+    environment.globals.update(dict[str, Any](compact=compact))
     return environment.get_template(template).render(
         results=results,
         families=results.families,
-        pages={subject.spec: subject.page for subject in results.subjects},
+        pages={entry.spec: entry.page for entry in results.problems},
         looks=list(looks.values()),
         verdicts=results.verdicts,
         pair=upgrad_pair,

@@ -8,18 +8,14 @@ from markupsafe import Markup
 from jdbench.errors import InputError
 from jdbench.report.figures.drawing import Drawing
 from jdbench.report.figures.palette import label
-from jdbench.report.verdicts.data import Standing, Verification, read_verification
 from jdbench.report.verdicts.figures import violation_figure
-from jdbench.report.verdicts.findings import (
-    built_in,
-    cosines,
-    curve_findings,
-    others_findings,
-    own_findings,
-)
+from jdbench.report.verdicts.findings import sentences_on_curves, sentences_on_others, sentences_on_ours
 from jdbench.report.verdicts.tables import matrix, refutations, worst_table
 from jdbench.verification.axes import AXES
+from jdbench.verification.folder import Verification, read_folder
 from jdbench.verification.properties import PROPERTIES, TABLE_1
+from jdbench.verification.standings import bears_module
+from jdbench.verification.summary import cosines
 
 TEMPLATES = Path(__file__).parent.parent / "pages"
 
@@ -49,7 +45,7 @@ def write_verdict_page(folder: Path) -> Path:
     Raises:
         InputError: The folder does not hold what it should, or cannot be written to.
     """
-    verification = read_verification(folder)
+    verification = read_folder(folder)
     figures = _figures(verification)
     loader = FileSystemLoader(TEMPLATES)
     environment = Environment(
@@ -61,18 +57,17 @@ def write_verdict_page(folder: Path) -> Path:
         verification=verification,
         statements={name: PROPERTIES[name].statement for name in verification.properties},
         matrix=matrix(verification),
-        standings=Standing,
         refutations=refutations(verification),
-        own=own_findings(verification),
-        others=others_findings(verification),
-        along=curve_findings(curves),
+        own=sentences_on_ours(verification.verdicts),
+        others=sentences_on_others(verification.verdicts),
+        along=sentences_on_curves(curves),
         axes=AXES,
         columns=COLUMNS,
         worst=worst_table(curves, COLUMNS),
         batch=cosines(curves, "batch"),
         subset=cosines(curves, "subset"),
         figures=figures,
-        built_in=built_in,
+        bears_module=bears_module,
         peers=any(spec.startswith("torchjd.") for spec in verification.aggregators),
         style=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
         more=Markup((TEMPLATES / "verdicts.css").read_text(encoding="utf-8")),

@@ -2,24 +2,33 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from jdbench.report.verdicts.data import Entry, Standing, Verification, claimed
+from torch import Tensor
+
 from jdbench.spec import slug
 from jdbench.verification.axes import AXES
 from jdbench.verification.curves import Point
-from jdbench.verification.properties import TABLE_1
-from jdbench.verification.replay import replay_name
+from jdbench.verification.folder import Verification
+from jdbench.verification.standings import Standing, standing
+from jdbench.verification.summary import Worst, worst_along
+from jdbench.verification.verdicts import Outcome, Verdict
+from jdbench.verification.witnesses import Witness
 
 LONGEST = 420
-"""Letters of a matrix in the list of refutations; the replay script has all."""
+"""Letters of a matrix in the list of refutations; the file of verdicts has all."""
 
 BRIEF = 100
 """Letters of a matrix under the pointer."""
 
-SIGNS = {"survived": "✓", "refuted": "✗", "broken": "!"}
-
 ENDS = {"float64": "64", "float32": "32"}
+
+WORDS = {
+    Standing.KEPT: "as claimed",
+    Standing.LACKED: "as claimed: the definition lacks it",
+    Standing.BROKEN_CLAIM: "the definition of the name has it",
+    Standing.UNSHOWN: "the definition of the name lacks it, yet no violation was found",
+    Standing.UNCLAIMED: "nothing is claimed",
+}
 
 
 @dataclass(frozen=True)
@@ -27,18 +36,21 @@ class Refutation:
     """A verdict that is not ``survived``, for the list and for the cell that points to it.
 
     Attributes:
-        entry: The verdict.
+        verdict: The verdict.
+        standing: How it stands to the claim, as a class of the page.
         anchor: Its id on the page.
         matrix: The shrunk violation in a line.
-        recheck: What rational arithmetic says, or nothing.
-        replay: Path of its script, or nothing.
     """
 
-    entry: Entry
+    verdict: Verdict
+    standing: Standing
     anchor: str
     matrix: str
-    recheck: str
-    replay: str
+
+    @property
+    def refuted(self) -> bool:
+        """Whether there is a margin: nothing broke."""
+        return self.verdict.outcome is Outcome.REFUTED
 
 
 @dataclass(frozen=True)
@@ -48,7 +60,7 @@ class Mark:
     Attributes:
         text: Sign, then number of matrices or margin.
         dtype: ``64`` or ``32``.
-        standing: A `Standing`, as a class of the page.
+        standing: As a class of the page.
         title: What it stands for, in words.
         link: Anchor of the refutation, or nothing.
     """
@@ -61,7 +73,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Worst:
+class WorstCell:
     """A cell of the table of curves: the worst point along an axis.
 
     Attributes:
@@ -76,39 +88,22 @@ class Worst:
 
 
 def refutations(verification: Verification) -> dict[str, list[Refutation]]:
-    """Return what was refuted or broke, by aggregator.
-
-    Args:
-        verification: What was read.
-
-    Returns:
-        Lists in the order of the properties; aggregators without any are left out.
-    """
-    found = {
-        spec: [
-            _refutation(entry)
-            for entry in verification.entries
-            if entry.aggregator == spec and not entry.survived
-        ]
-        for spec in verification.aggregators
-    }
+    """Return what was refuted or broke, by aggregator; those without any are left out."""
+    found: dict[str, list[Refutation]] = {spec: [] for spec in verification.aggregators}
+    for one in verification.verdicts:
+        if one.failed:
+            listed = Refutation(one, standing(one), _anchor(one), shown(one.witness))
+            found[one.aggregator].append(listed)
     return {spec: listed for spec, listed in found.items() if listed}
 
 
 def matrix(verification: Verification) -> list[tuple[str, list[list[Mark]]]]:
-    """Return the matrix of verdicts.
-
-    Args:
-        verification: What was read.
-
-    Returns:
-        For each aggregator its spec and, for each property, a mark a dtype.
-    """
+    """Return the matrix of verdicts: for each aggregator its spec and, for each property, a mark a dtype."""
     return [
         (
             spec,
             [
-                [_mark(e) for e in verification.entries if e.aggregator == spec and e.prop == name]
+                [_mark(one) for one in verification.verdicts if (one.aggregator, one.prop) == (spec, name)]
                 for name in verification.properties
             ],
         )
@@ -118,97 +113,52 @@ def matrix(verification: Verification) -> list[tuple[str, list[list[Mark]]]]:
 
 def worst_table(
     curves: Sequence[Point], columns: Sequence[tuple[str, str]]
-) -> list[tuple[str, str, list[Worst]]]:
-    """Return the worst margin along each axis of each property that the definition of a name has.
+) -> list[tuple[str, str, list[WorstCell]]]:
+    """Return spec, property and the cells of the columns, which are axes and dtypes."""
+    return [
+        (spec, prop, [_worst(worst) for worst in cells]) for spec, prop, cells in worst_along(curves, columns)
+    ]
 
-    Args:
-        curves: The points of all curves.
-        columns: Axes and dtypes.
 
-    Returns:
-        Spec, property and cells.
+def shown(witness: Witness, longest: int = LONGEST) -> str:
+    """Return a witness in a line, cut after so many letters.
+
+    Such as ``J = [[1, 0], [-2, 1]], c₁ = [1, 2], c₂ = [3, 2]``.
     """
-    rows: list[tuple[str, str, list[Worst]]] = []
-    for prop in TABLE_1:
-        for spec in dict.fromkeys(point.aggregator for point in curves):
-            mine = [point for point in curves if (point.aggregator, point.prop) == (spec, prop)]
-            if claims_or_varies(spec, prop) and mine:
-                cells = [_worst([p for p in mine if (p.axis, p.dtype) == c], c[0]) for c in columns]
-                rows.append((spec, prop, cells))
-    return rows
-
-
-def claims_or_varies(spec: str, prop: str) -> bool:
-    """Return whether the definition of an aggregator's name has a property, options set aside.
-
-    Args:
-        spec: An aggregator.
-        prop: Name of a property.
-
-    Returns:
-        True for UPGrad(trace_regularization=…) where it is for UPGrad: what the option costs is to be seen.
-    """
-    return bool(claimed(spec.partition("(")[0], prop))
-
-
-def shown(witness: dict[str, Any], longest: int = LONGEST) -> str:
-    """Return a witness in a line, integers as such.
-
-    Args:
-        witness: Plain values.
-        longest: Letters after which it is cut.
-
-    Returns:
-        Such as ``J = [[1, 0], [-2, 1]], c₁ = [1, 2], c₂ = [3, 2]``.
-    """
-    parts = [f"J = {_short(witness['J'])}"]
-    parts += [f"c{'₁₂'[i]} = {_short(c)}" for i, c in enumerate(witness.get("scalings") or ())]
-    if witness.get("other_matrix") is not None:
-        parts.append(f"against {_short(witness['other_matrix'])}")
-    if witness.get("seed"):
-        parts.append(f"seed {witness['seed']}")
+    parts = [f"J = {_short(witness.J)}"]
+    parts += [f"c{'₁₂'[i]} = {_short(c)}" for i, c in enumerate(witness.scalings)]
+    if witness.other_matrix is not None:
+        parts.append(f"against {_short(witness.other_matrix)}")
+    if witness.seed:
+        parts.append(f"seed {witness.seed}")
     text = ", ".join(parts)
     return text if len(text) <= longest else f"{text[:longest]}…"
 
 
-def _short(value: Any) -> str:
-    if isinstance(value, list):
+def _short(value: Tensor) -> str:
+    if value.ndim:
         return f"[{', '.join(map(_short, value))}]"
-    return f"{value + 0.0:.7g}".replace("-0", "0") if value == 0 else f"{value:.7g}"
+    return f"{float(value) + 0.0:.7g}"
 
 
-def _anchor(entry: Entry) -> str:
-    return f"r-{slug(entry.aggregator)}-{entry.prop}-{entry.dtype}"
+def _anchor(verdict: Verdict) -> str:
+    return f"r-{slug(verdict.aggregator)}-{verdict.prop}-{verdict.dtype_name}"
 
 
-def _refutation(entry: Entry) -> Refutation:
-    recheck = entry.recheck["summary"] if entry.recheck else ""
-    name = replay_name(entry.aggregator, entry.prop, entry.dtype)
-    replay = "" if entry.survived else f"replays/{name}"
-    return Refutation(entry, _anchor(entry), shown(entry.witness), recheck, replay)
-
-
-def _mark(entry: Entry) -> Mark:
-    words = {
-        Standing.KEPT: "as claimed",
-        Standing.LACKED: "as claimed: the definition lacks it",
-        Standing.BROKEN_CLAIM: "the definition of the name has it",
-        Standing.UNSHOWN: "the definition of the name lacks it, yet no violation was found",
-        Standing.UNCLAIMED: "nothing is claimed",
-    }[entry.standing]
-    if entry.survived:
-        text, title = (
-            f"✓ {entry.examples}",
-            f"survived {entry.examples} matrices, worst margin {entry.margin:.2g}",
-        )
-    elif entry.outcome == "broken":
-        text, title = "! broken", f"{entry.message} at {shown(entry.witness, BRIEF)}"
+def _mark(verdict: Verdict) -> Mark:
+    if verdict.survived:
+        text = f"✓ {verdict.examples}"
+        title = f"survived {verdict.examples} matrices, worst margin {verdict.margin:.2g}"
+    elif verdict.outcome is Outcome.BROKEN:
+        text, title = "! broken", f"{verdict.message} at {shown(verdict.witness, BRIEF)}"
     else:
-        text = f"✗ {_brief(entry.margin)}"
-        what = entry.message or f"margin {entry.margin:.3g}, rounding explains {entry.tolerance:.1g}"
-        title = f"{what}: {shown(entry.witness, BRIEF)}"
-    link = "" if entry.survived else _anchor(entry)
-    return Mark(text, ENDS[entry.dtype], entry.standing, f"{entry.dtype}, {words}; {title}", link)
+        text = f"✗ {_brief(verdict.margin)}"
+        what = verdict.message or f"margin {verdict.margin:.3g}, rounding explains {verdict.tolerance:.1g}"
+        title = f"{what}: {shown(verdict.witness, BRIEF)}"
+    how = standing(verdict)
+    link = _anchor(verdict) if verdict.failed else ""
+    title = f"{verdict.dtype_name}, {WORDS[how]}; {title}"
+    return Mark(text, ENDS[verdict.dtype_name], how, title, link)
 
 
 def _brief(margin: float) -> str:
@@ -216,18 +166,15 @@ def _brief(margin: float) -> str:
     return text.replace("e−0", "e−")
 
 
-def _worst(points: Sequence[Point], axis: str) -> Worst:
-    if not points:
-        return Worst("–", "", "")
-    violated = [point for point in points if point.violated]
-    worst = min(violated or points, key=Point.order)
-    total, count = sum(p.matrices for p in points), sum(p.violations for p in points)
+def _worst(worst: Worst | None) -> WorstCell:
+    if worst is None:
+        return WorstCell("–", "", "")
+    point = worst.point
     title = (
-        f"worst margin {worst.margin:.3g} at {AXES[axis].what} = {worst.x:g}, where rounding explains "
-        f"{worst.tolerance:.1g}; {count} of {total} matrices violate it"
+        f"worst margin {point.margin:.3g} at {AXES[point.axis].what} = {point.x:g}, where rounding explains "
+        f"{point.tolerance:.1g}; {worst.violations} of {worst.matrices} matrices violate it"
     )
-    if not violated:
-        return Worst("within", title, "good")
-    return Worst(
-        f"{worst.margin:.2g} ({count}/{total})", f"{title}, from {min(p.x for p in violated):g} on", "bad"
-    )
+    if worst.first is None:
+        return WorstCell("within", title, "good")
+    text = f"{point.margin:.2g} ({worst.violations}/{worst.matrices})"
+    return WorstCell(text, f"{title}, from {worst.first:g} on", "bad")

@@ -14,9 +14,8 @@ import torch
 
 from jdbench.rounding import row_norms
 from jdbench.shapes import Jacobian, Vector, WeightRows
-from jdbench.verification.dual_cone import tolerances as solver_tolerances
-from jdbench.verification.dual_cone.tolerances import ASKED, Residuals
-from jdbench.verification.dual_cone.unit_program import unit_program
+from jdbench.verification.dual_cone.lemmas import unit_program
+from jdbench.verification.dual_cone.residuals import ASKED, Residuals, rounding
 
 SOLVERS = ("daqp", "proxqp")
 """A dual active-set method, exact up to rounding, and where it finds nothing a proximal one."""
@@ -65,7 +64,7 @@ def project(J: Jacobian, U: WeightRows, solvers: tuple[str, ...] = SOLVERS) -> P
     # An iterative solver leaves every vᵢ above zero: of vᵢ and (Ĵx)ᵢ the smaller is the one that should vanish.
     V = torch.where(slack > V, 0.0, V)
     W = U + V * scale.unsqueeze(-1) / torch.where(norms > 0, norms, 1.0)
-    explained = solver_tolerances.rounding(J, U, W)
+    explained = rounding(J, U, W)
     none = torch.zeros_like(slack[:, 0])
     residuals = Residuals(
         none,

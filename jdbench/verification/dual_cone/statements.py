@@ -12,10 +12,10 @@ from jdbench.gramian import gramian
 from jdbench.rounding import row_norms
 from jdbench.shapes import WeightRows
 from jdbench.verification.dual_cone import lemmas, primal
-from jdbench.verification.dual_cone import tolerances as solver_tolerances
-from jdbench.verification.dual_cone.tolerances import Residuals
-from jdbench.verification.properties import Finding
+from jdbench.verification.dual_cone import residuals as allowed
+from jdbench.verification.dual_cone.residuals import Residuals
 from jdbench.verification.strategies import Matrix
+from jdbench.verification.verdicts import Finding
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def proposition_1(programs: Programs, W: WeightRows, residuals: Residuals) -> Fi
     """
     J, U = programs.matrix.J, programs.U
     projection = primal.project(J, U)
-    limit = solver_tolerances.proposition_1(J, residuals, projection.residuals)
+    limit = allowed.proposition_1(J, residuals, projection.residuals)
     return _worst(lemmas.proposition_1(J, U, W, projection.points), limit)
 
 
@@ -106,7 +106,7 @@ def lemma_5(programs: Programs, W: WeightRows, residuals: Residuals) -> Finding:
     """
     J = programs.matrix.J
     W = W[: len(J)]
-    limit = solver_tolerances.lemma_5(J, W, Residuals(*(r[: len(J)] for r in residuals)))
+    limit = allowed.lemma_5(J, W, Residuals(*(r[: len(J)] for r in residuals)))
     return Finding(float(lemmas.lemma_5(J, W.mean(-2))), float(limit))
 
 
@@ -141,10 +141,10 @@ def findings(programs: Programs, solution: Solution, *, exact: bool) -> dict[str
     """
     J, W = programs.matrix.J, solution.weights
     if exact:
-        residuals = solver_tolerances.exact(J, programs.U, W)
+        residuals = allowed.exact(J, programs.U, W)
         return {name: statement(programs, W, residuals) for name, statement in STATEMENTS.items()}
     solved = ~W.isnan().any(-1)
-    residuals = Residuals(*(r[solved] for r in solver_tolerances.reported(J, solution)))
+    residuals = Residuals(*(r[solved] for r in allowed.reported(J, solution)))
     some = Programs(programs.matrix, programs.U[solved])
     names = [name for name in STATEMENTS if bool(solved[: len(J)].all() if name == "Lemma 5" else solved.any())]
     return {name: STATEMENTS[name](some, W[solved], residuals) for name in names}

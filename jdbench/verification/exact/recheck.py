@@ -6,114 +6,15 @@ without any rounding, violate it too, or is the implementation at fault?
 """
 
 import importlib.util
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any
 
 from torch import Tensor
 
 from jdbench.aggregator import AnyAggregator
 from jdbench.verification.calls import Call, MisbehaviourError
 from jdbench.verification.properties import TABLE_1
-from jdbench.verification.verify import Outcome, Verdict
+from jdbench.verification.verdicts import Bearer, Definition, Outcome, Recheck, Verdict
 
 _, LINEAR, _ = TABLE_1
-
-
-class Bearer(StrEnum):
-    """How an aggregator comes by a definition's name."""
-
-    IMPLEMENTATION = "implementation"
-    """It is jdbench's own implementation of it, without options."""
-
-    VARIANT = "variant"
-    """It is jdbench's own, with options that make it another definition."""
-
-    NAMESAKE = "namesake"
-    """Somebody named it so: it may implement the definition or mean something else."""
-
-
-BLAME = {
-    Bearer.IMPLEMENTATION: "a fault of the implementation",
-    Bearer.VARIANT: "the options make another definition",
-    Bearer.NAMESAKE: "a fault of this implementation, or another definition under the name",
-}
-
-
-@dataclass(frozen=True)
-class Definition:
-    """What a definition in [JD] does, in exact arithmetic, where an aggregator of its name violates a property.
-
-    Attributes:
-        name: The definition's name in [JD].
-        keeps: Whether it keeps the property here.
-        ulps: The aggregator's largest distance from it, in units in the last place of the larger of the
-            result and the matrix.
-        bearer: What the aggregator is to the definition.
-    """
-
-    name: str
-    keeps: bool
-    ulps: float
-    bearer: Bearer
-
-    def __str__(self) -> str:
-        """Return a clause."""
-        if not self.keeps:
-            return f"[JD]'s {self.name} violates it here too, {self.ulps:.2g} ulps away"
-        return f"[JD]'s {self.name} keeps it here: {BLAME[self.bearer]}, {self.ulps:.2g} ulps off"
-
-
-@dataclass(frozen=True)
-class Recheck:
-    """A refutation in rational arithmetic.
-
-    Attributes:
-        margin: The margin of the float outputs, exact but for a last square root; None if it was not computed.
-        tolerance: What rounding explains, as in the verdict.
-        definition: What the definition of that name does; None where there is none to evaluate.
-        missing: Why there is no margin, or no definition.
-    """
-
-    margin: float | None
-    tolerance: float
-    definition: Definition | None = None
-    missing: str = ""
-
-    @property
-    def confirmed(self) -> bool | None:
-        """Whether the exact margin is beyond rounding (a rounded output is never exact); None without one."""
-        return None if self.margin is None else self.margin < -self.tolerance
-
-    def __str__(self) -> str:
-        """Return one line: "confirmed in rational arithmetic, margin -1; [JD]'s Mean violates it too …"."""
-        if self.margin is None:
-            return f"not rechecked: {self.missing}"
-        first = (
-            f"confirmed in rational arithmetic, margin {self.margin:.3g}"
-            if self.confirmed
-            else f"not confirmed in rational arithmetic, margin {self.margin:.3g} is within rounding"
-        )
-        return f"{first}; {self.definition or self.missing}"
-
-    def as_json(self) -> dict[str, Any]:
-        """Return plain values.
-
-        Returns:
-            What JSON can hold; None for what was not done.
-        """
-        definition = self.definition and {
-            "name": self.definition.name,
-            "keeps": self.definition.keeps,
-            "ulps": self.definition.ulps if self.definition.ulps < float("inf") else None,
-            "bearer": str(self.definition.bearer),
-        }
-        return {
-            "confirmed": self.confirmed,
-            "margin": self.margin,
-            "definition": definition,
-            "summary": str(self),
-        }
 
 
 def recheck(aggregator: AnyAggregator, verdict: Verdict, *, limit: float = 10.0) -> Recheck | None:
@@ -129,8 +30,16 @@ def recheck(aggregator: AnyAggregator, verdict: Verdict, *, limit: float = 10.0)
 
     Raises:
         SolverError: The exact arithmetic contradicts itself: a defect of jdbench.
+
+    Example:
+        >>> from jdbench.aggregators import Mean
+        >>> from jdbench.verification import PROPERTIES, recheck, verify
+        >>> verdict = verify(Mean(), PROPERTIES["non-conflicting"], examples=20, shrink=False)
+        >>> found = recheck(Mean(), verdict)
+        >>> found.confirmed, found.definition.name, found.definition.keeps
+        (True, 'Mean', False)
     """
-    if verdict.outcome is not Outcome.REFUTED or verdict.property not in TABLE_1:
+    if verdict.outcome is not Outcome.REFUTED or verdict.prop not in TABLE_1:
         return None
     if importlib.util.find_spec("flint") is None:
         missing = 'python-flint is not installed, run `pip install "jdbench[exact]"`'
@@ -147,7 +56,7 @@ def recheck(aggregator: AnyAggregator, verdict: Verdict, *, limit: float = 10.0)
     except MisbehaviourError as error:
         return Recheck(None, verdict.tolerance, missing=f"called again, it {error.what}: {error}")
     rational, directions = [exact.exact_matrix(J) for J in matrices], [exact.exact_matrix(a) for a in outputs]
-    margin = exact_margins.MARGINS[verdict.property](rational, directions)
+    margin = exact_margins.MARGINS[verdict.prop](rational, directions)
     name = definition_name(aggregator)
     if name is None:
         missing = "no exact definition bears its name"
@@ -161,7 +70,7 @@ def recheck(aggregator: AnyAggregator, verdict: Verdict, *, limit: float = 10.0)
         for a, expected, J in zip(outputs, defined, rational, strict=True)
     )
     # What the definition gives is not rounded: its margin has no tolerance.
-    keeps = exact_margins.MARGINS[verdict.property](rational, defined) >= 0
+    keeps = exact_margins.MARGINS[verdict.prop](rational, defined) >= 0
     return Recheck(margin, verdict.tolerance, Definition(name, keeps, ulps, _bearer(aggregator, name)))
 
 
@@ -174,7 +83,7 @@ def _bearer(aggregator: AnyAggregator, name: str) -> Bearer:
 def _matrices(verdict: Verdict) -> list[Tensor]:
     """Return the matrices that the property aggregates: for linearity c₁∘J, c₂∘J and (c₁+c₂)∘J."""
     J = verdict.witness.matrix.J
-    if verdict.property != LINEAR:
+    if verdict.prop != LINEAR:
         return [J]
     c1, c2 = (c.unsqueeze(-1) for c in verdict.witness.scalings)
     return [c1 * J, c2 * J, (c1 + c2) * J]

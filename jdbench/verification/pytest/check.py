@@ -11,20 +11,17 @@ import torch
 
 from jdbench.aggregator import BUILT_IN, AnyAggregator, resolve
 from jdbench.exits import ending_of
+from jdbench.verification import EXAMPLES
 from jdbench.verification.calls import Call, MisbehaviourError
 from jdbench.verification.exact.recheck import recheck
-from jdbench.verification.expected_failures import (
-    ExpectedFailure,
-    StaleExpectedFailureWarning,
-    dtype_name,
-    find_expected,
-)
+from jdbench.verification.expected_failures import ExpectedFailure, StaleExpectedFailureWarning, find_expected
 from jdbench.verification.global_state import OF_RESULTS, kept
-from jdbench.verification.profiles import EXAMPLES
-from jdbench.verification.properties import PROPERTIES, Witness
-from jdbench.verification.replay import as_source
-from jdbench.verification.verdicts import made
-from jdbench.verification.verify import Outcome, Verdict, verify
+from jdbench.verification.properties import PROPERTIES
+from jdbench.verification.script import as_source
+from jdbench.verification.search import verify
+from jdbench.verification.tasks import made
+from jdbench.verification.verdicts import Outcome, Verdict, dtype_name
+from jdbench.verification.witnesses import Witness
 
 FIRST = (
     [[1.0, 0.0], [-1.0, 1.0], [-1.0, -2.0]],
@@ -109,7 +106,7 @@ class Subject:
             )
         )
         expected = find_expected(self.expected, self.names, self.property, dtype_name(self.dtype))
-        failed = verdict is None or verdict.outcome in (Outcome.REFUTED, Outcome.BROKEN)
+        failed = verdict is None or verdict.failed
         if failed and expected is not None:
             pytest.xfail(expected.reason)
         if verdict is None:
@@ -120,7 +117,7 @@ class Subject:
             warnings.warn(
                 expected.stale(self.names[0], dtype_name(self.dtype)), StaleExpectedFailureWarning, stacklevel=2
             )
-        if verdict.outcome is not Outcome.SURVIVED:
+        if not verdict.survived:
             pytest.skip(verdict.message or f"{self.property} is not applicable to {self.names[0]}")
 
     def _check_violation(self, counterexample: Witness) -> None:
@@ -154,17 +151,11 @@ class Subject:
 
 @functools.cache
 def first_call_ends(make: Callable[[], AnyAggregator], dtype: torch.dtype) -> str:
-    """Return how an aggregator's first calls end the process, tried in a fork: see `jdbench.exits.ending_of`.
+    """Return how an aggregator's first calls end the process, such as ``exit code 0``; empty where they do not.
 
-    Pytest itself cannot survive that, and would end with no word on what ended it. Later calls are guarded
-    against ``exit()`` and ``os._exit()``, but not against what kills the process.
-
-    Args:
-        make: Makes the aggregator.
-        dtype: In which it is called.
-
-    Returns:
-        Such as ``exit code 0``; empty where it does not.
+    They are tried in a fork, see `jdbench.exits.ending_of`: pytest itself cannot survive that, and would end
+    with no word on what ended it. Later calls are guarded against ``exit()`` and ``os._exit()``, but not
+    against what kills the process.
     """
     call = Call(make(), dtype)
 
@@ -178,13 +169,7 @@ def first_call_ends(make: Callable[[], AnyAggregator], dtype: torch.dtype) -> st
 
 
 def named_subject(spec: str) -> tuple[tuple[str, ...], Callable[[], AnyAggregator]]:
-    """Return the names of a spec's aggregator, and what makes a new one.
-
-    Args:
-        spec: The aggregator.
-
-    Returns:
-        The spec as it was given and in its shortest form, and the maker.
+    """Return a spec as it was given and in its shortest form, and what makes a new aggregator of it.
 
     Raises:
         InputError: The spec names no aggregator.

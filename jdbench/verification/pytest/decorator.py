@@ -16,16 +16,12 @@ import torch
 from jdbench.aggregator import AnyAggregator
 from jdbench.errors import InputError, unknown_name
 from jdbench.spec import Spec, build
-from jdbench.verification.expected_failures import (
-    DTYPE_NAMES,
-    ExpectedFailure,
-    dtype_name,
-    read_expected_failures,
-)
-from jdbench.verification.profiles import EXAMPLES
+from jdbench.verification import EXAMPLES
+from jdbench.verification.expected_failures import DTYPE_NAMES, ExpectedFailure, read_expected_failures
 from jdbench.verification.properties import TABLE_1
 from jdbench.verification.pytest.check import Search, Subject, named_subject
-from jdbench.verification.session import DTYPES, chosen_properties
+from jdbench.verification.session import chosen_properties
+from jdbench.verification.verdicts import DTYPES, dtype_name
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -60,14 +56,10 @@ class Parametrization:
     expected: tuple[ExpectedFailure, ...]
 
     def subjects(self, search: Search, expected: tuple[ExpectedFailure, ...]) -> list[Subject]:
-        """Return the tests.
+        """Return a test for each aggregator, property and dtype.
 
-        Args:
-            search: How violations are searched, unless the decorator says how many examples.
-            expected: Failures that the command line expects besides.
-
-        Returns:
-            One for each aggregator, property and dtype.
+        The decorator's number of examples goes before that of the search; failures that the command line
+        expects come on top of its own.
         """
         if self.examples is not None:
             search = Search(self.examples, search.seed, search.replay)
@@ -94,6 +86,14 @@ def parametrize_with_properties(
         @parametrize_with_properties([MyAggregator(), "package.module:Other(c=0.4)"])
         def test_properties(check):
             check()
+
+    Example:
+        >>> from jdbench.verification import parametrize_with_properties
+        >>> @parametrize_with_properties(["UPGrad", lambda J: J.mean(0)], claims=["weighted"])
+        ... def test_properties(check):
+        ...     check()
+        >>> test_properties.jdbench_parametrization.properties
+        ('weighted', 'hygiene')
 
     Args:
         aggregators: Instances, functions, classes (called without arguments) or specs. Instances are the same
@@ -141,14 +141,7 @@ def parametrize_with_properties(
 
 
 def parametrization(function: object) -> Parametrization | None:
-    """Return what a test function was decorated with.
-
-    Args:
-        function: The function.
-
-    Returns:
-        The parametrization, or None.
-    """
+    """Return what a test function was decorated with, or None."""
     found = getattr(function, ATTRIBUTE, None)
     return found if isinstance(found, Parametrization) else None
 

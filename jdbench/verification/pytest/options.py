@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from jdbench.verification.claims import CLAIMS
-from jdbench.verification.expected_failures import ExpectedFailure, dtype_name, read_expected_failures
-from jdbench.verification.profiles import PROFILES
+from jdbench.verification import PROFILES
+from jdbench.verification.claims import AGGREGATORS, CLAIMS
+from jdbench.verification.expected_failures import ExpectedFailure, read_expected_failures
 from jdbench.verification.properties import HYGIENE, TABLE_1
 from jdbench.verification.pytest.check import Search, Subject, named_subject
 from jdbench.verification.pytest.decorator import parametrization
-from jdbench.verification.session import DTYPES, chosen_properties
+from jdbench.verification.session import chosen_properties
+from jdbench.verification.verdicts import DTYPES, dtype_name
 
 PREFIX = "--jdbench-"
 
@@ -25,9 +26,7 @@ EXPECTED = pytest.StashKey[tuple[ExpectedFailure, ...]]()
 def check_options(config: pytest.Config, drawn: int | None) -> None:
     """Refuse unknown names and unusable files, and draw a seed where a new one is wanted.
 
-    Args:
-        config: Pytest's.
-        drawn: The seed that was drawn already, in a worker of pytest-xdist.
+    In a worker of pytest-xdist the seed was drawn already.
 
     Raises:
         InputError: A name is unknown or a file unusable.
@@ -42,25 +41,12 @@ def check_options(config: pytest.Config, drawn: int | None) -> None:
 
 
 def specs(config: pytest.Config) -> list[str]:
-    """Return the specs of the aggregators that are asked about.
-
-    Args:
-        config: Pytest's.
-
-    Returns:
-        Each once; none where it is our own that are verified.
-    """
+    """Return the specs of the aggregators that are asked about; none where our own are verified."""
     return list(dict.fromkeys(_option(config, "aggregator") or []))
 
 
 def claimed(config: pytest.Config) -> list[str]:
-    """Return the names of the properties that are claimed for them, hygiene last.
-
-    Args:
-        config: Pytest's.
-
-    Returns:
-        Names, each once.
+    """Return the names of the properties that are claimed for them, each once, hygiene last.
 
     Raises:
         UnknownNameError: A claim names no property.
@@ -69,14 +55,7 @@ def claimed(config: pytest.Config) -> list[str]:
 
 
 def header(config: pytest.Config) -> list[str]:
-    """Return what a run must be repeated with, where it is not what every run has.
-
-    Args:
-        config: Pytest's.
-
-    Returns:
-        Lines of pytest's header.
-    """
+    """Return lines for pytest's header: what a run must be repeated with, where not every run has it."""
     expected = _expected(config)
     lines = [f"jdbench: {len(expected)} expected failures"] if expected else []
     return ([f"jdbench: {_replay(config)}"] if _replay(config) else []) + lines
@@ -85,13 +64,8 @@ def header(config: pytest.Config) -> list[str]:
 def subjects(config: pytest.Config, name: str) -> list[Subject]:
     """Return what is verified of a property.
 
-    Args:
-        config: Pytest's.
-        name: The property.
-
-    Returns:
-        The given aggregators if the property is claimed for them; without any, ours against Table 1. What
-        Table 1 denies must be refuted, and is expected to be without any entry in a file.
+    That is the given aggregators if the property is claimed for them; without any, ours against their claims.
+    What those deny must be refuted, and is expected to be without any entry in a file.
     """
     search, expected = _search(config), _expected(config)
     given = specs(config)
@@ -99,7 +73,7 @@ def subjects(config: pytest.Config, name: str) -> list[Subject]:
         asked = name in claimed(config)
         return [
             Subject(*named_subject(spec), name, dtype, search, expected=expected)
-            for spec in given or dict.fromkeys(claim.aggregator for claim in CLAIMS)
+            for spec in given or AGGREGATORS
             for dtype in DTYPES
             if asked
         ]
@@ -120,11 +94,7 @@ def subjects(config: pytest.Config, name: str) -> list[Subject]:
 
 
 def parametrize(metafunc: pytest.Metafunc) -> None:
-    """Give a test function what `parametrize_with_properties` decorated it with, if it did.
-
-    Args:
-        metafunc: The test function.
-    """
+    """Give a test function what `parametrize_with_properties` decorated it with, if it did."""
     decorated = parametrization(metafunc.function)
     if decorated is not None:
         found = decorated.subjects(_search(metafunc.config), _expected(metafunc.config))

@@ -9,7 +9,6 @@ import torch
 from hypothesis import strategies as st
 
 from jdbench.verification.strategies.angles import nearly_orthogonal, nearly_parallel, opposed, parallel
-from jdbench.verification.strategies.from_training import captured
 from jdbench.verification.strategies.matrix import LARGEST_ENTRY, RANGES, Matrix
 from jdbench.verification.strategies.ranks import (
     any_shape,
@@ -20,13 +19,14 @@ from jdbench.verification.strategies.ranks import (
     zero_rows,
 )
 from jdbench.verification.strategies.regular import is_regular, regular_rows
-from jdbench.verification.strategies.scales import OUT_OF_RANGE, extreme, uneven
+from jdbench.verification.strategies.scales import OUT_OF_RANGE, captured, extreme, uneven
 from jdbench.verification.strategies.stationary import near_stationary, strongly_stationary, weakly_stationary
 
 __all__ = [
     "LARGEST_ENTRY",
     "RANGES",
     "Matrix",
+    "captured",
     "classes",
     "is_regular",
     "matrices",
@@ -45,6 +45,13 @@ def matrices(dtype: torch.dtype) -> st.SearchStrategy[Matrix]:
 
     Returns:
         A strategy of matrices, exact in that dtype.
+
+    Example:
+        >>> import torch
+        >>> from hypothesis import find
+        >>> from jdbench.verification import matrices
+        >>> find(matrices(torch.float64), lambda matrix: len(matrix.J) == 1).kind
+        'one row'
     """
     return st.one_of(*classes(dtype).values())
 
@@ -60,6 +67,12 @@ def classes(dtype: torch.dtype) -> dict[str, st.SearchStrategy[Matrix]]:
 
     Returns:
         Strategies by the `kind` of the matrices that they draw.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.verification import classes
+        >>> sorted(classes(torch.float32).keys() - classes(torch.float64).keys())
+        ['squares out of range']
     """
     room = RANGES[dtype]
     found: dict[str, st.SearchStrategy[Matrix]] = {
@@ -94,6 +107,12 @@ def regular(dtype: torch.dtype) -> dict[str, st.SearchStrategy[Matrix]]:
 
     Returns:
         Strategies by the `kind` of the matrices that they draw: at scale 1, and tiny or huge.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.verification import regular
+        >>> list(regular(torch.float64))
+        ['regular', 'regular, tiny or huge']
     """
     extreme_scales = (-RANGES[dtype].extreme, RANGES[dtype].extreme)
     tiny_or_huge = "regular, tiny or huge"

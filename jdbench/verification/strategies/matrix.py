@@ -20,6 +20,14 @@ class Matrix:
         J: Entries exact in the dtype that it was drawn for, also times three, shape ``[m, n]``, float64.
         kind: Name of its class.
         certificate: For stationary matrices some w ≥ 0, w ≠ 0, with Jᵀw = 0 exactly, shape ``[m]``.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.verification import Matrix
+        >>> J, w = torch.tensor([[1.0, 2.0], [-2.0, -4.0]]).double(), torch.tensor([2.0, 1.0]).double()
+        >>> matrix = Matrix(J, "opposed", certificate=w)
+        >>> (matrix.certificate @ matrix.J).tolist()
+        [0.0, 0.0]
     """
 
     J: Tensor

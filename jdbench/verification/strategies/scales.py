@@ -1,15 +1,21 @@
-"""Classes told apart by the size of their rows: uneven norms, tiny or huge entries, squares out of range."""
+"""Classes told apart by the size of their rows: norms that span decades, drawn or captured; tiny or huge."""
+
+from functools import cache
 
 import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
+from jdbench.verification.captured import snapshots, triangular
 from jdbench.verification.strategies.angles import opposed
-from jdbench.verification.strategies.matrix import Matrix, Range, exponents, size
+from jdbench.verification.strategies.matrix import MOST_ROWS, RANGES, Matrix, Range, exponents, rounded, size
 from jdbench.verification.strategies.ranks import any_shape, full_rank
 
 OUT_OF_RANGE = 80
 """An integer up to 21 times 2⁻⁸⁰ has a square below 2⁻¹⁵⁰, which float32 rounds to zero; 2⁸⁰ one above 2¹²⁸."""
+
+DECADES = 2.0
+"""What the norms of a captured batch span, to be drawn from: those of less are as tame as Gaussian ones."""
 
 
 @st.composite
@@ -78,3 +84,30 @@ def extreme(draw: st.DrawFn, exponent: int, kind: str = "tiny or huge") -> Matri
     """Draw rows and scale all of them by one huge or tiny power of two."""
     J = draw(st.one_of(any_shape(), full_rank())).J
     return Matrix(J * 2.0 ** draw(st.sampled_from([-exponent, exponent])), kind)
+
+
+@st.composite
+def captured(draw: st.DrawFn, dtype: torch.dtype) -> Matrix:
+    """Draw 2 to 6 gradients of a real network, of one batch, rotated into as many columns.
+
+    Their inner products are the network's, see `jdbench.verification.captured`. The rows are those of L, a
+    triangular factor of the batch's Gramian, restricted and made triangular again. Each is rounded to integers
+    of 51 binary digits (22 in float32) times a power of two of its own. Rows whose squares leave the dtype's
+    range are left out beforehand.
+
+    Args:
+        draw: Given by Hypothesis.
+        dtype: float32 or float64.
+
+    Returns:
+        A lower triangle, shape ``[m, m]``, whose rows are off by at most √m 2⁻⁵¹ (2⁻²²) of their norm.
+    """
+    rows = draw(st.sampled_from(_batches(dtype)))
+    chosen = draw(st.lists(st.integers(0, len(rows) - 1), min_size=2, max_size=MOST_ROWS, unique=True))
+    return Matrix(rounded(triangular(rows[chosen]), RANGES[dtype].digits), "captured")
+
+
+@cache
+def _batches(dtype: torch.dtype) -> list[Tensor]:
+    smallest = 2.0 ** -RANGES[dtype].extreme
+    return [one.factor[one.norms >= smallest] for one in snapshots() if one.decades > DECADES]
