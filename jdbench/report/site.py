@@ -59,9 +59,7 @@ def write_report(
     check_folder(out, store, replace=replace)
     results = read(store, read_verdicts(verdicts, out))
     looks = styles(results.aggregators)
-    data = _downloads(results)
-    if compact:
-        data = {name: table for name, table in data.items() if name in COMPACT}
+    data = _downloads(results, COMPACT.intersection(results.declared) if compact else results.declared)
     pages = {} if compact else _problem_pages(results, workers)
     pages |= {family.page: family_page(results, family, looks) for family in results.families if not compact}
     files = {name: csv_name(name, table) for name, table in sorted(data.items())}
@@ -76,9 +74,9 @@ def write_report(
     return out / "index.html"
 
 
-def _downloads(results: Results) -> dict[str, pd.DataFrame]:
-    """Make all tables, and return what files hold of those that can be downloaded and are not empty."""
-    frames = {name: results.table(name) for name in results.declared}
+def _downloads(results: Results, names: Iterable[str]) -> dict[str, pd.DataFrame]:
+    """Make tables, and return what files hold of those that can be downloaded and are not empty."""
+    frames = {name: results.table(name) for name in names}
     return {
         name: as_filed(results.declared[name], frame)
         for name, frame in frames.items()
