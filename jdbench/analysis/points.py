@@ -175,7 +175,7 @@ def fronts(results: Results) -> pd.DataFrame:
     """Return points of the Pareto sets with their objective values, those that are drawn.
 
     Returns:
-        `ALONG` points at most of each problem, numbered from 0, a curve's in order along it, with the coordinates
+        `ALONG` points at most of each problem, numbered from 0, a curve's in order along it, with coordinates
         x1 to xn and f1 to fm; without rows where the set is not attained, or the problem is no analytic one.
     """
     parts: list[pd.DataFrame] = []

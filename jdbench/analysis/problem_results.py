@@ -69,9 +69,9 @@ def problem_table(selected: pd.DataFrame, problem: str) -> pd.DataFrame:
         problem: Spec of the problem.
 
     Returns:
-        The columns `RESULT_COLUMNS`: means over seeds with their standard errors, the median rate, the number of
-        seeds and of those for which no rate finished, how many best rates lie at the edge of those tried, and the
-        smallest margin of non-conflict seen (negative: some update conflicted with a gradient).
+        The columns `RESULT_COLUMNS`: means over seeds with their standard errors, the median rate, the number
+        of seeds and of those for which no rate finished, how many best rates lie at the edge of those tried,
+        and the smallest margin of non-conflict seen (negative: some update conflicted with a gradient).
     """
     found = [_row(aggregator, runs) for aggregator, runs in parts(only(selected, PROBLEM, problem), AGGREGATOR)]
     return pd.DataFrame(found, columns=[*RESULT_COLUMNS]).sort_values([SCORE, AGGREGATOR], ignore_index=True)

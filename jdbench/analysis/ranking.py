@@ -56,9 +56,9 @@ def ranking(ranks: pd.DataFrame, tests: pd.DataFrame, runs: pd.DataFrame, *, see
 
     Returns:
         The columns `RANKING_COLUMNS`. Positions are tied (``2=``) where mean ranks are equal; the interval is
-        that of `jdbench.analysis.bootstrap`; ``group`` holds the letters of `jdbench.analysis.rank_tests.groups`, of
-        which aggregators that cannot be told apart share one; ``runs`` counts selected runs of these problems
-        and ``lost`` those of them for which no rate finished.
+        that of `jdbench.analysis.bootstrap`; ``group`` holds the letters of
+        `jdbench.analysis.rank_tests.groups`, of which aggregators that cannot be told apart share one; ``runs``
+        counts selected runs of these problems and ``lost`` those of them for which no rate finished.
     """
     tables = by_problem(ranks)
     ranked = sorted(set.intersection(*(set(table.columns) for table in tables.values()))) if tables else []

@@ -33,7 +33,7 @@ BY_SCORE = (Criterion(SCORE, larger_is_better=False),)
 def seed_ranks(runs: pd.DataFrame, criteria: Sequence[Criterion] = BY_SCORE) -> pd.DataFrame:
     """Return the rank of each aggregator in each seed of a problem, mean over criteria.
 
-    1 is best; ties share the mean of their ranks. What is missing, as of runs that did not finish, is tied last.
+    1 is best; ties share the mean of their ranks. What is missing, as where a run did not finish, is tied last.
 
     Args:
         runs: Selected runs on one problem.

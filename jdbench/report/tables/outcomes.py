@@ -88,7 +88,7 @@ def errors_table(results: Results, looks: Looks) -> PageTable | None:
 
 
 def lost_table(results: Results, looks: Looks) -> PageTable | None:
-    """Return the problems on which an aggregator had seeds for which no rate finished; None if there are none."""
+    """Return the problems on which an aggregator had seeds in which no rate finished; None without any."""
     lost = results.table("lost_seeds")
     if not len(lost):
         return None

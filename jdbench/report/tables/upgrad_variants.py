@@ -90,9 +90,9 @@ def regularisation_summary(results: Results) -> list[str]:
     if tested:
         said.append(
             f"On {_problems(tested)} there were enough seeds ({_range(tested)}) for a sign test: the exact one "
-            f"is better on {counts.get('exact', 0)}, the regularised one on {counts.get('regularised', 0)}, and "
-            f"on {counts.get('not told apart', 0)} they are not told apart (p ≥ {SIGNIFICANCE:g}, or median "
-            f"scores that differ by less than {100 * NEGLIGIBLE:g} %)."
+            f"is better on {counts.get('exact', 0)}, the regularised one on {counts.get('regularised', 0)}, "
+            f"and on {counts.get('not told apart', 0)} they are not told apart (p ≥ {SIGNIFICANCE:g}, or "
+            f"median scores that differ by less than {100 * NEGLIGIBLE:g} %)."
         )
     if few:
         said.append(
@@ -101,7 +101,8 @@ def regularisation_summary(results: Results) -> list[str]:
         )
     said += [
         f"Where the {one.better} one is better, the row norms along the exact one's runs span "
-        f"{one.decades_median_exact:.2g} decades in the median, {one.least_decades:.2g} to {one.most_decades:.2g}."
+        f"{one.decades_median_exact:.2g} decades in the median, {one.least_decades:.2g} to "
+        f"{one.most_decades:.2g}."
         for one in found
         if one.better in VARIANTS and np.isfinite(one.decades_median_exact)
     ]
