@@ -8,14 +8,13 @@ bootstrap). It therefore tells of other problems like these too; with one proble
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
+
+from jdbench.runs.record import Array
 
 RESAMPLES = 4000
 
 CONFIDENCE = 0.95
 """Share of the resamples that an interval holds, centrally."""
-
-Array = npt.NDArray[np.float64]
 
 
 def resampled_means(ranks: Sequence[Array], *, seed: int = 1) -> Array:

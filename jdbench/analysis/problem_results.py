@@ -32,7 +32,7 @@ from jdbench.analysis.schema import (
     SEEDS_LOST,
     WORST_MARGIN,
 )
-from jdbench.analysis.seed_ranks import DIGITS
+from jdbench.analysis.seed_ranks import TIED_DIGITS
 from jdbench.analysis.stops import margin_tolerance
 
 RESULT_COLUMNS = (
@@ -136,7 +136,7 @@ def leaders(results: Results) -> pd.DataFrame:
     found: list[tuple[object, ...]] = []
     for entry in results.problems:
         own = only(whole, PROBLEM, entry.spec)
-        scores = [f"{score:.{DIGITS - 1}e}" for score in own[SCORE]]
+        scores = [f"{score:.{TIED_DIGITS - 1}e}" for score in own[SCORE]]
         counts = (
             len(own),
             entry.spec not in unranked,

@@ -23,12 +23,12 @@ from jdbench.analysis.schema import (
     LOST,
     LOW,
     MEAN_RANK,
-    MISSING,
     POSITION,
     PROBLEM,
     PROBLEMS,
     RUNS,
     SCORE,
+    UNRUN,
 )
 from jdbench.analysis.seed_ranks import by_problem, problem_ranks
 from jdbench.roster import in_order
@@ -154,7 +154,7 @@ def unranked(results: Results) -> pd.DataFrame:
         for name in results.aggregators
         if name not in ranked
     ]
-    return pd.DataFrame(found, columns=[AGGREGATOR, MISSING])
+    return pd.DataFrame(found, columns=[AGGREGATOR, UNRUN])
 
 
 def _rankings(results: Results) -> pd.DataFrame:
@@ -185,7 +185,7 @@ FAMILY_RANKS = Table(
 UNRANKED = Table(
     "unranked",
     "Who is not ranked",
-    (AGGREGATOR, MISSING),
+    (AGGREGATOR, UNRUN),
     unranked,
     needs=("ranking", "selected"),
     download=False,

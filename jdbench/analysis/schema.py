@@ -56,9 +56,7 @@ DECADES_LARGEST = Column(
     "decades_largest", "largest of these in any step of any run", unit="decades", heading="largest"
 )
 WEIGHTS_MEDIAN = Column("weights_median", "norm of the weights: median over the steps", heading="‖w‖")
-WEIGHTS_LARGEST = Column(
-    "weights_largest", "the largest of these in any step of any run", heading="largest ‖w‖"
-)
+WEIGHTS_LARGEST = Column("weights_largest", "largest of these in any step of any run", heading="largest ‖w‖")
 MEAN_COSINE = Column("mean_cosine", "to the mean gradient: mean over the steps", heading="cosine")
 RISES = Column("rises", "share of steps that raise an objective; of trainings, of intervals", better="less")
 LARGEST_RISE = Column("largest_rise", "the largest of these, relative to the value at the start", better="less")
@@ -125,7 +123,7 @@ LARGEST_NORM = Column(
     f"the largest of these in any step of any selected run; {NO_WEIGHTS}",
     heading="largest ‖w‖",
 )
-MISSING = Column("missing", "problems on which it has no selected run")
+UNRUN = Column("missing", "problems on which it has no selected run")
 
 # Results on a problem.
 SCORE_SEM = Column("score_sem", "standard error of the score over the seeds")
@@ -193,9 +191,7 @@ ENDS = Column("ends", "selected runs that finished", better="more", heading="end
 HYPERVOLUME = Column("hypervolume", "volume that the set dominates", unit="1.1ᵐ of the unit box", better="more")
 HYPERVOLUME_FRONT = Column("hypervolume_front", "the same of the exact front", unit="1.1ᵐ of the unit box")
 HYPERVOLUME_SHARE = Column("share", "share of the front's own", better="more", heading="hypervolume")
-IGD_PLUS = Column(
-    "igd_plus", "mean distance of the front from what it dominates", better="less", heading="IGD+"
-)
+IGD_PLUS = Column("igd_plus", "mean gap between front and what it dominates", better="less", heading="IGD+")
 EPSILON = Column("epsilon", "least shift with which it dominates the front", better="less", heading="ε")
 SPREAD = Column("spread", "width of the set over that of the front, mean over objectives")
 

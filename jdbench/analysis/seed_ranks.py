@@ -11,7 +11,7 @@ from jdbench.analysis.declarations import Table
 from jdbench.analysis.frames import parts
 from jdbench.analysis.schema import AGGREGATOR, PROBLEM, RANK, SCORE, SEED, STATE
 
-DIGITS = 6
+TIED_DIGITS = 6
 """Scores that agree to this many digits are tied: their differences are rounding."""
 
 
@@ -56,7 +56,7 @@ def seed_ranks(runs: pd.DataFrame, criteria: Sequence[Criterion] = BY_SCORE) -> 
         costs = runs.assign(cost=price).pivot_table(
             index=SEED, columns=AGGREGATOR, values="cost", aggfunc="first"
         )
-        rounded = costs.loc[complete.index].map(lambda cost: float(f"{cost:.{DIGITS - 1}e}"))
+        rounded = costs.loc[complete.index].map(lambda cost: float(f"{cost:.{TIED_DIGITS - 1}e}"))
         ranks.append(rounded.rank(axis=1, method="average"))
     return sum(ranks[1:], ranks[0]) / len(ranks)
 

@@ -78,7 +78,7 @@ TABLES: tuple[Table, ...] = (
     upgrad_variants.COMPARISON,
     upgrad_variants.SUMMARY,
     upgrad_variants.RATIOS,
-    verdict_table.VERDICTS,
+    verdict_table.PROPERTY_VERDICTS,
     curves.CURVES,
     points.PANELS,
     points.END_POINTS,
