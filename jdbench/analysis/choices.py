@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from jdbench.analysis.bootstrap import Array, interval, resampled_means
+from jdbench.analysis.bootstrap import interval, resampled_means
 from jdbench.analysis.declarations import Table
 from jdbench.analysis.frames import flags, only, parts, series, where
 from jdbench.analysis.rank_tests import friedman, rank_tests
@@ -28,6 +28,7 @@ from jdbench.analysis.schema import (
 )
 from jdbench.analysis.seed_ranks import BY_SCORE, by_problem, seed_ranks
 from jdbench.analysis.situations import Situation, situations
+from jdbench.runs.record import Array
 
 COLUMNS = (
     SITUATION, RULE, PROBLEMS, AGGREGATOR, SITUATION_RANK, BEHIND, BEHIND_LOW, BEHIND_HIGH, CLOSE,

@@ -191,7 +191,8 @@ END_POINT_SETS = Table(
     "end_point_sets",
     "The sets of end points against the front",
     (
-        PROBLEM, AGGREGATOR, RUNS, ENDS, HYPERVOLUME, HYPERVOLUME_FRONT, IGD_PLUS, schema.EPSILON, schema.SPREAD,
+        PROBLEM, AGGREGATOR, RUNS, ENDS, HYPERVOLUME, HYPERVOLUME_FRONT, IGD_PLUS, schema.EPSILON,
+        schema.SPREAD,
     ),
     end_point_sets,
     needs=("selected",),

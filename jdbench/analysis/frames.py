@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-Row = TypeVar("Row", bound=NamedTuple)
+from jdbench.runs.record import Array
 
-Array = npt.NDArray[np.float64]
+Row = TypeVar("Row", bound=NamedTuple)
 
 
 def only(frame: pd.DataFrame, column: str, value: object) -> pd.DataFrame:
@@ -65,7 +65,7 @@ def rows(frame: pd.DataFrame, kind: type[Row]) -> list[Row]:
         [Pair(b=1, a='x'), Pair(b=2, a='y')]
     """
     make = cast("Any", kind)
-    return [make(*values) for values in zip(*(listed(frame, name) for name in make._fields), strict=True)]
+    return [make(*values) for values in zip(*(values_of(frame, name) for name in make._fields), strict=True)]
 
 
 def series(frame: pd.DataFrame, column: str) -> pd.Series:
@@ -73,7 +73,7 @@ def series(frame: pd.DataFrame, column: str) -> pd.Series:
     return cast("pd.Series", frame[column])
 
 
-def listed(frame: pd.DataFrame, column: str) -> list[Any]:
+def values_of(frame: pd.DataFrame, column: str) -> list[Any]:
     """Return the values of a column as Python's."""
     return series(frame, column).tolist()
 

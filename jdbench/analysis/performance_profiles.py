@@ -15,6 +15,7 @@ from jdbench.analysis import schema
 from jdbench.analysis.declarations import Table
 from jdbench.analysis.problems import by_family, families
 from jdbench.analysis.schema import AGGREGATOR, FAMILY, PROBLEM, SEED, STATE
+from jdbench.runs.record import Array
 
 COST: str = schema.STEPS_TO_TARGET
 """The cost by default: steps until the distance is 1e-3 of that at the start."""
@@ -26,8 +27,6 @@ AREA_COLUMNS = (
     schema.POSITION, AGGREGATOR, schema.PROFILE_AREA, schema.FASTEST, schema.SOLVED, schema.INSTANCES,
     schema.INSTANCES_LOST,
 )  # fmt: skip
-
-Array = npt.NDArray[np.float64]
 
 
 def costs(selected: pd.DataFrame, cost: str = COST) -> pd.DataFrame:

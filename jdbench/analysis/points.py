@@ -19,7 +19,7 @@ from jdbench.problem import AnalyticProblem
 from jdbench.roster import in_order
 from jdbench.runs.record import Array
 
-ALONG = 200
+DRAWN_POINTS = 200
 """Points along the Pareto set."""
 
 FINEST = 0.008
@@ -175,14 +175,15 @@ def fronts(results: Results) -> pd.DataFrame:
     """Return points of the Pareto sets with their objective values, those that are drawn.
 
     Returns:
-        `ALONG` points at most of each problem, numbered from 0, a curve's in order along it, with the coordinates
-        x1 to xn and f1 to fm; without rows where the set is not attained, or the problem is no analytic one.
+        `DRAWN_POINTS` points at most of each problem, numbered from 0, a curve's in order along it, with
+        coordinates x1 to xn and f1 to fm; without rows where the set is not attained, or the problem is no
+        analytic one.
     """
     parts: list[pd.DataFrame] = []
     for entry in results.problems:
         problem = entry.analytic
         if problem is not None and problem.attained:
-            x = problem.pareto_set(ALONG)
+            x = problem.pareto_set(DRAWN_POINTS)
             for space, points in (("x", x), ("f", problem.objectives(x))):
                 part = _long(space, points.numpy())
                 part.insert(0, str(PROBLEM), entry.spec)
@@ -191,7 +192,9 @@ def fronts(results: Results) -> pd.DataFrame:
 
 
 def _pareto_set(problem: AnalyticProblem) -> torch.Tensor:
-    return problem.pareto_set(ALONG) if problem.attained else torch.zeros(0, problem.n, dtype=torch.float64)
+    return (
+        problem.pareto_set(DRAWN_POINTS) if problem.attained else torch.zeros(0, problem.n, dtype=torch.float64)
+    )
 
 
 def _in_space(problem: AnalyticProblem, space: str, points: torch.Tensor) -> Array:

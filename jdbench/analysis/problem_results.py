@@ -32,7 +32,7 @@ from jdbench.analysis.schema import (
     SEEDS_LOST,
     WORST_MARGIN,
 )
-from jdbench.analysis.seed_ranks import DIGITS
+from jdbench.analysis.seed_ranks import TIED_DIGITS
 from jdbench.analysis.stops import margin_tolerance
 
 RESULT_COLUMNS = (
@@ -69,9 +69,9 @@ def problem_table(selected: pd.DataFrame, problem: str) -> pd.DataFrame:
         problem: Spec of the problem.
 
     Returns:
-        The columns `RESULT_COLUMNS`: means over seeds with their standard errors, the median rate, the number of
-        seeds and of those for which no rate finished, how many best rates lie at the edge of those tried, and the
-        smallest margin of non-conflict seen (negative: some update conflicted with a gradient).
+        The columns `RESULT_COLUMNS`: means over seeds with their standard errors, the median rate, the number
+        of seeds and of those for which no rate finished, how many best rates lie at the edge of those tried,
+        and the smallest margin of non-conflict seen (negative: some update conflicted with a gradient).
     """
     found = [_row(aggregator, runs) for aggregator, runs in parts(only(selected, PROBLEM, problem), AGGREGATOR)]
     return pd.DataFrame(found, columns=[*RESULT_COLUMNS]).sort_values([SCORE, AGGREGATOR], ignore_index=True)
@@ -136,7 +136,7 @@ def leaders(results: Results) -> pd.DataFrame:
     found: list[tuple[object, ...]] = []
     for entry in results.problems:
         own = only(whole, PROBLEM, entry.spec)
-        scores = [f"{score:.{DIGITS - 1}e}" for score in own[SCORE]]
+        scores = [f"{score:.{TIED_DIGITS - 1}e}" for score in own[SCORE]]
         counts = (
             len(own),
             entry.spec not in unranked,

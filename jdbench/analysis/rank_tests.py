@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.stats import chi2
 from scipy.stats import t as student
@@ -37,8 +36,7 @@ from jdbench.analysis.schema import (
 )
 from jdbench.analysis.seed_ranks import by_problem, problem_ranks
 from jdbench.errors import MissingExtraError
-
-Array = npt.NDArray[np.float64]
+from jdbench.runs.record import Array
 
 SIGNIFICANCE = 0.05
 """Aggregators are told apart where the chance of such a difference under equality is below this."""

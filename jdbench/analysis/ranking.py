@@ -23,12 +23,12 @@ from jdbench.analysis.schema import (
     LOST,
     LOW,
     MEAN_RANK,
-    MISSING,
     POSITION,
     PROBLEM,
     PROBLEMS,
     RUNS,
     SCORE,
+    UNRUN,
 )
 from jdbench.analysis.seed_ranks import by_problem, problem_ranks
 from jdbench.roster import in_order
@@ -56,9 +56,9 @@ def ranking(ranks: pd.DataFrame, tests: pd.DataFrame, runs: pd.DataFrame, *, see
 
     Returns:
         The columns `RANKING_COLUMNS`. Positions are tied (``2=``) where mean ranks are equal; the interval is
-        that of `jdbench.analysis.bootstrap`; ``group`` holds the letters of `jdbench.analysis.rank_tests.groups`, of
-        which aggregators that cannot be told apart share one; ``runs`` counts selected runs of these problems
-        and ``lost`` those of them for which no rate finished.
+        that of `jdbench.analysis.bootstrap`; ``group`` holds the letters of
+        `jdbench.analysis.rank_tests.groups`, of which aggregators that cannot be told apart share one; ``runs``
+        counts selected runs of these problems and ``lost`` those of them for which no rate finished.
     """
     tables = by_problem(ranks)
     ranked = sorted(set.intersection(*(set(table.columns) for table in tables.values()))) if tables else []
@@ -154,7 +154,7 @@ def unranked(results: Results) -> pd.DataFrame:
         for name in results.aggregators
         if name not in ranked
     ]
-    return pd.DataFrame(found, columns=[AGGREGATOR, MISSING])
+    return pd.DataFrame(found, columns=[AGGREGATOR, UNRUN])
 
 
 def _rankings(results: Results) -> pd.DataFrame:
@@ -185,7 +185,7 @@ FAMILY_RANKS = Table(
 UNRANKED = Table(
     "unranked",
     "Who is not ranked",
-    (AGGREGATOR, MISSING),
+    (AGGREGATOR, UNRUN),
     unranked,
     needs=("ranking", "selected"),
     download=False,

@@ -1,4 +1,4 @@
-"""What follows from a store: its tables, each made when it is first asked for, and the curves of chosen runs."""
+"""What follows from a store: its tables, each made when it is first asked for, and curves of chosen runs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -41,7 +41,7 @@ class Results:
         metrics: Columns that the table of runs has beside the indicators of the records.
         declared: The tables that can be made, by name.
         made: Those that are made; a table is made once.
-        asking: The table that is being made, which may ask for its needs only; None where anything may be asked.
+        asking: The table that is being made, which may ask for its needs only; None where all may be asked for.
 
     Example:
         >>> from jdbench.analysis.reading import results_of
@@ -91,7 +91,7 @@ class Results:
         """
         if self.asking is not None and name not in self.asking.needs:
             raise InputError(
-                f"table={self.asking.name}, required to ask for the tables that it needs, got {name}, add it to "
+                f"table={self.asking.name}, required to ask for tables that it needs, got {name}, add it to "
                 "its needs"
             )
         if name not in self.made:

@@ -1,4 +1,4 @@
-"""Records to the table of runs: one row a run, and the runs at the selected learning rate ([JD] Appendix D.1)."""
+"""Records to the table of runs, a row a run, and to the runs at the selected learning rate ([JD] D.1)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace

@@ -29,15 +29,14 @@ START = Column("start", "criterion at the start of the run", unit=CRITERION)
 FINAL = Column("final", "criterion at the end of the run", unit=CRITERION, better="less")
 STEPS_TO_TARGET = Column("steps_to_1e-3", "steps to 1e-3 of the distance at the start", better="less")
 SECONDS_TO_TARGET = Column(
-    "seconds_to_1e-3", "wall-clock time to 1e-3 of the distance at the start", unit="seconds", better="less"
+    "seconds_to_1e-3", "time to 1e-3 of the distance at the start", unit="seconds", better="less"
 )
 STEPS_TO_REACH = Column("steps_to_reach", "steps to 1e-5 of the distance at the start", better="less")
 STATIONARITY_RELATIVE = Column(
-    "stationarity_relative", "shortest convex combination of the gradients over the longest, at the end"
+    "stationarity_relative", "shortest combination of the gradients over the longest, at the end"
 )
 STATIONARITY_OF_START = Column(
-    "stationarity_of_start",
-    "shortest convex combination of the gradients at the end over the longest at the start",
+    "stationarity_of_start", "shortest convex combination at the end over the longest gradient at the start"
 )
 DRIFT = Column("drift", "share of the path made in the last tenth of the steps")
 PATH_LENGTH = Column("path_length", "length of the path", heading="path")
@@ -46,9 +45,7 @@ WORST_MARGIN = Column(
     "smallest gᵢᵀA(J) / (‖gᵢ‖ max ‖gⱼ‖) of all updates; negative beyond rounding is a conflict",
     better="more",
 )
-WEIGHTS = Column(
-    "weights", "largest Σ |wᵢ| ‖gᵢ‖ / max ‖gⱼ‖, where there are weights", heading="largest weights"
-)
+WEIGHTS = Column("weights", "largest Σ |wᵢ| ‖gᵢ‖ / max ‖gⱼ‖", heading="largest weights")
 DECADES_MEDIAN = Column(
     "decades_median",
     "log₁₀ of the longest over the shortest non-zero gradient: median over the steps",
@@ -56,28 +53,16 @@ DECADES_MEDIAN = Column(
     heading="decades",
 )
 DECADES_LARGEST = Column(
-    "decades_largest", "the largest of these in any step of any run", unit="decades", heading="largest"
+    "decades_largest", "largest of these in any step of any run", unit="decades", heading="largest"
 )
-WEIGHTS_MEDIAN = Column(
-    "weights_median", "norm of the weights of the aggregation: median over the steps", heading="‖w‖"
-)
-WEIGHTS_LARGEST = Column(
-    "weights_largest", "the largest of these in any step of any run", heading="largest ‖w‖"
-)
+WEIGHTS_MEDIAN = Column("weights_median", "norm of the weights: median over the steps", heading="‖w‖")
+WEIGHTS_LARGEST = Column("weights_largest", "largest of these in any step of any run", heading="largest ‖w‖")
 MEAN_COSINE = Column("mean_cosine", "to the mean gradient: mean over the steps", heading="cosine")
-RISES = Column(
-    "rises",
-    "share of steps that raise an objective; of a training, of intervals in which its loss rose",
-    better="less",
-)
+RISES = Column("rises", "share of steps that raise an objective; of trainings, of intervals", better="less")
 LARGEST_RISE = Column("largest_rise", "the largest of these, relative to the value at the start", better="less")
 SMOOTHNESS = Column("smoothness", "mean cosine of consecutive steps: 1 on a line, -1 to and fro")
-WORST_LOSS = Column(
-    "worst_loss", "largest loss of a training example or task at the end", unit="loss", better="less"
-)
-BEST_LOSS = Column(
-    "best_loss", "smallest loss of a training example or task at the end", unit="loss", better="less"
-)
+WORST_LOSS = Column("worst_loss", "largest loss of an example or task at the end", unit="loss", better="less")
+BEST_LOSS = Column("best_loss", "smallest loss of an example or task at the end", unit="loss", better="less")
 DELTA_M = Column(
     "delta_m",
     "mean relative change against models of their own",
@@ -92,8 +77,8 @@ HELD_OUT = "held_out: "
 # Metrics, computed from records.
 SCORE = Column(
     "score",
-    "mean of the criterion, distance to the front or average loss over the training set, over the run as a share "
-    "of its value at the start",
+    "mean over the run of the criterion, distance to the front or average loss over the training set, as a "
+    "share of its value at the start",
     better="less",
 )
 
@@ -138,16 +123,14 @@ LARGEST_NORM = Column(
     f"the largest of these in any step of any selected run; {NO_WEIGHTS}",
     heading="largest ‖w‖",
 )
-MISSING = Column("missing", "problems on which it has no selected run")
+UNRUN = Column("missing", "problems on which it has no selected run")
 
 # Results on a problem.
 SCORE_SEM = Column("score_sem", "standard error of the score over the seeds")
 FINAL_SEM = Column("final_sem", "standard error of the final criterion over the seeds", unit=CRITERION)
 MEDIAN_RATE = Column("rate", "median of the selected learning rates")
 SEEDS_LOST = Column("seeds_lost", "seeds in which no rate finished", better="less", heading="lost")
-SEEDS_AT_EDGE = Column(
-    "at_edge", "seeds whose best rate is the smallest or largest tried: a better one may lie beyond"
-)
+SEEDS_AT_EDGE = Column("at_edge", "seeds whose best rate is an end of those tried: a better one may lie beyond")
 CONFLICTING = Column("conflicting", "whether the worst margin is negative beyond rounding")
 NORM = Column(
     "weights_median",
@@ -180,7 +163,7 @@ TASK_RANK = Column(
 OPTIMAL = Column("optimal", "runs that ended within 1e-3 of their distance at the start", better="more")
 ONLY_STATIONARY = Column(
     "only_stationary",
-    "others whose gradients there combine to less than 1e-5 of the longest one",
+    "others whose gradients combine to less than 1e-5 of the longest",
     better="less",
 )
 NEITHER = Column("neither", "others that finished", better="less")
@@ -199,9 +182,7 @@ FINAL_SHARE = Column(
     heading="final / start",
 )
 FINAL_WORST = Column("final_worst", "the largest of these", better="less")
-STATIONARITY = Column(
-    "stationarity", "shortest convex combination of the gradients over the longest, at the end, median"
-)
+STATIONARITY = Column("stationarity", "shortest convex combination over the longest, at the end, median")
 MEDIAN_DRIFT = Column("drift", "share of the path made in the last tenth of the steps, median: near 0 at rest")
 CONFLICTS = Column("conflicts", "runs whose worst margin is negative beyond rounding", better="less")
 
@@ -210,12 +191,8 @@ ENDS = Column("ends", "selected runs that finished", better="more", heading="end
 HYPERVOLUME = Column("hypervolume", "volume that the set dominates", unit="1.1ᵐ of the unit box", better="more")
 HYPERVOLUME_FRONT = Column("hypervolume_front", "the same of the exact front", unit="1.1ᵐ of the unit box")
 HYPERVOLUME_SHARE = Column("share", "share of the front's own", better="more", heading="hypervolume")
-IGD_PLUS = Column(
-    "igd_plus", "mean distance of the front from what the set dominates", better="less", heading="IGD+"
-)
-EPSILON = Column(
-    "epsilon", "the least shift with which the set dominates the front", better="less", heading="ε"
-)
+IGD_PLUS = Column("igd_plus", "mean gap between front and what it dominates", better="less", heading="IGD+")
+EPSILON = Column("epsilon", "least shift with which it dominates the front", better="less", heading="ε")
 SPREAD = Column("spread", "width of the set over that of the front, mean over objectives")
 
 # Points that figures draw.
@@ -239,7 +216,7 @@ LAST_STEP = Column("last_step", "the last step of any path")
 TAU = Column("tau", "factor τ of the least cost")
 SHARE = Column("share", "weight of the instances solved within it", better="more")
 PROFILE_AREA = Column(
-    "area", "area under the performance profile: 1 for the fastest everywhere", better="more", heading="profile"
+    "area", "area under the profile, 1 for the fastest everywhere", better="more", heading="profile"
 )
 FASTEST = Column("fastest", "weight of the instances on which it is fastest", better="more")
 SOLVED = Column("solved", "weight of the instances that it solved", better="more")
@@ -256,9 +233,7 @@ P_NEMENYI = Column("p_nemenyi", "by Nemenyi's test", heading="p Nemenyi")
 P_CONOVER = Column("p_conover", "by Conover's, with Holm's correction", heading="p Conover")
 APART = Column("apart", "whether Friedman's and Nemenyi's tests tell them apart at 5 %")
 PAIRS = Column("pairs", "pairs of aggregators")
-PAIRS_APART = Column(
-    "pairs_apart", "pairs that Nemenyi's test tells apart at 5 %, Friedman's p being below 5 % too"
-)
+PAIRS_APART = Column("pairs_apart", "pairs that Nemenyi's and Friedman's tests tell apart at 5 %")
 BETTER = Column("better", "the one with the smaller mean rank")
 WORSE = Column("worse", "the other one")
 
@@ -268,16 +243,14 @@ RULE = Column("rule", "which problems and aggregators are compared, by what")
 SITUATION_RANK = Column("mean_rank", "over the problems, 1 is best", better="less")
 BEHIND = Column(
     "behind",
-    "difference of mean ranks, and the central 95 % of its resamples",
+    "difference of mean ranks, and central 95 % of its resamples",
     better="less",
     heading="behind the best",
 )
 BEHIND_LOW = Column("low", "lower end of these", better="less")
 BEHIND_HIGH = Column("high", "upper end of these", better="less")
 CLOSE = Column("close", "not distinguishable where that interval reaches down to 0", heading="verdict")
-APART_FROM_BEST = Column(
-    "apart", "whether Friedman's and Nemenyi's tests tell it from the best", heading="rank tests"
-)
+APART_FROM_BEST = Column("apart", "whether the rank tests tell it from the best", heading="rank tests")
 OTHERS = Column("others", "aggregators that are behind")
 TOLD_APART = Column("told_apart", "aggregators that the rank tests tell from the best")
 
@@ -289,23 +262,17 @@ BETA = Column("beta", "β of [JD] eq. 17")
 CONVEX = Column("convex", "whether every objective is")
 ATTAINED = Column("attained", "whether there is a Pareto set")
 CONFLICT = Column("conflict", "share of points, or of seeds, at which gradients oppose each other")
-DECADES = Column(
-    "decades", "log₁₀ of the largest over the smallest gradient norm: median over the selected runs"
-)
-TRAITS = Column(
-    "traits", "conflicting: some gradients oppose each other; norms spread: over more than 2 decades"
-)
+DECADES = Column("decades", "log₁₀ of the largest over the smallest gradient norm, median of the runs")
+TRAITS = Column("traits", "conflicting, norms spread, not convex and so on")
 
 # Exact against trace-regularised UPGrad.
-EXACT_WINS = Column(
-    "exact_wins", "seeds won by the exact one, won by the regularised one, tied", heading="seeds"
-)
+EXACT_WINS = Column("exact_wins", "won by the exact one, by the regularised one, tied", heading="seeds")
 REGULARISED_WINS = Column("regularised_wins", "seeds won by the regularised one")
 TIES = Column("ties", "seeds in which neither won")
 VERDICT = Column(
     "better",
-    "the winner of more seeds by score, where p is below 0.05 and the median scores differ by at least 1 %; with "
-    "fewer than 6 seeds p cannot be that small",
+    "the winner of more seeds by score, where p is below 0.05 and the median scores differ by at least 1 %; "
+    "with fewer than 6 seeds p cannot be that small",
 )
 P_VALUE = Column("p_value", "of the two-sided sign test on the seeds that are not tied", heading="p")
 GAP = Column("gap", "by how much the smaller median score is below the larger", heading="gap %")

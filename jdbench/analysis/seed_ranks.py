@@ -11,7 +11,7 @@ from jdbench.analysis.declarations import Table
 from jdbench.analysis.frames import parts
 from jdbench.analysis.schema import AGGREGATOR, PROBLEM, RANK, SCORE, SEED, STATE
 
-DIGITS = 6
+TIED_DIGITS = 6
 """Scores that agree to this many digits are tied: their differences are rounding."""
 
 
@@ -33,7 +33,7 @@ BY_SCORE = (Criterion(SCORE, larger_is_better=False),)
 def seed_ranks(runs: pd.DataFrame, criteria: Sequence[Criterion] = BY_SCORE) -> pd.DataFrame:
     """Return the rank of each aggregator in each seed of a problem, mean over criteria.
 
-    1 is best; ties share the mean of their ranks. What is missing, as of runs that did not finish, is tied last.
+    1 is best; ties share the mean of their ranks. What is missing, as where a run did not finish, is tied last.
 
     Args:
         runs: Selected runs on one problem.
@@ -56,7 +56,7 @@ def seed_ranks(runs: pd.DataFrame, criteria: Sequence[Criterion] = BY_SCORE) -> 
         costs = runs.assign(cost=price).pivot_table(
             index=SEED, columns=AGGREGATOR, values="cost", aggfunc="first"
         )
-        rounded = costs.loc[complete.index].map(lambda cost: float(f"{cost:.{DIGITS - 1}e}"))
+        rounded = costs.loc[complete.index].map(lambda cost: float(f"{cost:.{TIED_DIGITS - 1}e}"))
         ranks.append(rounded.rank(axis=1, method="average"))
     return sum(ranks[1:], ranks[0]) / len(ranks)
 

@@ -20,7 +20,7 @@ from jdbench.analysis.schema import (
 )
 from jdbench.analysis.seed_ranks import BY_SCORE, Criterion
 from jdbench.analysis.trainings import measures_of
-from jdbench.analysis.traits import CONFLICT_RULE, CONFLICTING, SPREAD
+from jdbench.analysis.traits import CONFLICT_RULE, CONFLICT_THRESHOLD, SPREAD_DECADES
 from jdbench.verification.properties import TABLE_1
 from jdbench.verification.summary import NON_CONFLICTING
 
@@ -78,13 +78,13 @@ def situations(results: Results) -> list[Situation]:
         (
             "conflicting objectives",
             f"Problems on which {CONFLICT_RULE}; by score.",
-            conflict >= CONFLICTING,
+            conflict >= CONFLICT_THRESHOLD,
         ),
         (
-            f"gradient norms spread over more than {SPREAD:g} decades",
+            f"gradient norms spread over more than {SPREAD_DECADES:g} decades",
             "Problems on which, in the median over steps and selected runs, the longest gradient is more than "
-            f"1e{SPREAD:g} times as long as the shortest that is not zero, by score.",
-            decades > SPREAD,
+            f"1e{SPREAD_DECADES:g} times as long as the shortest that is not zero, by score.",
+            decades > SPREAD_DECADES,
         ),
         (
             "many objectives",

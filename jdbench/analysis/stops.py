@@ -32,7 +32,7 @@ from jdbench.rounding import gamma
 from jdbench.runs.analytic_indicators import REACHED
 from jdbench.verification.tolerances import improvement
 
-OPTIMAL = 1e-3
+OPTIMAL_SHARE = 1e-3
 """A run stopped at an optimal point if its distance there is at most this times that of the start."""
 
 STATIONARY = REACHED
@@ -44,7 +44,7 @@ STOPS = ("optimal", "only stationary", "neither", "lost")
 COUNTS = (schema.OPTIMAL, schema.ONLY_STATIONARY, schema.NEITHER, schema.STOPS_LOST)
 """Numbers of the runs that stopped there, in the same order."""
 
-SUMMARY = (
+PROGRESS = (
     schema.REACHED, schema.STEPS_THERE, schema.FINAL_SHARE, schema.FINAL_WORST, schema.STATIONARITY,
     schema.MEDIAN_DRIFT, WORST_MARGIN, schema.CONFLICTS, WEIGHTS,
 )  # fmt: skip
@@ -91,7 +91,7 @@ def margin_tolerance(shape: tuple[int, int] | None, weights: float = 1.0) -> flo
 
 
 def stop_of(
-    runs: pd.DataFrame, optimal: float = OPTIMAL, stationary: float = STATIONARY
+    runs: pd.DataFrame, optimal: float = OPTIMAL_SHARE, stationary: float = STATIONARY
 ) -> npt.NDArray[np.str_]:
     """Return where runs stopped.
 
@@ -147,11 +147,11 @@ def judge(runs: pd.DataFrame, sizes: Mapping[str, tuple[int, int]]) -> pd.DataFr
     for problem, aggregator in sorted(set(zip(judged[PROBLEM], judged[AGGREGATOR], strict=True))):
         mine = rows(only(only(judged, PROBLEM, problem), AGGREGATOR, aggregator), _Run)
         found.append((problem, aggregator, len(mine), *_summary(mine, sizes.get(problem))))
-    return pd.DataFrame(found, columns=[PROBLEM, AGGREGATOR, RUNS, *COUNTS, *SUMMARY])
+    return pd.DataFrame(found, columns=[PROBLEM, AGGREGATOR, RUNS, *COUNTS, *PROGRESS])
 
 
 def _summary(runs: Sequence[_Run], shape: tuple[int, int] | None) -> tuple[object, ...]:
-    """Return the values of `COUNTS` and `SUMMARY`."""
+    """Return the values of `COUNTS` and `PROGRESS`."""
     steps = [_infinite(run.steps_to_reach) for run in runs]
     shares = [_infinite(run.final / run.start if run.start > 0 else run.final) for run in runs]
     stops = [run.stop for run in runs]
@@ -195,7 +195,7 @@ def _judgement(of: str) -> Table:
     return Table(
         f"{of.removesuffix('s')}_judgement",
         f"Where the runs {which} stopped",
-        (PROBLEM, AGGREGATOR, RUNS, *COUNTS, *SUMMARY),
+        (PROBLEM, AGGREGATOR, RUNS, *COUNTS, *PROGRESS),
         make,
         needs=(of,),
         listed=False,

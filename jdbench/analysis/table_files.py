@@ -10,7 +10,7 @@ from jdbench.analysis.declarations import Table
 from jdbench.errors import InputError, MissingExtraError
 from jdbench.runs.record import Array
 
-DIGITS = 6
+FILED_DIGITS = 6
 """Of the numbers behind figures: records keep no more."""
 
 LONG = 20_000
@@ -69,16 +69,16 @@ def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path, *, parquet: b
 
 
 def as_filed(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return what files hold of a table: the numbers behind figures to `DIGITS` digits, all others whole."""
+    """Return what files hold of a table: numbers behind figures to `FILED_DIGITS` digits, others whole."""
     names = [name for name in table.six_digits if name in frame]
     return frame.assign(**{name: rounded(frame[name].to_numpy(dtype=np.float64)) for name in names})
 
 
 def rounded(values: Array) -> Array:
-    """Return numbers to `DIGITS` digits.
+    """Return numbers to `FILED_DIGITS` digits.
 
     Example:
         >>> rounded(np.array([1.23456789, np.inf]))
         array([1.23457,     inf])
     """
-    return np.array([float(f"{value:.{DIGITS - 1}e}") for value in values.flat]).reshape(values.shape)
+    return np.array([float(f"{value:.{FILED_DIGITS - 1}e}") for value in values.flat]).reshape(values.shape)

@@ -78,7 +78,7 @@ TABLES: tuple[Table, ...] = (
     upgrad_variants.COMPARISON,
     upgrad_variants.SUMMARY,
     upgrad_variants.RATIOS,
-    verdict_table.VERDICTS,
+    verdict_table.PROPERTY_VERDICTS,
     curves.CURVES,
     points.PANELS,
     points.END_POINTS,
@@ -112,7 +112,7 @@ def in_order_of_needs(tables: Iterable[Table]) -> dict[str, Table]:
     """Return tables by name, each after those that it needs.
 
     Raises:
-        InputError: Two have one name, one needs a table that is not there, or tables need each other in a circle.
+        InputError: Two share a name, one needs a table that is not there, or some need each other in a circle.
 
     Example:
         >>> def make(results): ...
@@ -137,7 +137,8 @@ def in_order_of_needs(tables: Iterable[Table]) -> dict[str, Table]:
             for need in known[name].needs:
                 if need not in known:
                     raise InputError(
-                        f"needs of table={name}, required tables that are declared, got {need}, declare or correct it"
+                        f"needs of table={name}, required tables that are declared, got {need}, "
+                        "declare or correct it"
                     )
                 place(need, (*path, name))
             ordered[name] = known[name]
@@ -155,7 +156,8 @@ def _announced(group: str, kind: type[Kind]) -> list[Kind]:
             loaded = point.load()
         except (ImportError, AttributeError) as error:
             raise InputError(
-                f"entry point {point.name} of {group}, required {point.value}, got {error}, mend or remove its package"
+                f"entry point {point.name} of {group}, required {point.value}, got {error}, mend or remove "
+                "its package"
             ) from error
         if not isinstance(loaded, kind):
             raise InputError(

@@ -14,7 +14,7 @@ from jdbench.analysis.results import Results
 from jdbench.analysis.schema import AGGREGATOR, HELD_OUT, PROBLEM, STATE, TASK_RANK
 from jdbench.analysis.seed_ranks import Criterion, seed_ranks
 
-ENDS = (schema.WORST_LOSS, schema.BEST_LOSS, schema.DELTA_M)
+END_INDICATORS = (schema.WORST_LOSS, schema.BEST_LOSS, schema.DELTA_M)
 """Indicators of the end of a training, after its held-out measures."""
 
 COLUMNS = (
@@ -29,8 +29,9 @@ def held_out(results: Results) -> pd.DataFrame:
     """Return what the selected runs of trainings came to.
 
     Returns:
-        A row for each aggregator and held-out measure and each of `ENDS`, mean and standard error over the runs
-        that finished; and for each problem of several held-out measures one of `TASK_RANK`, see `mean_ranks`.
+        A row for each aggregator and held-out measure and each of `END_INDICATORS`, mean and standard error
+        over the runs that finished; and for each problem of several held-out measures one of `TASK_RANK`, see
+        `mean_ranks`.
     """
     selected = results.table("selected")
     found: list[Found] = []
@@ -38,7 +39,7 @@ def held_out(results: Results) -> pd.DataFrame:
         runs = only(selected, PROBLEM, entry.spec)
         larger = {str(one.column): one.larger_is_better for one in measures_of(entry)}
         ended = only(runs, STATE, "finished")
-        named = [name for name in ended.columns if name.startswith(HELD_OUT) or name in ENDS]
+        named = [name for name in ended.columns if name.startswith(HELD_OUT) or name in END_INDICATORS]
         taken = {name: numbers(ended, name) for name in named}
         values: dict[tuple[str, str], list[float]] = {}
         for place, aggregator in enumerate(names(ended, AGGREGATOR)):
@@ -46,7 +47,7 @@ def held_out(results: Results) -> pd.DataFrame:
                 if not np.isnan(taken[name][place]):
                     values.setdefault((name, aggregator), []).append(float(taken[name][place]))
         # Held-out measures first.
-        for (name, one), own in sorted(values.items(), key=lambda item: item[0][0] in ENDS):
+        for (name, one), own in sorted(values.items(), key=lambda item: item[0][0] in END_INDICATORS):
             measure, error = name.removeprefix(HELD_OUT), standard_error(own)
             mean = float(np.mean(own))
             found.append((entry.spec, one, measure, larger.get(name, False), len(own), mean, error))

@@ -15,17 +15,17 @@ from jdbench.analysis.results import Results
 from jdbench.analysis.schema import DECADES_MEDIAN, PROBLEM, SEED
 from jdbench.analysis.stops import margin_tolerance
 
-SPREAD = 2.0
+SPREAD_DECADES = 2.0
 """Norms are spread where the longest gradient is, in the median, over 10² times as long as the shortest."""
 
-CONFLICTING = 0.1
+CONFLICT_THRESHOLD = 0.1
 """A problem is conflicting where gradients oppose each other at this share of points, or of seeds, or more."""
 
 CONFLICT_RULE = (
-    f"some gradients oppose each other, gᵢᵀgⱼ < 0, at {100 * CONFLICTING:g} % or more of the points sampled "
-    "between starts and Pareto set (at the starts, where there is no set); of trainings, as runs prove in "
-    f"{100 * CONFLICTING:g} % or more of the seeds: an update of {' or '.join(POSITIVE)}, whose weights are "
-    "positive, conflicted with a gradient"
+    f"some gradients oppose each other, gᵢᵀgⱼ < 0, at {100 * CONFLICT_THRESHOLD:g} % or more of the points "
+    "sampled between starts and Pareto set (at the starts, where there is no set); of trainings, as runs prove "
+    f"in {100 * CONFLICT_THRESHOLD:g} % or more of the seeds: an update of {' or '.join(POSITIVE)}, whose weights "
+    "are positive, conflicted with a gradient"
 )
 """When a problem is conflicting, in words."""
 
@@ -80,8 +80,8 @@ def _traits(entry: ProblemEntry, runs: pd.DataFrame) -> Traits:
     m, n = entry.shape or (math.nan, math.nan)
     words = [
         "" if problem is None else "convex" if problem.convex else "not convex",
-        "conflicting" if conflict >= CONFLICTING else "",
-        "norms spread" if decades > SPREAD else "",
+        "conflicting" if conflict >= CONFLICT_THRESHOLD else "",
+        "norms spread" if decades > SPREAD_DECADES else "",
         "" if problem is None or problem.attained else "optimum at infinity",
         "training" if entry.kind == "training" else "",
     ]

@@ -9,7 +9,7 @@ from scipy.stats import binomtest
 
 from jdbench.analysis import schema
 from jdbench.analysis.declarations import Table
-from jdbench.analysis.frames import only, parts, series, where
+from jdbench.analysis.frames import numbers, only, parts, series, where
 from jdbench.analysis.rank_tests import SIGNIFICANCE
 from jdbench.analysis.schema import (
     AGGREGATOR,
@@ -50,8 +50,13 @@ FEWEST = next(n for n in itertools.count(1) if 0.5 ** (n - 1) < SIGNIFICANCE)
 NEGLIGIBLE = 0.01
 """Median scores that differ by less than this share of the larger one are alike, however low p."""
 
-VERDICTS = ("exact", "regularised", "not told apart", "too few seeds")
+TOO_FEW = "too few seeds"
+
+VERDICTS = ("exact", "regularised", "not told apart", TOO_FEW)
 """Which one is better, or why neither is said to be."""
+
+TESTED = "enough seeds"
+"""All verdicts but the last, in a summary."""
 
 
 def upgrad_against_regularised(ranked: pd.DataFrame) -> pd.DataFrame:
@@ -89,19 +94,29 @@ def upgrad_against_regularised(ranked: pd.DataFrame) -> pd.DataFrame:
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
-    """Return how many problems have each of `VERDICTS`, on how many seeds, and how many decades norms span.
+    """Return how many problems have each of `VERDICTS`, or `TESTED`, on how many seeds, over how many decades.
 
     The decades are those of the exact one's runs: least, median and largest, NaN where none is known.
     """
     found: list[tuple[object, ...]] = []
-    for verdict in VERDICTS:
-        own = only(table, VERDICT, verdict)
+    for verdict in (*VERDICTS, TESTED):
+        own = (
+            where(table, series(table, VERDICT) != TOO_FEW)
+            if verdict == TESTED
+            else only(table, VERDICT, verdict)
+        )
         if len(own):
             decades = own[DECADES_OF_EXACT].to_numpy(dtype=np.float64)
             known = decades[np.isfinite(decades)]
             spread = (known.min(), np.median(known), known.max()) if len(known) else (math.nan,) * 3
             found.append((verdict, len(own), own[SEEDS].min(), own[SEEDS].max(), *spread))
     return pd.DataFrame(found, columns=[*SUMMARY.columns])
+
+
+def most_won_first(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the comparison with the problems first of which the exact one won most seeds beyond the other."""
+    lead = numbers(table, REGULARISED_WINS) - numbers(table, EXACT_WINS)
+    return table.iloc[np.argsort(lead, kind="stable")]
 
 
 def ratios(table: pd.DataFrame) -> pd.DataFrame:
@@ -122,7 +137,7 @@ def ratios(table: pd.DataFrame) -> pd.DataFrame:
 
 def _verdict(wins: int, losses: int, seeds: int, p_value: float, gap: float) -> str:
     if seeds < FEWEST:
-        return "too few seeds"
+        return TOO_FEW
     if p_value < SIGNIFICANCE and wins > losses and gap >= NEGLIGIBLE:
         return "exact"
     if p_value < SIGNIFICANCE and losses > wins and -gap >= NEGLIGIBLE:

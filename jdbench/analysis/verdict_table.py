@@ -3,7 +3,7 @@
 from jdbench.analysis import schema
 from jdbench.analysis.declarations import Table
 
-VERDICTS = Table(
+PROPERTY_VERDICTS = Table(
     "verdicts",
     "Properties of the aggregators, as far as they were searched for violations",
     (schema.AGGREGATOR, schema.PROPERTY, schema.OUTCOME),

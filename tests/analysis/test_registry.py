@@ -1,4 +1,4 @@
-"""The registry of tables: each is made once, when asked for, after those that it needs, and has what it declares."""
+"""The registry of tables: each is made once, when asked for, after its needs, and is what it declares."""
 
 import pickle
 from collections.abc import Iterable, Sequence
@@ -41,9 +41,10 @@ def test_every_table_has_its_rows(records: list[Record]) -> None:
     results = results_of(records)
     rows = {
         "indicators": len(records), "selected": 14, "references": 2, "runs": len(records), "outcomes": 8,
-        "outcome_totals": 3, "errors": 1, "ranking": 6, "problem_ranks": 4, "seed_ranks": 14, "profile_areas": 6,
-        "rank_tests": 3, "friedman_tests": 1, "along": 7, "problem_results": 8, "end_point_sets": 6,
-        "selected_judgement": 6, "reference_judgement": 2, "upgrad_against_regularised": 2, "traits": 4,
+        "outcome_totals": 3, "errors": 1, "ranking": 6, "problem_ranks": 4, "seed_ranks": 14,
+        "profile_areas": 6, "rank_tests": 3, "friedman_tests": 1, "along": 7, "problem_results": 8,
+        "end_point_sets": 6, "selected_judgement": 6, "reference_judgement": 2,
+        "upgrad_against_regularised": 2, "traits": 4,
     }  # fmt: skip
     assert {name: len(results.table(name)) for name in rows} == rows
     # Only Mean ran on all problems; each family has its own ranking.

@@ -1,4 +1,4 @@
-"""A metric and a table of a package that is not ours: each one file and one entry point, in pages and downloads."""
+"""A metric and a table of a package that is not ours: one file and one entry point each, in pages and files."""
 
 from pathlib import Path
 
@@ -125,7 +125,8 @@ def test_without_strangers_there_are_no_further_tables(tmp_path: Path) -> None:
             "[jdbench.metrics]\narea = area_twice:AREA\n",
             {
                 "area_twice": (
-                    "from jdbench.analysis import Column, Metric\nAREA = Metric(Column('area', 'x'), lambda r: 1.0)"
+                    "from jdbench.analysis import Column, Metric\n"
+                    "AREA = Metric(Column('area', 'x'), lambda r: 1.0)"
                 )
             },
             r"metric=area, required a name of its own",
@@ -134,7 +135,8 @@ def test_without_strangers_there_are_no_further_tables(tmp_path: Path) -> None:
             "[jdbench.metrics]\nbad = bad_metric:BAD\n",
             {
                 "bad_metric": (
-                    "from jdbench.analysis import Column, Metric\nBAD = Metric(Column('bad', 'x'), lambda r: {}['k'])"
+                    "from jdbench.analysis import Column, Metric\n"
+                    "BAD = Metric(Column('bad', 'x'), lambda r: {}['k'])"
                 )
             },
             r"metric=bad, required a number, got KeyError: 'k' for Mean on CQF, seed 1",
@@ -142,7 +144,9 @@ def test_without_strangers_there_are_no_further_tables(tmp_path: Path) -> None:
         (
             "[jdbench.tables]\nbad = bad_table:BAD\n",
             {
-                "bad_table": "from jdbench.analysis import Table\nBAD = Table('bad', 'x', (), lambda results: 1 / 0)"
+                "bad_table": (
+                    "from jdbench.analysis import Table\nBAD = Table('bad', 'x', (), lambda results: 1 / 0)"
+                )
             },
             r"table=bad, required a frame, got ZeroDivisionError: division by zero",
         ),

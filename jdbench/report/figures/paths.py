@@ -15,7 +15,7 @@ RED_TO_YELLOW = LinearSegmentedColormap.from_list("path", ["#b00010", "#ff5a00",
 PIECES = 12
 """Colours along a path."""
 
-STARTS = ("#1f5fd0", "#2e8b37", "#8e44c9", "#12a5b5", "#8a5a3b", "#ee62b0", "#1a1a1a", "#8f9aa3")
+START_COLOURS = ("#1f5fd0", "#2e8b37", "#8e44c9", "#12a5b5", "#8a5a3b", "#ee62b0", "#1a1a1a", "#8f9aa3")
 """Colours of the starts, by their order."""
 
 GAP = 5.0
@@ -114,7 +114,7 @@ def paths_svg(paths: Sequence[Path], frame: Frame, last: float) -> str:
     ]
     for i, path in enumerate(paths):
         ((x, y),) = frame.place(path.points[:1])
-        colour = STARTS[i % len(STARTS)]
+        colour = START_COLOURS[i % len(START_COLOURS)]
         parts.append(
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="1.9" fill="{colour}" stroke="white" stroke-width=".4"/>'
         )

@@ -57,7 +57,8 @@ def ranking_figure(results: Results, family: str, looks: Mapping[str, Style]) ->
         axes.set_ylim(len(names) - 0.4, -0.6)
         axes.set_xlim(0.7, max(len(names), *(row.high for row in ranked)) + 0.3)
         axes.set_xlabel(
-            f"mean rank over problems (1 is best) with {CONFIDENCE:.0%} bootstrap interval over problems and seeds"
+            f"mean rank over problems (1 is best) with {CONFIDENCE:.0%} bootstrap interval over problems and "
+            "seeds"
         )
         axes.grid(axis="x")
         axes.set_axisbelow(True)

@@ -3,10 +3,10 @@
 import shlex
 from collections.abc import Mapping
 
-from jdbench.analysis.frames import listed, names
+from jdbench.analysis.frames import names, values_of
 from jdbench.analysis.problems import OVERALL
 from jdbench.analysis.results import Results
-from jdbench.analysis.schema import AGGREGATOR, MISSING, PROBLEM, SEEDS
+from jdbench.analysis.schema import AGGREGATOR, PROBLEM, SEEDS, UNRUN
 from jdbench.problem import benchmark_problems
 from jdbench.report.figures.dual_cone import dual_cone_figure
 from jdbench.report.figures.palette import Style
@@ -58,7 +58,7 @@ def overview_page(
         environments=environments_table(results),
         standing=ranking_figure(results, OVERALL, looks),
         ranking=ranking_table(results, OVERALL, looks),
-        unranked=dict(zip(names(unranked, AGGREGATOR), names(unranked, MISSING), strict=True)),
+        unranked=dict(zip(names(unranked, AGGREGATOR), names(unranked, UNRUN), strict=True)),
         left_out=left_out(results, results.problems),
         profiles=profiles_figure(results, OVERALL, looks),
         friedman=friedman_table(results),
@@ -112,7 +112,7 @@ def commands(results: Results, *, compact: bool = False) -> list[str]:
 def _seeds(results: Results, preset: str) -> list[str]:
     """Return the option of the number of seeds if every problem has the same, and not the preset's."""
     counted = results.table("seed_counts")
-    counts = dict(zip(names(counted, PROBLEM), listed(counted, SEEDS), strict=True))
+    counts = dict(zip(names(counted, PROBLEM), values_of(counted, SEEDS), strict=True))
     if preset not in PRESETS or len(set(counts.values())) != 1:
         return []
     protocol = PRESETS[preset]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from jdbench.analysis.declarations import Column, Table
-from jdbench.analysis.frames import listed, names, numbers
+from jdbench.analysis.frames import names, numbers, values_of
 from jdbench.analysis.results import Results
 from jdbench.analysis.schema import AGGREGATOR, OTHER, PROBLEM
 from jdbench.report.figures.palette import Style
@@ -47,7 +47,7 @@ def problem_column(frame: pd.DataFrame, pages: Mapping[str, str]) -> Shown:
 
 def text_column(frame: pd.DataFrame, column: Column, mark: str = "") -> Shown:
     """Return a column of what stands there."""
-    return shown(column, [text(value, mark) for value in listed(frame, column)])
+    return shown(column, [text(value, mark) for value in values_of(frame, column)])
 
 
 def number_column(frame: pd.DataFrame, column: Column, digits: int = 3) -> Shown:
@@ -57,7 +57,7 @@ def number_column(frame: pd.DataFrame, column: Column, digits: int = 3) -> Shown
 
 def count_column(frame: pd.DataFrame, column: Column, whole: Column, *, wanted: bool = False) -> Shown:
     """Return a column of how many there are of how many, see `jdbench.report.tables.cells.count`."""
-    pairs = zip(listed(frame, column), listed(frame, whole), strict=True)
+    pairs = zip(values_of(frame, column), values_of(frame, whole), strict=True)
     return shown(column, [count(part, all_of_them, wanted=wanted) for part, all_of_them in pairs])
 
 
@@ -98,7 +98,7 @@ def generic_table(table: Table, frame: pd.DataFrame, results: Results, looks: Lo
     first = frame.head(MOST_ROWS)
     columns: list[Shown] = []
     for name in frame.columns:
-        column, values = table.column(str(name)), listed(first, str(name))
+        column, values = table.column(str(name)), values_of(first, str(name))
         if column == PROBLEM and pages.keys() >= set(values):
             columns.append(shown(column, [link(spec, pages[spec]) for spec in values]))
         elif column in {AGGREGATOR, OTHER} and looks.keys() >= set(values):

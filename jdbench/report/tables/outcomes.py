@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from jdbench.analysis import schema
-from jdbench.analysis.frames import listed, only, ordered, rows
+from jdbench.analysis.frames import only, ordered, rows, values_of
 from jdbench.analysis.problems import ProblemEntry
 from jdbench.analysis.results import Results
 from jdbench.analysis.schema import AGGREGATOR, PROBLEM
@@ -52,7 +52,7 @@ def outcomes_table(results: Results, looks: Looks, entry: ProblemEntry | None = 
     whole = results.table("outcome_totals" if entry is None else "outcomes")
     own = ordered(whole if entry is None else only(whole, PROBLEM, entry.spec), AGGREGATOR, list(looks))
     where = "all problems" if entry is None else entry.spec
-    failed = [text(count, "bad" if count else "") for count in listed(own, schema.FAILED)]
+    failed = [text(count, "bad" if count else "") for count in values_of(own, schema.FAILED)]
     return page_table(
         "outcomes",
         f"How the runs on {where} ended, at all rates",
@@ -67,7 +67,7 @@ def outcomes_table(results: Results, looks: Looks, entry: ProblemEntry | None = 
 
 
 def _texts(frame: pd.DataFrame, column: str) -> list[Cell]:
-    return [text(value) for value in listed(frame, column)]
+    return [text(value) for value in values_of(frame, column)]
 
 
 def errors_table(results: Results, looks: Looks) -> PageTable | None:
@@ -88,7 +88,7 @@ def errors_table(results: Results, looks: Looks) -> PageTable | None:
 
 
 def lost_table(results: Results, looks: Looks) -> PageTable | None:
-    """Return the problems on which an aggregator had seeds for which no rate finished; None if there are none."""
+    """Return the problems on which an aggregator had seeds in which no rate finished; None without any."""
     lost = results.table("lost_seeds")
     if not len(lost):
         return None

@@ -8,7 +8,7 @@ from jdbench.analysis.frames import flags, numbers, only, parts, rows
 from jdbench.analysis.problems import ProblemEntry
 from jdbench.analysis.results import Results
 from jdbench.analysis.schema import PROBLEM
-from jdbench.analysis.traits import CONFLICT_RULE, SPREAD, Traits
+from jdbench.analysis.traits import CONFLICT_RULE, SPREAD_DECADES, Traits
 from jdbench.report.tables.cells import MISSING, Cell, Heading, PageTable, aggregator, count, link, number, text
 from jdbench.report.tables.columns import (
     Looks,
@@ -66,7 +66,7 @@ def problems_table(results: Results, entries: Sequence[ProblemEntry], looks: Loo
     """Return the problems with who leads on each, and links to their pages."""
     traits = {trait.problem: trait for trait in rows(results.table("traits"), Traits)}
     leaders = {spec: rows(own, _Leader) for spec, own in parts(results.table("leaders"), PROBLEM)}
-    rule = f"conflicting: {CONFLICT_RULE}; norms spread: over more than {SPREAD:g} decades"
+    rule = f"conflicting: {CONFLICT_RULE}; norms spread: over more than {SPREAD_DECADES:g} decades"
     headings = [
         Heading(PROBLEM.heading),
         Heading(schema.FAMILY.heading),

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from jdbench.analysis import schema
-from jdbench.analysis.frames import listed, names, numbers, only, rows
+from jdbench.analysis.frames import names, numbers, only, rows, values_of
 from jdbench.analysis.problems import OVERALL, Family
 from jdbench.analysis.results import Results
 from jdbench.analysis.schema import AGGREGATOR, FAMILY, LOW, MEAN_RANK, POSITION
@@ -163,7 +163,7 @@ def friedman_table(results: Results) -> PageTable | None:
     tests = results.table("friedman_tests")
     if not len(tests):
         return None
-    pairs = zip(listed(tests, schema.PAIRS_APART), listed(tests, schema.PAIRS), strict=True)
+    pairs = zip(values_of(tests, schema.PAIRS_APART), values_of(tests, schema.PAIRS), strict=True)
     return page_table(
         "friedman",
         "Friedman's test: are the ranks more than chance?",

@@ -4,7 +4,7 @@ import pandas as pd
 
 from jdbench.analysis import schema
 from jdbench.analysis.declarations import Column
-from jdbench.analysis.frames import listed, numbers, only
+from jdbench.analysis.frames import numbers, only, values_of
 from jdbench.analysis.problems import ProblemEntry
 from jdbench.analysis.results import Results
 from jdbench.analysis.schema import ENDS, PROBLEM, RUNS, WORST_MARGIN
@@ -69,7 +69,7 @@ def set_table(results: Results, entry: ProblemEntry, looks: Looks) -> PageTable 
     own = only(results.table("end_point_shares"), PROBLEM, entry.spec)
     if not len(own):
         return None
-    ends = zip(listed(own, ENDS), listed(own, RUNS), strict=True)
+    ends = zip(values_of(own, ENDS), values_of(own, RUNS), strict=True)
     return page_table(
         "end-point-sets",
         f"The sets of end points on {entry.spec} against the front",
@@ -101,13 +101,13 @@ def margin(value: float, conflicting: bool) -> Cell:
 
 
 def _unmarked(own: pd.DataFrame, column: Column) -> Shown:
-    pairs = zip(listed(own, column), listed(own, RUNS), strict=True)
+    pairs = zip(values_of(own, column), values_of(own, RUNS), strict=True)
     return shown(column, [Cell(f"{part} of {whole}", str(part)) for part, whole in pairs])
 
 
 def _reached(own: pd.DataFrame) -> Shown:
     cells: list[Cell] = []
-    for reached, steps in zip(listed(own, schema.REACHED), numbers(own, schema.STEPS_THERE), strict=True):
+    for reached, steps in zip(values_of(own, schema.REACHED), numbers(own, schema.STEPS_THERE), strict=True):
         cell = number(float(steps), 4, otherwise="never")
         after = "" if cell.text == "never" else f" after {cell.text}"
         cells.append(Cell(f"{reached}{after}", cell.key))

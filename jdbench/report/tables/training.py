@@ -13,7 +13,7 @@ from jdbench.analysis.frames import numbers, only, ordered, rows
 from jdbench.analysis.problems import ProblemEntry
 from jdbench.analysis.results import Results
 from jdbench.analysis.schema import AGGREGATOR, PROBLEM
-from jdbench.analysis.trainings import ENDS
+from jdbench.analysis.trainings import END_INDICATORS
 from jdbench.report.tables.cells import PageTable, measure, number
 from jdbench.report.tables.columns import Looks, Shown, aggregator_column, heading, number_column, page_table
 from jdbench.report.tables.verdicts import verdict_columns
@@ -79,7 +79,7 @@ def held_out_table(results: Results, entry: ProblemEntry, looks: Looks) -> PageT
 
 def measured(name: str, larger_is_better: bool) -> Column:
     """Return the declaration of a measure of a training, or of an indicator of its end."""
-    for column in (*ENDS, schema.TASK_RANK):
+    for column in (*END_INDICATORS, schema.TASK_RANK):
         if column == name:
             return column
     better = "more" if larger_is_better else "less"

@@ -1,6 +1,5 @@
 """Exact UPGrad beside its trace-regularised variant: by problem, and against the decades of the row norms."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -9,11 +8,20 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from jdbench.analysis import schema
-from jdbench.analysis.frames import listed, names, numbers, only, rows
+from jdbench.analysis.frames import names, numbers, only, rows, values_of
 from jdbench.analysis.rank_tests import SIGNIFICANCE
 from jdbench.analysis.results import Results
 from jdbench.analysis.schema import VERDICT, of_variant
-from jdbench.analysis.upgrad_variants import DECADES_OF_EXACT, EXACT, FEWEST, NEGLIGIBLE, REGULARISED
+from jdbench.analysis.upgrad_variants import (
+    DECADES_OF_EXACT,
+    EXACT,
+    FEWEST,
+    NEGLIGIBLE,
+    REGULARISED,
+    TESTED,
+    TOO_FEW,
+    most_won_first,
+)
 from jdbench.report.figures.drawing import Drawing, render
 from jdbench.report.figures.palette import COLOURS
 from jdbench.report.tables.cells import Cell, PageTable, number, text
@@ -24,8 +32,6 @@ CLIPPED = 100.0
 """Ratios of scores beyond this, infinite ones among them, are drawn here."""
 
 VARIANTS = ("exact", "regularised")
-
-TOO_FEW = "too few seeds"
 
 SIGN = {
     "exact": ("#d1121f", "exact better"),
@@ -55,10 +61,9 @@ def regularisation_table(results: Results) -> PageTable | None:
     found = results.table("upgrad_against_regularised")
     if not len(found):
         return None
-    lead = numbers(found, schema.REGULARISED_WINS) - numbers(found, schema.EXACT_WINS)
-    found = found.iloc[np.argsort(lead, kind="stable")]
+    found = most_won_first(found)
     wins = zip(
-        *(listed(found, name) for name in (schema.EXACT_WINS, schema.REGULARISED_WINS, schema.TIES)),
+        *(values_of(found, name) for name in (schema.EXACT_WINS, schema.REGULARISED_WINS, schema.TIES)),
         strict=True,
     )
     return page_table(
@@ -80,30 +85,27 @@ def regularisation_table(results: Results) -> PageTable | None:
 
 def regularisation_summary(results: Results) -> list[str]:
     """Return what the table says, in sentences; none where nobody ran both."""
-    found = rows(results.table("upgrad_summary"), _Summary)
-    if not found:
-        return []
-    counts = {one.better: one.problems for one in found}
-    tested = [one for one in found if one.better != TOO_FEW]
-    few = [one for one in found if one.better == TOO_FEW]
+    found = {one.better: one for one in rows(results.table("upgrad_summary"), _Summary)}
+    counts = {name: found[name].problems if name in found else 0 for name in (*VARIANTS, "not told apart")}
     said: list[str] = []
-    if tested:
+    if TESTED in found:
         said.append(
-            f"On {_problems(tested)} there were enough seeds ({_range(tested)}) for a sign test: the exact one "
-            f"is better on {counts.get('exact', 0)}, the regularised one on {counts.get('regularised', 0)}, and "
-            f"on {counts.get('not told apart', 0)} they are not told apart (p ≥ {SIGNIFICANCE:g}, or median "
-            f"scores that differ by less than {100 * NEGLIGIBLE:g} %)."
+            f"On {_seeds(found[TESTED], 'were enough')} for a sign test: the exact one is better on "
+            f"{counts['exact']}, the regularised one on {counts['regularised']}, and on "
+            f"{counts['not told apart']} they are not told apart (p ≥ {SIGNIFICANCE:g}, or median scores that "
+            f"differ by less than {100 * NEGLIGIBLE:g} %)."
         )
-    if few:
+    if TOO_FEW in found:
         said.append(
-            f"On {_problems(few)} there were too few seeds ({_range(few)}) to say which is better: with "
-            f"fewer than {FEWEST}, p cannot come below {SIGNIFICANCE:g} even if one wins them all."
+            f"On {_seeds(found[TOO_FEW], 'were too few')} to say which is better: with fewer than {FEWEST}, p "
+            f"cannot come below {SIGNIFICANCE:g} even if one wins them all."
         )
     said += [
         f"Where the {one.better} one is better, the row norms along the exact one's runs span "
-        f"{one.decades_median_exact:.2g} decades in the median, {one.least_decades:.2g} to {one.most_decades:.2g}."
-        for one in found
-        if one.better in VARIANTS and np.isfinite(one.decades_median_exact)
+        f"{one.decades_median_exact:.2g} decades in the median, {one.least_decades:.2g} to "
+        f"{one.most_decades:.2g}."
+        for one in (found[name] for name in VARIANTS if name in found)
+        if np.isfinite(one.decades_median_exact)
     ]
     return said
 
@@ -164,20 +166,17 @@ def regularisation_figure(results: Results) -> list[Drawing]:
 def _verdicts(found: pd.DataFrame) -> list[Cell]:
     """Return the cells of which one is better, with the number of seeds where they are too few."""
     cells: list[Cell] = []
-    for verdict, seeds in zip(names(found, VERDICT), listed(found, schema.SEEDS), strict=True):
+    for verdict, seeds in zip(names(found, VERDICT), values_of(found, schema.SEEDS), strict=True):
         said = f"{verdict}: {seeds}" if verdict == TOO_FEW else verdict
         cells.append(Cell(said, said, "good" if verdict == "exact" else ""))
     return cells
 
 
-def _problems(found: Sequence[_Summary]) -> str:
-    problems = sum(one.problems for one in found)
-    return f"{problems} problem{'' if problems == 1 else 's'}"
-
-
-def _range(found: Sequence[_Summary]) -> str:
-    least, most = min(one.fewest_seeds for one in found), max(one.most_seeds for one in found)
-    return f"{least}" if least == most else f"{least} to {most}"
+def _seeds(one: _Summary, there: str) -> str:
+    """Return on how many problems there were how many seeds, in words."""
+    problems = f"{one.problems} problem{'' if one.problems == 1 else 's'}"
+    least, most = one.fewest_seeds, one.most_seeds
+    return f"{problems} there {there} seeds ({least if least == most else f'{least} to {most}'})"
 
 
 def _weights(found: pd.DataFrame, variant: str) -> Shown:
