@@ -74,7 +74,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def call(jdbench, installed: Path, monkeypatch: pytest.MonkeyPatch):  # noqa: ARG001
-    """The command line where the package is installed, with two rates and twenty steps: a call that ends well."""
+    """The command line where the package is installed, two rates and twenty steps: a call that ends well."""
     few = replace(PRESETS["quick"], analytic=Budget(20, (0.1, 0.2)), reference_steps=20)
     monkeypatch.setitem(PRESETS, "quick", few)
     monkeypatch.setenv("COLUMNS", "140")
