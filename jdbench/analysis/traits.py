@@ -24,8 +24,8 @@ CONFLICT_THRESHOLD = 0.1
 CONFLICT_RULE = (
     f"some gradients oppose each other, gᵢᵀgⱼ < 0, at {100 * CONFLICT_THRESHOLD:g} % or more of the points "
     "sampled between starts and Pareto set (at the starts, where there is no set); of trainings, as runs prove "
-    f"in {100 * CONFLICT_THRESHOLD:g} % or more of the seeds: an update of {' or '.join(POSITIVE)}, whose weights "
-    "are positive, conflicted with a gradient"
+    f"in {100 * CONFLICT_THRESHOLD:g} % or more of the seeds: an update of {' or '.join(POSITIVE)}, whose "
+    "weights are positive, conflicted with a gradient"
 )
 """When a problem is conflicting, in words."""
 
