@@ -186,7 +186,7 @@ def test_packed_curves_are_unpacked_at_a_look_and_damage_is_named_then(tmp_path:
     assert dict(packed.curves).keys() == unpacked(packed.curves).keys() == record().curves.keys()
     assert len(packed.curves) == 2
     assert np.array_equal(packed.curves["x"], record().curves["x"])
-    assert unpacked(record().curves) == record().curves
+    assert unpacked(plain := record().curves) == dict(plain)
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE records SET curves = x'00'")
     with Store(path) as store:
