@@ -20,7 +20,11 @@ LARGEST = (schema.DECADES_LARGEST, schema.WEIGHTS_LARGEST, schema.LARGEST_RISE)
 
 
 def along(results: Results) -> pd.DataFrame:
-    """Return medians over the selected runs that finished, of `LARGEST` the largest, and of the metrics."""
+    """Return what the selected runs that finished were like.
+
+    Returns:
+        Medians over the runs of `ALONG` and of the metrics of `Results.metrics`, of `LARGEST` the largest.
+    """
     ended = only(results.table("selected"), STATE, "finished")
     names = [str(name) for name in (*ALONG, *results.metrics) if name in ended]
     return grouped(

@@ -15,7 +15,7 @@ import pytest
 from jdbench.errors import StoreError
 from jdbench.runs.protocol import RunSpec
 from jdbench.runs.record import Record
-from jdbench.runs.store import Store
+from jdbench.runs.store import Store, unpacked
 
 FACTS = {"torch": "2.13.0", "commit": "abc"}
 
@@ -176,6 +176,23 @@ def test_damaged_records_and_read_only_stores_are_named(tmp_path: Path) -> None:
         store.connection.execute("PRAGMA query_only = 1")
         with pytest.raises(StoreError, match="required a readable and writable store"):
             store.stamp("quick")
+
+
+def test_packed_curves_are_unpacked_at_a_look_and_damage_is_named_then(tmp_path: Path) -> None:
+    path = tmp_path / "packed"
+    with Store(path, create=True) as store:
+        store.append([record()], FACTS)
+        (packed,) = store.records(packed=True)
+    assert dict(packed.curves).keys() == unpacked(packed.curves).keys() == record().curves.keys()
+    assert len(packed.curves) == 2
+    assert np.array_equal(packed.curves["x"], record().curves["x"])
+    assert unpacked(plain := record().curves) == dict(plain)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE records SET curves = x'00'")
+    with Store(path) as store:
+        (damaged,) = store.records(packed=True)
+    with pytest.raises(StoreError, match="required sound curves"):
+        unpacked(damaged.curves)
 
 
 def test_end_points_keep_all_their_digits(tmp_path: Path) -> None:
