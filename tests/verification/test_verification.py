@@ -18,6 +18,8 @@ from jdbench.verification.further_claims import AGGREGATORS
 from jdbench.verification.properties import PROPERTIES
 from jdbench.verification.verify import Outcome, verify
 
+pytest_plugins = ["pytester"]
+
 VERIFY = "-m jdbench verify Mean UPGrad --examples 60 --claims non-conflicting --json v.json --replays replays"
 PYTEST = "-m pytest -q -p no:cacheprovider --pyargs jdbench.properties"
 DTYPES = [torch.float64, torch.float32]
@@ -159,18 +161,15 @@ def test_the_suite_judges_strangers(tmp_path: Path, source: str, claims: str, co
     ],
 )
 def test_the_suite_refuses_unknown_names_with_one_line(
-    tmp_path: Path, options: list[str], message: str
+    pytester: pytest.Pytester, options: list[str], message: str
 ) -> None:
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "--pyargs", "jdbench.properties", *options],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
+    run = pytester.runpytest_inprocess(
+        "-q", "-p", "no:cacheprovider", "--pyargs", "jdbench.properties", *options
     )
-    assert run.returncode == 4
-    assert message in run.stderr
-    assert len(run.stderr.strip().splitlines()) == 1
+    assert run.ret == 4
+    lines = [line for line in run.errlines if line.strip()]
+    assert len(lines) == 1
+    assert message in lines[0]
 
 
 @settings(max_examples=30, derandomize=True, deadline=None, database=None)
