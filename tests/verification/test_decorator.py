@@ -166,7 +166,7 @@ def test_names_are_the_same_in_every_process_whatever_the_repr(tmp_path: Path, s
 
 
 def test_the_faulty_fails_the_honest_passes_and_the_message_says_it_all(run) -> None:
-    test = decorated('[Honest(), Faulty()], claims=["weighted"], dtypes=[torch.float32]')
+    test = decorated('[Honest(), Faulty()], claims=["weighted"], dtypes=[torch.float32], examples=20')
     result = run(test)
     assert result.ret == 1
     assert "1 failed, 3 passed" in result.stdout.str()

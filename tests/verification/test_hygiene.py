@@ -238,4 +238,4 @@ def test_what_comes_once_and_by_no_rule_is_said_to():
 @pytest.mark.parametrize("dtype", [F64, F32], ids=str)
 @pytest.mark.parametrize("aggregator", [UPGrad(), Mean(), GradDrop(), lambda J: J.mean(0)])
 def test_what_does_nothing_of_this_survives(aggregator, dtype):
-    assert verify(aggregator, HYGIENE, dtype=dtype, examples=60).outcome is Outcome.SURVIVED
+    assert verify(aggregator, HYGIENE, dtype=dtype, examples=20).outcome is Outcome.SURVIVED
