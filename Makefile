@@ -55,7 +55,7 @@ kernels: $(VENV)/.installed-dev ## Measure reports/kernels/: Table 7 today, scal
 test: $(VENV)/.installed-dev ## Run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
-test-long: $(VENV)/.installed-dev ## Run the tests that search for minutes: honest aggregators over 20 seeds
+test-long: $(VENV)/.installed-dev ## Run the tests that search for minutes: honest aggregators, architectures, the zoo
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 -m long
 
 # Specs have no blanks, so that the shell takes the roster's lines one by one.

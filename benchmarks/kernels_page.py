@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -10,14 +11,27 @@ from markupsafe import Markup
 import jdbench.report.pages
 from benchmarks.kernels_figures import LOOKS, memory_figure, projection_figure, training_figure
 from benchmarks.table7 import PAPER
-from jdbench.analysis.results import rows_of
+from jdbench.analysis.frames import rows
 from jdbench.problems.networks import NETWORKS
-from jdbench.report.tables.cells import Cell, Heading, Table, number, text
+from jdbench.report.tables.cells import Cell, Heading, PageTable, number, text
 
 HERE, REPORT = Path(__file__).parent, Path(jdbench.report.pages.__file__).parent
 
 TABLES = ("table7.csv", "projection.csv", "training.csv")
 """Files that the page is written from, and `environment.json`."""
+
+
+class Timed(NamedTuple):
+    """A method on a network, timed; the fields are columns of ``table7.csv``."""
+
+    network: str
+    aggregator: str
+    library: str
+    method: str
+    seconds: float
+    steps: int
+    paper_ratio: float
+    ratio: float
 
 
 def write_page(folder: Path) -> Path:
@@ -51,9 +65,9 @@ def write_page(folder: Path) -> Path:
     return page
 
 
-def ratios_table(frame: pd.DataFrame) -> Table:
+def ratios_table(frame: pd.DataFrame) -> PageTable:
     """Return each method's time as a multiple of SGD's on the same network: the paper's, TorchJD's and ours."""
-    found = {(row["network"], row["aggregator"], row["library"]): row for row in rows_of(frame)}
+    found = {(row.network, row.aggregator, row.library): row for row in rows(frame, Timed)}
     headings = [Heading("SSJD with")]
     for network in NETWORKS:
         headings += [
@@ -61,7 +75,7 @@ def ratios_table(frame: pd.DataFrame) -> Table:
             Heading("TorchJD", "0.18.0, measured here, divided by SGD measured here"),
             Heading("ours", "measured here, divided by SGD measured here"),
         ]
-    rows: list[list[Cell]] = []
+    cells: list[list[Cell]] = []
     for aggregator in PAPER:
         if aggregator == "SGD":
             continue
@@ -69,17 +83,17 @@ def ratios_table(frame: pd.DataFrame) -> Table:
         for network in NETWORKS:
             theirs, ours = found[network, aggregator, "TorchJD"], found[network, aggregator, "ours"]
             row += [
-                number(ours["paper_ratio"]),
-                number(theirs["ratio"]),
-                number(ours["ratio"], mark="good" if ours["ratio"] <= theirs["ratio"] else "bad"),
+                number(ours.paper_ratio),
+                number(theirs.ratio),
+                number(ours.ratio, mark="good" if ours.ratio <= theirs.ratio else "bad"),
             ]
-        rows.append(row)
-    return Table("ratios", "An epoch as a multiple of an epoch of SGD", headings, rows)
+        cells.append(row)
+    return PageTable("ratios", "An epoch as a multiple of an epoch of SGD", headings, cells)
 
 
-def seconds_table(frame: pd.DataFrame) -> Table:
+def seconds_table(frame: pd.DataFrame) -> PageTable:
     """Return the seconds of an epoch, a row for each method of each library."""
-    found = {(row["network"], row["aggregator"], row["library"]): row for row in rows_of(frame)}
+    found = {(row.network, row.aggregator, row.library): row for row in rows(frame, Timed)}
     listed = dict.fromkeys((aggregator, library) for _, aggregator, library in found)
     headings = [
         Heading("method"),
@@ -88,14 +102,14 @@ def seconds_table(frame: pd.DataFrame) -> Table:
     ]
     headings += [Heading(network, "seconds an epoch, 32 times the median step") for network in NETWORKS]
     headings += [Heading("steps", "how many were timed, on each network")]
-    rows: list[list[Cell]] = []
+    cells: list[list[Cell]] = []
     for aggregator, library in listed:
         entries = [found[network, aggregator, library] for network in NETWORKS]
-        rows.append([
+        cells.append([
             text(aggregator if aggregator == "SGD" else f"SSJD {aggregator}"),
             text(library),
-            text(entries[0]["method"]),
-            *(number(entry["seconds"]) for entry in entries),
-            text(", ".join(str(entry["steps"]) for entry in entries)),
+            text(entries[0].method),
+            *(number(entry.seconds) for entry in entries),
+            text(", ".join(str(entry.steps) for entry in entries)),
         ])
-    return Table("seconds", "Seconds an epoch", headings, rows)
+    return PageTable("seconds", "Seconds an epoch", headings, cells)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from multiprocessing import connection, get_context, parent_process
 from multiprocessing.context import SpawnProcess
+from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
 import torch
@@ -56,6 +57,15 @@ class Workers(Executor):
         """Kill the processes, whatever they are at, and do no more calls."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._end(_Worker.kill)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let the processes end when the calls have been done, or at once where an error ends the block."""
+        if kind is None:
+            self.shutdown()
+        else:
+            self.kill()
 
     def _end(self, how: Callable[["_Worker"], None]) -> None:
         with self._lock:

@@ -7,13 +7,28 @@ from pathlib import Path
 
 import numba
 import pytest
+import torch
 
 import jdbench.verification.pytest.options  # noqa: F401  loads torch, which no process can import twice: see `pytester`
+from jdbench.aggregator import resolve
 from jdbench.cli.main import main
 from support.property_suite import PROPERTIES, STRANGER
 
 # Its assertions then say what they compared.
 pytest.register_assert_rewrite("support.exact_references")
+
+
+COMPILED = (("MGDA", "CAGrad", "NashMTL"), ("DualProj",))
+"""Aggregators that call every kernel between them, in two parts that take as long where nothing is cached."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kernels_compiled_in_turns(request: pytest.FixtureRequest) -> None:
+    """Let each worker of pytest-xdist compile a part of the kernels: else every one compiles them all."""
+    worker = getattr(request.config, "workerinput", None)
+    if worker is not None:
+        for name in dict(enumerate(COMPILED)).get(int(worker["workerid"].removeprefix("gw")), ()):
+            resolve(name).aggregator(torch.tensor([[1.0, 0.0], [-0.5, 1.0]], dtype=torch.float64))
 
 
 @pytest.fixture(name="jdbench")

@@ -5,7 +5,7 @@ exact front, and r the largest of each on the front and at the starts: fᵢ beco
 the front and the starts fill the unit box, whatever the units of the objectives.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from types import ModuleType
 from typing import NamedTuple
 
@@ -13,9 +13,24 @@ import numpy as np
 import pandas as pd
 import torch
 
+from jdbench.analysis import schema
+from jdbench.analysis.declarations import Table
+from jdbench.analysis.frames import numbers, rows
+from jdbench.analysis.results import Results, RunKey
+from jdbench.analysis.schema import (
+    AGGREGATOR,
+    ENDS,
+    HYPERVOLUME,
+    HYPERVOLUME_FRONT,
+    HYPERVOLUME_SHARE,
+    IGD_PLUS,
+    PROBLEM,
+    RUNS,
+    SEED,
+)
 from jdbench.errors import MissingExtraError
 from jdbench.problem import AnalyticProblem
-from jdbench.runs.record import Array, Record
+from jdbench.runs.record import Array
 
 REFERENCE = 1.1
 """Every coordinate of the reference point of hypervolumes, in scaled objectives: a little beyond the unit box,
@@ -124,47 +139,36 @@ def set_indicators(ends: Array, scale: Scale) -> SetIndicators:
     )
 
 
-def end_point_sets(
-    records: Iterable[Record], selected: pd.DataFrame, problems: Mapping[str, AnalyticProblem]
-) -> pd.DataFrame:
-    """Return the indicators of the set of end points of each aggregator on each problem.
-
-    Args:
-        records: Records with their curves, at least those of the selected runs.
-        selected: The runs of `jdbench.analysis.run_table.selected_runs`.
-        problems: Analytic problems by spec; others are passed over.
+def end_point_sets(results: Results) -> pd.DataFrame:
+    """Return the indicators of the set of end points of each aggregator on each analytic problem.
 
     Returns:
         Columns ``problem aggregator runs ends`` (selected runs, and those of them that finished), and those of
         `SetIndicators`. Runs that did not finish have no end point. Problems without an attained Pareto set
         are left out.
     """
-    chosen = {tuple(row) for row in selected[["problem", "aggregator", "seed", "rate"]].itertuples(index=False)}
-    ends: dict[tuple[str, str], list[Array]] = {}
-    for record in records:
-        spec = record.spec
-        if spec.trace or (spec.problem, spec.aggregator, spec.seed, spec.rate) not in chosen:
-            continue
-        if "end_f" in record.curves and np.isfinite(record.curves["end_f"]).all():
-            ends.setdefault((spec.problem, spec.aggregator), []).append(record.curves["end_f"])
-    rows: list[dict[str, object]] = []
-    for spec, runs in selected[selected["problem"].isin(list(problems))].groupby("problem"):
+    problems = {entry.spec: entry.analytic for entry in results.problems}
+    found: list[tuple[object, ...]] = []
+    for spec, runs in results.table("selected").groupby(PROBLEM):
         problem = problems[str(spec)]
-        scale = scale_of(problem, (int(seed) for seed in runs["seed"]))
-        if scale is None:
+        scale = None if problem is None else scale_of(problem, (int(seed) for seed in runs[SEED]))
+        if problem is None or scale is None:
             continue
-        for aggregator, mine in runs.groupby("aggregator"):
-            points = ends.get((str(spec), str(aggregator)), [])
-            found = set_indicators(np.stack(points) if points else np.zeros((0, problem.m)), scale)
-            rows.append({
-                "problem": spec,
-                "aggregator": aggregator,
-                "runs": len(mine),
-                "ends": len(points),
-                **found._asdict(),
-            })
-    columns = ["problem", "aggregator", "runs", "ends", *SetIndicators._fields]
-    return pd.DataFrame(rows, columns=columns)
+        for aggregator, mine in runs.groupby(AGGREGATOR):
+            curves = [results.curves.get(key, {}) for key in rows(mine.sort_values(SEED), RunKey)]
+            ends = [one["end_f"] for one in curves if "end_f" in one and np.isfinite(one["end_f"]).all()]
+            indicators = set_indicators(np.stack(ends) if ends else np.zeros((0, problem.m)), scale)
+            found.append((spec, aggregator, len(mine), len(ends), *indicators))
+    return pd.DataFrame(found, columns=[*END_POINT_SETS.columns])
+
+
+def best_first(sets: pd.DataFrame) -> pd.DataFrame:
+    """Return sets with the share that each has of the front's hypervolume, the largest hypervolume first."""
+    volume, front = numbers(sets, HYPERVOLUME), numbers(sets, HYPERVOLUME_FRONT)
+    share = np.where(front != 0, volume / np.where(front != 0, front, 1.0), volume)
+    order = np.where(volume >= 0, -volume, 0.0)
+    found = sets.assign(**{HYPERVOLUME_SHARE: share, "order": order})
+    return found.sort_values([PROBLEM, "order", IGD_PLUS], kind="stable").drop(columns="order")
 
 
 def _spread(points: Array, front: Array) -> float:
@@ -181,3 +185,25 @@ def _moocore() -> ModuleType:
             'sets of end points, required moocore, got no such package, run `pip install "jdbench[report]"`'
         ) from error
     return moocore
+
+
+END_POINT_SETS = Table(
+    "end_point_sets",
+    "The sets of end points against the front",
+    (
+        PROBLEM, AGGREGATOR, RUNS, ENDS, HYPERVOLUME, HYPERVOLUME_FRONT, IGD_PLUS, schema.EPSILON,
+        schema.SPREAD,
+    ),
+    end_point_sets,
+    needs=("selected",),
+    listed=False,
+)  # fmt: skip
+SET_SHARES = Table(
+    "end_point_shares",
+    "The sets of end points, largest hypervolume first",
+    (*END_POINT_SETS.columns, HYPERVOLUME_SHARE),
+    lambda results: best_first(results.table("end_point_sets")),
+    needs=("end_point_sets",),
+    download=False,
+    listed=False,
+)

@@ -5,24 +5,35 @@ Programming 91 (2002). An instance is a problem with a seed; the cost is the num
 infinite for a run that diverged, failed or never came there.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-COST = "steps_to_1e-3"
+from jdbench.analysis import schema
+from jdbench.analysis.declarations import Table
+from jdbench.analysis.problems import by_family, families
+from jdbench.analysis.schema import AGGREGATOR, FAMILY, PROBLEM, SEED, STATE
+from jdbench.runs.record import Array
+
+COST: str = schema.STEPS_TO_TARGET
 """The cost by default: steps until the distance is 1e-3 of that at the start."""
 
 TAU_MAX = 128.0
 """Profiles and their areas reach to this factor, seven doublings."""
 
-Array = npt.NDArray[np.float64]
+AREA_COLUMNS = (
+    schema.POSITION, AGGREGATOR, schema.PROFILE_AREA, schema.FASTEST, schema.SOLVED, schema.INSTANCES,
+    schema.INSTANCES_LOST,
+)  # fmt: skip
 
 
 def costs(selected: pd.DataFrame, cost: str = COST) -> pd.DataFrame:
     """Return the cost of each aggregator on each instance.
 
     Args:
-        selected: The runs of `jdbench.analysis.ranked_runs.ranked_runs`.
+        selected: The runs of `jdbench.analysis.run_table.ranked_runs`.
         cost: Column with the costs, such as ``steps_to_1e-3`` or ``seconds_to_1e-2``.
 
     Returns:
@@ -33,11 +44,11 @@ def costs(selected: pd.DataFrame, cost: str = COST) -> pd.DataFrame:
     """
     if cost not in selected:
         return pd.DataFrame()
-    measured = selected[cost].notna().groupby(selected["problem"]).transform("any")
-    paid = pd.DataFrame(selected.loc[measured, ["problem", "seed", "aggregator", "state"]])
+    measured = selected[cost].notna().groupby(selected[PROBLEM]).transform("any")
+    paid = pd.DataFrame(selected.loc[measured, [PROBLEM, SEED, AGGREGATOR, STATE]])
     price = selected.loc[measured, cost].to_numpy(dtype=np.float64)
-    paid["cost"] = np.where((paid["state"] == "finished") & ~np.isnan(price), price, np.inf)
-    table = paid.pivot_table(index=["problem", "seed"], columns="aggregator", values="cost", aggfunc="first")
+    paid["cost"] = np.where((paid[STATE] == "finished") & ~np.isnan(price), price, np.inf)
+    table = paid.pivot_table(index=[PROBLEM, SEED], columns=AGGREGATOR, values="cost", aggfunc="first")
     table = table.fillna(np.inf)
     return table.loc[(table.to_numpy() > 0).all(axis=1)]
 
@@ -62,7 +73,7 @@ def profiles(selected: pd.DataFrame, cost: str = COST, tau_max: float = TAU_MAX)
     reaches 1 then.
 
     Args:
-        selected: The runs of `jdbench.analysis.ranked_runs.ranked_runs`.
+        selected: The runs of `jdbench.analysis.run_table.ranked_runs`.
         cost: See `costs`.
         tau_max: Where profiles end.
 
@@ -78,7 +89,7 @@ def profiles(selected: pd.DataFrame, cost: str = COST, tau_max: float = TAU_MAX)
             own = relative[name].to_numpy(dtype=np.float64)
             taus = np.unique(np.concatenate([[1.0, tau_max], own[own <= tau_max]]))
             rows += [(str(name), float(tau), float(weights[own <= tau].sum())) for tau in taus]
-    return pd.DataFrame(rows, columns=["aggregator", "tau", "share"])
+    return pd.DataFrame(rows, columns=[AGGREGATOR, schema.TAU, schema.SHARE])
 
 
 def profile_areas(selected: pd.DataFrame, cost: str = COST, tau_max: float = TAU_MAX) -> pd.DataFrame:
@@ -89,7 +100,7 @@ def profile_areas(selected: pd.DataFrame, cost: str = COST, tau_max: float = TAU
     w (1 - log₂ r / log₂ τ_max).
 
     Args:
-        selected: The runs of `jdbench.analysis.ranked_runs.ranked_runs`.
+        selected: The runs of `jdbench.analysis.run_table.ranked_runs`.
         cost: See `costs`.
         tau_max: Where profiles end, above 1.
 
@@ -99,26 +110,32 @@ def profile_areas(selected: pd.DataFrame, cost: str = COST, tau_max: float = TAU
         instances; and of those it did not solve.
     """
     table = costs(selected, cost)
-    rows: list[dict[str, object]] = []
+    rows: list[tuple[str, float, float, float, int, int]] = []
     if len(table):
         relative, weights = ratios(table), _weights(table)
         for name in relative.columns:
             own = relative[name].to_numpy(dtype=np.float64)
             solved = np.isfinite(own)
-            rows.append({
-                "aggregator": str(name),
-                "area": float(weights @ np.maximum(0.0, 1 - np.log2(own) / np.log2(tau_max))),
-                "fastest": float(weights[own == 1].sum()),
-                "solved": float(weights[solved].sum()),
-                "instances": len(own),
-                "lost": int((~solved).sum()),
-            })
-    found = pd.DataFrame(rows, columns=["aggregator", "area", "fastest", "solved", "instances", "lost"])
+            area = float(weights @ np.maximum(0.0, 1 - np.log2(own) / np.log2(tau_max)))
+            fastest, reached = float(weights[own == 1].sum()), float(weights[solved].sum())
+            rows.append((str(name), area, fastest, reached, len(own), int((~solved).sum())))
+    found = pd.DataFrame(rows, columns=[*AREA_COLUMNS[1:]])
     # Areas that agree to nine digits differ by the order of a sum.
-    found["area"] = found["area"].astype(np.float64).round(9)
-    found = found.sort_values(["area", "aggregator"], ascending=[False, True], ignore_index=True)
-    found.insert(0, "position", positions(found["area"], largest_first=True))
+    area = schema.PROFILE_AREA
+    found[area] = found[area].astype(np.float64).round(9)
+    found = found.sort_values([area, AGGREGATOR], ascending=[False, True], ignore_index=True)
+    found.insert(0, str(schema.POSITION), positions(found[area], largest_first=True))
     return found
+
+
+def family_profiles(ranked: pd.DataFrame, family_of: Mapping[str, str]) -> pd.DataFrame:
+    """Return `profiles` of every family of problems, and over all."""
+    return by_family(ranked, family_of, lambda _, part: profiles(part))
+
+
+def family_profile_areas(ranked: pd.DataFrame, family_of: Mapping[str, str]) -> pd.DataFrame:
+    """Return `profile_areas` of every family of problems, and over all."""
+    return by_family(ranked, family_of, lambda _, part: profile_areas(part))
 
 
 def positions(values: npt.ArrayLike, *, largest_first: bool = False) -> list[str]:
@@ -143,6 +160,24 @@ def positions(values: npt.ArrayLike, *, largest_first: bool = False) -> list[str
 
 def _weights(table: pd.DataFrame) -> Array:
     """Return the weight of each instance, 1 in all."""
-    problems = table.index.get_level_values("problem")
+    problems = table.index.get_level_values(PROBLEM)
     counts = problems.value_counts()
     return np.array([1 / (counts[problem] * len(counts)) for problem in problems])
+
+
+PROFILES = Table(
+    "profiles",
+    "Performance profiles: the share of instances solved within a factor of the fastest",
+    (FAMILY, AGGREGATOR, schema.TAU, schema.SHARE),
+    lambda results: family_profiles(results.table("ranked"), families(results.problems)),
+    needs=("ranked",),
+    listed=False,
+)
+PROFILE_AREAS = Table(
+    "profile_areas",
+    "Areas under the performance profiles",
+    (FAMILY, *AREA_COLUMNS),
+    lambda results: family_profile_areas(results.table("ranked"), families(results.problems)),
+    needs=("ranked",),
+    listed=False,
+)

@@ -1,18 +1,28 @@
-"""The problems of a report, and their families."""
+"""The problems of a store, and their families."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from jdbench.analysis.family_tables import UNKNOWN
+import numpy as np
+import pandas as pd
+
+from jdbench.analysis.schema import FAMILY, PROBLEM
+from jdbench.environment import provenance_fact
 from jdbench.errors import JDBenchError
-from jdbench.problem import AnalyticProblem, Problem, resolve_problem
+from jdbench.problem import AnalyticProblem, Problem, TrainingProblem, resolve_problem
 from jdbench.spec import slug
+
+OVERALL = "all problems"
+"""Stands for the family in rows that are about all of them."""
+
+UNKNOWN = "unknown"
+"""The family of problems that cannot be had."""
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A problem as a report sees it.
+class ProblemEntry:
+    """A problem of which a store has runs.
 
     Attributes:
         spec: Its spec.
@@ -49,11 +59,11 @@ class Family:
 
     Attributes:
         name: Its name.
-        subjects: Its problems.
+        problems: Its problems.
     """
 
     name: str
-    subjects: Sequence[Subject]
+    problems: Sequence[ProblemEntry]
 
     @property
     def page(self) -> str:
@@ -61,13 +71,13 @@ class Family:
         return f"family-{slug(self.name)}.html"
 
 
-def subject_of(spec: str, *, measured: bool, shape: tuple[int, int] | None) -> Subject:
-    """Return a problem of a report.
+def entry_of(spec: str, *, measured: bool, path_shape: tuple[int, int] | None = None) -> ProblemEntry:
+    """Return a problem of a store.
 
     Args:
         spec: Its spec.
         measured: Whether runs on it have a distance, by which an analytic problem is known that cannot be had.
-        shape: That of its Jacobian, by `jdbench.analysis.run_table.shapes`.
+        path_shape: m and n as the paths of runs tell them, for a problem that cannot be had.
 
     Returns:
         The problem.
@@ -77,6 +87,63 @@ def subject_of(spec: str, *, measured: bool, shape: tuple[int, int] | None) -> S
         problem = resolve_problem(spec)
     except (JDBenchError, ImportError, AttributeError) as error:
         absent = str(error)
-    kind = "analytic" if measured or isinstance(problem, AnalyticProblem) else "training"
+    analytic = isinstance(problem, AnalyticProblem)
+    kind = "analytic" if measured or analytic else "training"
     family = UNKNOWN if problem is None else problem.family
-    return Subject(spec, slug(spec), kind, family, problem, absent, shape)
+    shape = (problem.m, problem.n) if analytic else path_shape if problem is None else None
+    return ProblemEntry(spec, slug(spec), kind, family, problem, absent, shape)
+
+
+def families(problems: Iterable[ProblemEntry]) -> dict[str, str]:
+    """Return the family of each problem by its spec."""
+    return {entry.spec: entry.family for entry in problems}
+
+
+def shapes(problems: Iterable[ProblemEntry]) -> dict[str, tuple[int, int]]:
+    """Return m and n of the Jacobian by spec, of the problems that have one."""
+    return {entry.spec: entry.shape for entry in problems if entry.shape is not None}
+
+
+def provenances(entry: ProblemEntry, environments: Iterable[Mapping[str, str]]) -> list[str]:
+    """Return what the runs on a problem were trained on, a line for each data set that they saw.
+
+    Args:
+        entry: The problem.
+        environments: Facts stored with the runs.
+
+    Returns:
+        Lines as stored with the runs, in order. Where none is stored, what is here now, and that it is; nothing
+        where the problem says nothing.
+    """
+    fact = provenance_fact(entry.spec)
+    stored = dict.fromkeys(facts[fact] for facts in environments if fact in facts)
+    if stored or not isinstance(entry.problem, TrainingProblem):
+        return list(stored)
+    try:
+        here = entry.problem.provenance()
+    except JDBenchError:
+        here = ""  # a damaged file is no matter of a report
+    return [f"{here} (found here, not stored with the runs)"] if here else []
+
+
+def by_family(
+    frame: pd.DataFrame, family_of: Mapping[str, str], part: Callable[[str, pd.DataFrame], pd.DataFrame]
+) -> pd.DataFrame:
+    """Return what a function makes of the rows of all problems and of each family, one below the other.
+
+    Args:
+        frame: A table with problems.
+        family_of: Family of each problem, `UNKNOWN` where it has none.
+        part: Makes it of the name of a family, or `OVERALL`, and the rows of its problems.
+
+    Returns:
+        Its columns after one with the name; `OVERALL` first, then the families by name.
+    """
+    own = np.array([family_of.get(str(problem), UNKNOWN) for problem in frame[PROBLEM]], dtype=object)
+    parts = {OVERALL: frame} | {name: pd.DataFrame(frame[own == name]) for name in sorted(set(own))}
+    found: list[pd.DataFrame] = []
+    for name, rows in parts.items():
+        made = part(name, rows)
+        made.insert(0, str(FAMILY), name)
+        found.append(made)
+    return pd.concat([made for made in found if len(made)] or found[:1], ignore_index=True)

@@ -6,22 +6,42 @@ seeds of one problem are no independent evidence about problems.
 """
 
 import itertools
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.stats import chi2
 from scipy.stats import t as student
 
+from jdbench.analysis.declarations import Table
+from jdbench.analysis.frames import flags, names, numbers, parts, where
+from jdbench.analysis.problems import by_family, families
+from jdbench.analysis.results import Results
+from jdbench.analysis.schema import (
+    AGGREGATOR,
+    APART,
+    BETTER,
+    BLOCKS,
+    DIFFERENCE,
+    FAMILY,
+    FRIEDMAN,
+    OTHER,
+    P_CONOVER,
+    P_FRIEDMAN,
+    P_NEMENYI,
+    PAIRS,
+    PAIRS_APART,
+    WORSE,
+)
+from jdbench.analysis.seed_ranks import by_problem, problem_ranks
 from jdbench.errors import MissingExtraError
+from jdbench.runs.record import Array
 
-Array = npt.NDArray[np.float64]
-
-LEVEL = 0.05
+SIGNIFICANCE = 0.05
 """Aggregators are told apart where the chance of such a difference under equality is below this."""
 
-COLUMNS = ["aggregator", "other", "difference", "p_nemenyi", "p_conover", "apart"]
+PAIR = (AGGREGATOR, OTHER, DIFFERENCE, P_NEMENYI, P_CONOVER, APART)
 
 
 class Friedman(NamedTuple):
@@ -83,29 +103,29 @@ def rank_tests(ranks: pd.DataFrame) -> pd.DataFrame:
     Returns:
         Columns ``aggregator other difference p_nemenyi p_conover apart``: the difference of their mean ranks,
         the p-values of Nemenyi's test and of Conover's with Holm's correction, and whether Friedman's and
-        Nemenyi's are both below `LEVEL`. No rows with fewer than two blocks or aggregators.
+        Nemenyi's are both below `SIGNIFICANCE`. No rows with fewer than two blocks or aggregators.
 
     Raises:
         MissingExtraError: scikit-posthocs is not installed.
     """
     whole = friedman(ranks)
     if not whole.p_value <= 1:
-        return pd.DataFrame(columns=COLUMNS)
+        return pd.DataFrame(columns=[*PAIR])
     r = block_ranks(ranks)
     mean = r.to_numpy(dtype=np.float64).mean(0)
     nemenyi, conover = _pairwise(r.to_numpy(dtype=np.float64))
     rows = [
-        {
-            "aggregator": str(r.columns[i]),
-            "other": str(r.columns[j]),
-            "difference": mean[i] - mean[j],
-            "p_nemenyi": nemenyi[i, j],
-            "p_conover": conover[i, j],
-            "apart": bool(whole.p_value < LEVEL and nemenyi[i, j] < LEVEL),
-        }
+        (
+            str(r.columns[i]),
+            str(r.columns[j]),
+            mean[i] - mean[j],
+            nemenyi[i, j],
+            conover[i, j],
+            bool(whole.p_value < SIGNIFICANCE and nemenyi[i, j] < SIGNIFICANCE),
+        )
         for i, j in itertools.combinations(range(r.shape[1]), 2)
     ]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=[*PAIR])
 
 
 def groups(ranks: pd.DataFrame, tests: pd.DataFrame) -> dict[str, str]:
@@ -122,7 +142,7 @@ def groups(ranks: pd.DataFrame, tests: pd.DataFrame) -> dict[str, str]:
         The letters of the groups of each aggregator, ``a`` for the best; all ``a`` where there were no tests.
     """
     order = [str(name) for name in block_ranks(ranks).mean().sort_values(kind="stable").index]
-    pairs = zip(tests["aggregator"], tests["other"], tests["apart"], strict=True)
+    pairs = zip(tests[AGGREGATOR], tests[OTHER], tests[APART], strict=True)
     apart = {frozenset((str(one), str(other))) for one, other, told in pairs if told}
     letters = dict.fromkeys(order, "")
     reach = -1
@@ -138,6 +158,54 @@ def groups(ranks: pd.DataFrame, tests: pd.DataFrame) -> dict[str, str]:
                 letters[name] = f"{letters[name]} {letter}".strip()
             reach = last
     return letters
+
+
+def family_rank_tests(ranks: pd.DataFrame, family_of: Mapping[str, str]) -> pd.DataFrame:
+    """Return `rank_tests` of every family of problems, and over all.
+
+    Args:
+        ranks: Of seeds, see `jdbench.analysis.seed_ranks.all_seed_ranks`.
+        family_of: Family of each problem.
+
+    Returns:
+        Columns ``family blocks friedman p_friedman`` and those of the pairs. Families with fewer than two
+        problems or aggregators are left out.
+    """
+
+    def tests(_: str, part: pd.DataFrame) -> pd.DataFrame:
+        means = problem_ranks(by_problem(part))
+        pairs, whole = rank_tests(means), friedman(means)
+        head = {BLOCKS: whole.blocks, FRIEDMAN: whole.statistic, P_FRIEDMAN: whole.p_value}
+        for place, (column, value) in enumerate(head.items()):
+            pairs.insert(place, str(column), value)
+        return pairs
+
+    return by_family(ranks, family_of, tests)
+
+
+def friedman_of_families(tests: pd.DataFrame) -> pd.DataFrame:
+    """Return Friedman's test of each family and of all problems, and how many pairs are told apart."""
+    found: list[tuple[object, ...]] = []
+    for family, own in parts(tests, FAMILY, sort=False):
+        blocks, statistic, p_value = (float(numbers(own, name)[0]) for name in (BLOCKS, FRIEDMAN, P_FRIEDMAN))
+        found.append((family, int(blocks), statistic, p_value, len(own), int(flags(own, APART).sum())))
+    return pd.DataFrame(found, columns=[*FRIEDMAN_TESTS.columns])
+
+
+def pairs_apart(tests: pd.DataFrame) -> pd.DataFrame:
+    """Return the pairs that are told apart, the better one first, those with the largest difference first."""
+    apart = where(tests, flags(tests, APART))
+    difference = numbers(apart, DIFFERENCE)
+    one, other = (np.array(names(apart, name), dtype=object) for name in (AGGREGATOR, OTHER))
+    found = pd.DataFrame({
+        FAMILY: apart[FAMILY],
+        BETTER: np.where(difference < 0, one, other),
+        WORSE: np.where(difference < 0, other, one),
+        DIFFERENCE: np.abs(difference),
+        P_NEMENYI: apart[P_NEMENYI],
+        P_CONOVER: apart[P_CONOVER],
+    })
+    return found.sort_values(DIFFERENCE, ascending=False, kind="stable", ignore_index=True)
 
 
 def _letter(number: int) -> str:
@@ -190,3 +258,35 @@ def _holm(p: Array) -> Array:
     corrected = np.ones_like(p)
     corrected[rows[order], columns[order]] = corrected[columns[order], rows[order]] = stepped
     return corrected
+
+
+def _family_tests(results: Results) -> pd.DataFrame:
+    return family_rank_tests(results.table("seed_ranks"), families(results.problems))
+
+
+RANK_TESTS = Table(
+    "rank_tests",
+    "Are the ranks more than chance? Friedman's test, and each pair of aggregators",
+    (FAMILY, BLOCKS, FRIEDMAN, P_FRIEDMAN, *PAIR),
+    _family_tests,
+    needs=("seed_ranks",),
+    listed=False,
+)
+FRIEDMAN_TESTS = Table(
+    "friedman_tests",
+    "Friedman's test: are the ranks more than chance?",
+    (FAMILY, BLOCKS, FRIEDMAN, P_FRIEDMAN, PAIRS, PAIRS_APART),
+    lambda results: friedman_of_families(results.table("rank_tests")),
+    needs=("rank_tests",),
+    download=False,
+    listed=False,
+)
+PAIRS_TOLD_APART = Table(
+    "pairs_apart",
+    "Pairs told apart",
+    (FAMILY, BETTER, WORSE, DIFFERENCE, P_NEMENYI, P_CONOVER),
+    lambda results: pairs_apart(results.table("rank_tests")),
+    needs=("rank_tests",),
+    download=False,
+    listed=False,
+)

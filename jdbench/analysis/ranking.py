@@ -1,173 +1,193 @@
-"""Indicators to a ranking with its uncertainty: standard errors per problem, intervals and groups overall."""
+"""The ranking over all problems and in each family, with its uncertainty: intervals and groups."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from jdbench.analysis import schema
+from jdbench.analysis.bootstrap import interval, resampled_means
+from jdbench.analysis.declarations import Table
+from jdbench.analysis.frames import grouped, names, numbers, only, ordered, series, where
 from jdbench.analysis.performance_profiles import positions
-from jdbench.analysis.rank_tests import groups, rank_tests
+from jdbench.analysis.problems import OVERALL, by_family, families
+from jdbench.analysis.rank_tests import groups
+from jdbench.analysis.results import Results
+from jdbench.analysis.schema import (
+    AGGREGATOR,
+    FAMILY,
+    GROUP,
+    HIGH,
+    LEADS,
+    LOST,
+    LOW,
+    MEAN_RANK,
+    POSITION,
+    PROBLEM,
+    PROBLEMS,
+    RUNS,
+    SCORE,
+    UNRUN,
+)
+from jdbench.analysis.seed_ranks import by_problem, problem_ranks
+from jdbench.roster import in_order
 
-RESAMPLES = 4000
-LEVEL = 0.95
-DIGITS = 6
-"""Scores that agree to this many digits are tied: their differences are rounding."""
+RANKING_COLUMNS = (POSITION, AGGREGATOR, MEAN_RANK, LOW, HIGH, GROUP, RUNS, LOST)
 
-RANKING_COLUMNS = ("position", "aggregator", "mean_rank", "low", "high", "group", "runs", "lost")
-"""The columns of a `ranking` before those of its problems."""
+FAMILY_NORMS = {schema.NORM_OF_PROBLEMS: "median", schema.LARGEST_NORM: "max"}
+"""Columns with the norms of the weights, and what is taken of them over problems."""
 
-Array = npt.NDArray[np.float64]
-
-
-def standard_error(values: npt.ArrayLike) -> float:
-    """Return the standard error of the mean, √(Σ(vᵢ - v̄)² / (k - 1)) / √k ([JD] Appendix D.2).
-
-    Args:
-        values: k numbers.
-
-    Returns:
-        The error; NaN for fewer than two values or infinite ones.
-    """
-    v = np.asarray(values, dtype=np.float64)
-    if len(v) < 2 or not np.isfinite(v).all():
-        return float("nan")
-    return float(v.std(ddof=1) / np.sqrt(len(v)))
-
-
-def problem_table(selected: pd.DataFrame, problem: str) -> pd.DataFrame:
-    """Return one row an aggregator on one problem, best mean score first.
-
-    Args:
-        selected: The runs of `jdbench.analysis.run_table.selected_runs`.
-        problem: Spec of the problem.
-
-    Returns:
-        Columns ``aggregator score score_sem final final_sem rate seeds seeds_lost at_edge worst_margin``: means
-        over seeds with their standard errors, the median rate, the number of seeds and of those for which no
-        rate finished, how many best rates lie at the edge of those tried, and the smallest margin of
-        non-conflict seen (negative: some update conflicted with a gradient).
-    """
-    rows = [
-        _problem_row(str(aggregator), runs)
-        for aggregator, runs in selected.loc[selected["problem"] == problem].groupby("aggregator")
-    ]
-    return pd.DataFrame(rows).sort_values(["score", "aggregator"], ignore_index=True)
+EQUAL = 1e-9
+"""Mean ranks that differ by no more are equal: the order of a sum must not break a tie, nor make one."""
 
 
-def _problem_row(aggregator: str, runs: pd.DataFrame) -> dict[str, object]:
-    score, final = (runs[name].to_numpy(dtype=np.float64) for name in ("score", "final"))
-    return {
-        "aggregator": aggregator,
-        "score": score.mean(),
-        "score_sem": standard_error(score),
-        "final": final.mean(),
-        "final_sem": standard_error(final),
-        "rate": float(np.median(runs["rate"].to_numpy())),
-        "seeds": len(runs),
-        "seeds_lost": int((~np.isfinite(score)).sum()),
-        "at_edge": int(runs["at_edge"].to_numpy().sum()),
-        "worst_margin": float(runs["worst_margin"].to_numpy(dtype=np.float64).min())
-        if "worst_margin" in runs
-        else float("nan"),
-    }
-
-
-def seed_ranks(selected: pd.DataFrame, problem: str) -> pd.DataFrame:
-    """Return the rank of each aggregator in each seed of a problem.
-
-    Ranks go by score, 1 is best; ties share the mean of their ranks, and all that never finished are tied last.
-    Only seeds that every aggregator of the problem has run are ranked.
-
-    Args:
-        selected: The runs of `jdbench.analysis.run_table.selected_runs`.
-        problem: Spec of the problem.
-
-    Returns:
-        One row a seed, one column an aggregator.
-    """
-    runs = selected[selected["problem"] == problem]
-    scores = runs.pivot_table(index="seed", columns="aggregator", values="score", aggfunc="first").dropna()
-    rounded = scores.map(lambda score: float(f"{score:.{DIGITS - 1}e}"))
-    return rounded.rank(axis=1, method="average")
-
-
-def problem_ranks(selected: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean rank over seeds of each aggregator on each problem.
-
-    Args:
-        selected: The runs of `jdbench.analysis.ranked_runs.ranked_runs`.
-
-    Returns:
-        One row a problem, one column an aggregator, NaN where it did not run; without the problems that have
-        no seed that all their aggregators have run.
-    """
-    return pd.DataFrame({problem: table.mean() for problem, table in _seed_ranks(selected).items()}).T
-
-
-def ranking(selected: pd.DataFrame, *, seed: int = 1) -> pd.DataFrame:
+def ranking(ranks: pd.DataFrame, tests: pd.DataFrame, runs: pd.DataFrame, *, seed: int = 1) -> pd.DataFrame:
     """Return the aggregators by their mean rank over problems, with intervals, groups and losses.
 
-    Each problem counts alike, however many seeds it has. The interval is the central 95 % of the mean ranks of
-    4,000 resamples on two levels: problems are drawn with replacement, and for each draw its seeds are. It
-    therefore tells of other problems like these too; with one problem it tells of its seeds only. An aggregator
-    that misses a problem is not ranked; a problem without a seed that all its aggregators have run does not
-    count.
+    Each problem counts alike. An aggregator that misses a problem is not ranked; a problem without a seed that
+    all its aggregators have run does not count.
 
     Args:
-        selected: The runs of `jdbench.analysis.ranked_runs.ranked_runs`.
+        ranks: Of seeds, see `jdbench.analysis.seed_ranks.all_seed_ranks`.
+        tests: Of the pairs, by `jdbench.analysis.rank_tests.rank_tests`.
+        runs: The runs that are compared, of which the lost are counted.
         seed: Seed of the resampling.
 
     Returns:
-        The columns `RANKING_COLUMNS`, then the mean rank on each problem. Positions are tied (``2=``) where
-        mean ranks are equal; ``group`` holds the letters of `jdbench.analysis.rank_tests.groups`, of which
-        aggregators that cannot be told apart share one; ``runs`` counts selected runs of these problems
-        and ``lost`` those of them for which no rate finished.
-
-    Raises:
-        MissingExtraError: scikit-posthocs is not installed, and there are two problems and two aggregators.
+        The columns `RANKING_COLUMNS`. Positions are tied (``2=``) where mean ranks are equal; the interval is
+        that of `jdbench.analysis.bootstrap`; ``group`` holds the letters of
+        `jdbench.analysis.rank_tests.groups`, of which aggregators that cannot be told apart share one; ``runs``
+        counts selected runs of these problems and ``lost`` those of them for which no rate finished.
     """
-    tables = _seed_ranks(selected)
-    names = sorted(set.intersection(*(set(table.columns) for table in tables.values()))) if tables else []
-    values = [table[names].to_numpy() for table in tables.values()]
-    means = np.array([value.mean(0) for value in values]).reshape(len(values), len(names))
-    resampled = _resample(values, len(names), np.random.default_rng(seed))
-    low, high = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-    counted = selected[selected["problem"].isin(list(tables))].groupby("aggregator")["score"]
-    ranks = pd.DataFrame(means, index=list(tables), columns=names)
-    letters = groups(ranks, rank_tests(ranks))
+    tables = by_problem(ranks)
+    ranked = sorted(set.intersection(*(set(table.columns) for table in tables.values()))) if tables else []
+    values = [table[ranked].to_numpy() for table in tables.values()]
+    means = np.array([value.mean(0) for value in values]).reshape(len(values), len(ranked))
+    low, high = interval(resampled_means(values, seed=seed))
+    counted = on_problems_of(runs, ranks).groupby(AGGREGATOR)[SCORE]
+    letters = groups(pd.DataFrame(means, index=list(tables), columns=ranked), tests)
     result = pd.DataFrame({
-        "aggregator": names,
-        "mean_rank": means.mean(0) if len(means) else np.zeros(0),
-        "low": low,
-        "high": high,
-        "group": [letters[name] for name in names],
-        "runs": counted.size().reindex(names).to_numpy(),
-        "lost": counted.agg(lambda scores: int((~np.isfinite(scores)).sum())).reindex(names).to_numpy(),
+        AGGREGATOR: ranked,
+        MEAN_RANK: means.mean(0) if len(means) else np.zeros(0),
+        LOW: low,
+        HIGH: high,
+        GROUP: [letters[name] for name in ranked],
+        RUNS: counted.size().reindex(ranked).to_numpy(),
+        LOST: counted.agg(lambda scores: int((~np.isfinite(scores)).sum())).reindex(ranked).to_numpy(),
     })
-    for problem, row in zip(tables, means, strict=True):
-        result[problem] = row
-    result = result.sort_values(["mean_rank", "aggregator"], ignore_index=True)
-    # The order of a sum must not break a tie, nor make one.
-    result.insert(0, "position", positions(result["mean_rank"].to_numpy().round(9)))
+    result = result.sort_values([MEAN_RANK, AGGREGATOR], ignore_index=True)
+    result.insert(0, str(POSITION), positions(result[MEAN_RANK].to_numpy().round(9)))
     return result
 
 
-def _seed_ranks(selected: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return `seed_ranks` of every problem that has a seed that all its aggregators have run."""
-    problems = sorted(str(problem) for problem in selected["problem"].unique())
-    ranks = {problem: seed_ranks(selected, problem) for problem in problems}
-    return {problem: table for problem, table in ranks.items() if len(table)}
+def on_problems_of(runs: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows on problems that another table has too."""
+    return where(runs, series(runs, PROBLEM).isin(names(others, PROBLEM)))
 
 
-def _resample(values: Sequence[Array], width: int, generator: np.random.Generator) -> Array:
-    """Return mean ranks of resampled problems with resampled seeds, shape ``[RESAMPLES, width]``."""
-    if not values:
-        return np.zeros((RESAMPLES, width))
-    drawn = generator.integers(len(values), size=(RESAMPLES, len(values)))
-    slots = np.zeros((*drawn.shape, width))
-    for index, value in enumerate(values):
-        here = drawn == index
-        seeds = generator.integers(len(value), size=(int(here.sum()), len(value)))
-        slots[here] = value[seeds].mean(1)
-    return slots.mean(1)
+def family_rankings(
+    ranks: pd.DataFrame,
+    tests: pd.DataFrame,
+    runs: pd.DataFrame,
+    family_of: Mapping[str, str],
+    *,
+    seed: int = 1,
+) -> pd.DataFrame:
+    """Return the `ranking` of every family, and over all problems, with the number of those that count."""
+
+    def board(name: str, part: pd.DataFrame) -> pd.DataFrame:
+        own = on_problems_of(ranks, part)
+        made = ranking(own, only(tests, FAMILY, name), part, seed=seed)
+        made.insert(0, str(PROBLEMS), len(problem_ranks(by_problem(own))))
+        return made
+
+    return by_family(runs, family_of, board)
+
+
+def with_norms(board: pd.DataFrame, along: pd.DataFrame, family_of: Mapping[str, str]) -> pd.DataFrame:
+    """Return rankings with the norms of the weights, NaN for aggregators without weights.
+
+    Args:
+        board: Of `family_rankings`.
+        along: Of `jdbench.analysis.along.along`, with the norms on each problem.
+        family_of: Family of each problem.
+
+    Returns:
+        With the median over the problems, so that each counts alike, and the largest.
+    """
+    if not len(board):
+        return board.reindex(columns=[*board.columns, *FAMILY_NORMS])
+    own = along.reindex(columns=[PROBLEM, AGGREGATOR, *FAMILY_NORMS])
+
+    def norms(_: str, part: pd.DataFrame) -> pd.DataFrame:
+        return grouped(part, [AGGREGATOR], {str(name): how for name, how in FAMILY_NORMS.items()})
+
+    return board.merge(by_family(own, family_of, norms), on=[FAMILY, AGGREGATOR], how="left")
+
+
+def family_ranks(results: Results) -> pd.DataFrame:
+    """Return the mean ranks over all problems and in each family, and whether no other is smaller there.
+
+    Aggregators come in the order of the overall ranking; then those that are ranked in some family only.
+    """
+    board = results.table("ranking")
+    overall = only(board, FAMILY, OVERALL)[AGGREGATOR].tolist()
+    order = overall + [name for name in in_order(board[AGGREGATOR]) if name not in overall]
+    found = with_leads(board, FAMILY, MEAN_RANK).filter(items=[*FAMILY_RANKS.columns])
+    return ordered(found, AGGREGATOR, order)
+
+
+def with_leads(ranks: pd.DataFrame, among: str, rank: str) -> pd.DataFrame:
+    """Return ranks with whether no other is smaller among those that share a value of a column."""
+    best = cast("pd.Series", ranks.groupby(among)[rank].transform("min"))
+    return ranks.assign(**{LEADS: numbers(ranks, rank) <= best.to_numpy(dtype=np.float64) + EQUAL})
+
+
+def unranked(results: Results) -> pd.DataFrame:
+    """Return who is not ranked over all problems, and on which problems it has no selected run."""
+    ranked = set(only(results.table("ranking"), FAMILY, OVERALL)[AGGREGATOR])
+    selected = results.table("selected")
+    ran = set(zip(selected[PROBLEM], selected[AGGREGATOR], strict=True))
+    found = [
+        (name, ", ".join(entry.spec for entry in results.problems if (entry.spec, name) not in ran))
+        for name in results.aggregators
+        if name not in ranked
+    ]
+    return pd.DataFrame(found, columns=[AGGREGATOR, UNRUN])
+
+
+def _rankings(results: Results) -> pd.DataFrame:
+    family_of = families(results.problems)
+    board = family_rankings(
+        results.table("seed_ranks"), results.table("rank_tests"), results.table("ranked"), family_of
+    )
+    return with_norms(board, results.table("along"), family_of)
+
+
+RANKING = Table(
+    "ranking",
+    "Ranking over all problems and in each family",
+    (FAMILY, PROBLEMS, *RANKING_COLUMNS, *FAMILY_NORMS),
+    _rankings,
+    needs=("seed_ranks", "rank_tests", "ranked", "along"),
+    listed=False,
+)
+FAMILY_RANKS = Table(
+    "family_ranks",
+    "Mean rank in each family",
+    (FAMILY, AGGREGATOR, MEAN_RANK, LEADS),
+    family_ranks,
+    needs=("ranking",),
+    download=False,
+    listed=False,
+)
+UNRANKED = Table(
+    "unranked",
+    "Who is not ranked",
+    (AGGREGATOR, UNRUN),
+    unranked,
+    needs=("ranking", "selected"),
+    download=False,
+    listed=False,
+)

@@ -1,52 +1,113 @@
-"""A store to what a report reads: its tables, and the curves of the selected and reference runs."""
+"""A store to its results, in one pass: the table of runs, and the curves of the selected and reference runs."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from jdbench.analysis.problems import subject_of
-from jdbench.analysis.results import Name, Results, name_of, rows_of
-from jdbench.analysis.run_table import indicator_table, problems_of, reference_runs, selected_runs, shapes
-from jdbench.analysis.tables import score_tables
-from jdbench.errors import StoreError
-from jdbench.runs.record import Record
-from jdbench.runs.store import Store
+from jdbench.analysis.frames import rows
+from jdbench.analysis.problems import entry_of
+from jdbench.analysis.results import Results, RunKey
+from jdbench.analysis.run_table import indicator_table, reference_runs, selected_runs
+from jdbench.analysis.schema import PROBLEM
+from jdbench.analysis.tables import declared_metrics, declared_tables
+from jdbench.errors import InputError, StoreError
+from jdbench.runs.record import Array, Record
+from jdbench.runs.store import Store, unpacked
 from jdbench.verification.summary import Verdicts
 
+NO_VERDICTS = Verdicts()
 
-def read(path: Path, verdicts: Verdicts) -> Results:
-    """Read what a report needs from a store.
+
+def read(path: Path, verdicts: Verdicts = NO_VERDICTS) -> Results:
+    """Return what follows from a store.
 
     Args:
         path: File of records.
         verdicts: What is known of the aggregators' properties.
 
     Returns:
-        The results.
+        The results, whose tables are made when they are asked for.
 
     Raises:
         StoreError: The file is no store, or holds no records.
+        InputError: A metric or table of an installed package is not what it should be.
+
+    Example:
+        >>> import tempfile
+        >>> from jdbench.runs.protocol import RunSpec
+        >>> from jdbench.runs.runner import run_batch
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "runs.sqlite"
+        ...     with Store(path, create=True) as store:
+        ...         store.append(run_batch([RunSpec("EWQ", "Mean", 0.1, 1, 20)]), {})
+        ...     read(path).table("runs")["aggregator"].tolist()
+        ['Mean']
     """
     with Store(path) as store:
-        bare = list(store.records(curves=False))
-        if not bare:
+        records = list(store.records(packed=True))
+        if not records:
             raise StoreError(
                 f"store={path}, required at least one record, got none, run `jdbench run --store {path}`"
             )
-        indicators = indicator_table(bare)
-        references = reference_runs(indicators)
-        wanted = {name_of(row) for part in (selected_runs(indicators), references) for row in rows_of(part)}
-        curves = {name: record.curves for name, record in _named(store.records()) if name in wanted}
         presets, environments = store.presets(), store.environments()
-    kept = [replace(record, curves=curves.get(name, {})) for name, record in _named(bare)]
-    scored = {**score_tables(kept), "references": references}
-    measured = {name[0] for name, found in curves.items() if "distance" in found}
-    sizes = shapes(problems_of(indicators), kept)
-    specs = sorted(str(spec) for spec in indicators["problem"].unique())
-    subjects = [subject_of(spec, measured=spec in measured, shape=sizes.get(spec)) for spec in specs]
-    subjects.sort(key=lambda subject: (subject.kind, subject.family))
-    return Results(scored, curves, subjects, presets, environments, verdicts)
+    return results_of(records, verdicts, presets, environments)
 
 
-def _named(records: Iterable[Record]) -> Iterator[tuple[Name, Record]]:
-    return ((name_of(vars(record.spec)), record) for record in records)
+def results_of(
+    records: Iterable[Record],
+    verdicts: Verdicts = NO_VERDICTS,
+    presets: Sequence[str] = (),
+    environments: Sequence[Mapping[str, str]] = (),
+) -> Results:
+    """Return what follows from records.
+
+    Args:
+        records: At least one; the curves of the selected and reference runs are kept.
+        verdicts: What is known of the aggregators' properties.
+        presets: Names of what was run.
+        environments: Where it was run.
+
+    Returns:
+        The results.
+
+    Raises:
+        InputError: There is no record, or a metric or table of an installed package is not what it should be.
+
+    Example:
+        >>> from jdbench.runs.protocol import RunSpec
+        >>> from jdbench.runs.runner import run_batch
+        >>> results = results_of(run_batch([RunSpec("EWQ", name, 0.1, 1, 20) for name in ("Mean",)]))
+        >>> results.aggregators, [entry.family for entry in results.problems]
+        (['Mean'], ['convex'])
+    """
+    known = list(records)
+    if not known:
+        raise InputError("records, required at least one, got none, run a benchmark first")
+    metrics = declared_metrics()
+    runs = indicator_table(known, metrics)
+    made = {"indicators": runs, "selected": selected_runs(runs), "references": reference_runs(runs)}
+    wanted = {key for name in ("selected", "references") for key in rows(made[name], RunKey)}
+    curves: dict[RunKey, Mapping[str, Array]] = {}
+    for record in known:
+        spec = record.spec
+        key = RunKey(spec.problem, spec.aggregator, spec.seed, spec.rate, bool(spec.trace))
+        if key in wanted:
+            curves[key] = unpacked(record.curves)
+    measured = {key.problem for key, found in curves.items() if "distance" in found}
+    sizes = {
+        key.problem: (found["f"].shape[1], found["x"].shape[1])
+        for key, found in curves.items()
+        if {"x", "f"} <= found.keys()
+    }
+    specs = sorted(str(spec) for spec in runs[PROBLEM].unique())
+    problems = [entry_of(spec, measured=spec in measured, path_shape=sizes.get(spec)) for spec in specs]
+    problems.sort(key=lambda entry: (entry.kind, entry.family))
+    return Results(
+        problems,
+        curves,
+        presets,
+        environments,
+        verdicts,
+        [metric.column for metric in metrics],
+        declared_tables(),
+        made,
+    )

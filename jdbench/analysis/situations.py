@@ -1,23 +1,34 @@
 """The situations that the report recommends an aggregator for, each a rule that the data decide."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from jdbench.analysis.results import Results, Row
-from jdbench.analysis.traits import CONFLICT_RULE, CONFLICTING, SPREAD
+import numpy as np
+import numpy.typing as npt
+
+from jdbench.analysis.frames import names, numbers, series, where
+from jdbench.analysis.results import Results
+from jdbench.analysis.schema import (
+    AGGREGATOR,
+    CONFLICT,
+    CONVEX,
+    DECADES,
+    DELTA_M,
+    PROBLEM,
+    SECONDS_TO_TARGET,
+    M,
+)
+from jdbench.analysis.seed_ranks import BY_SCORE, Criterion
+from jdbench.analysis.trainings import measures_of
+from jdbench.analysis.traits import CONFLICT_RULE, CONFLICT_THRESHOLD, SPREAD_DECADES
 from jdbench.verification.properties import TABLE_1
 from jdbench.verification.summary import NON_CONFLICTING
 
 MANY = 4
 """Objectives are many beyond this."""
 
-SCORE = "score"
-TIME = "seconds_to_1e-3"
-DELTA = "delta_m"
-HELD_OUT = "held_out: "
-
-Measures = Mapping[str, Sequence[tuple[str, bool]]]
-"""By problem, columns and whether larger is better."""
+Criteria = Mapping[str, Sequence[Criterion]]
+"""By problem, what runs are compared by."""
 
 
 @dataclass(frozen=True)
@@ -29,88 +40,82 @@ class Situation:
         rule: Which problems and aggregators are compared, and by what.
         problems: Specs of the problems.
         aggregators: Specs of those that qualify; None for all.
-        measures: Columns by which runs are compared, and whether larger is better, by problem.
+        criteria: What runs are compared by, by problem.
     """
 
     name: str
     rule: str
     problems: Sequence[str]
-    measures: Measures
+    criteria: Criteria
     aggregators: Sequence[str] | None = None
 
 
 def situations(results: Results) -> list[Situation]:
-    """Return the situations of which there are problems.
-
-    Args:
-        results: What was read, with the table ``traits``.
-
-    Returns:
-        The situations, most general first.
-    """
-    rows = results.rows("traits")
-    every = [row["problem"] for row in rows]
+    """Return the situations of which there are problems, most general first."""
+    traits = results.table("traits")
+    every = names(traits, PROBLEM)
     found = [_by_score("anything", "All problems, by score.", every)]
     found += [
         _by_score(
             f"{family.name} problems",
             f"The problems of the family {family.name}, by score.",
-            [s.spec for s in family.subjects],
+            [entry.spec for entry in family.problems],
         )
         for family in results.families
     ]
-    by_trait: list[tuple[str, str, Callable[[Row], bool]]] = [
+    conflict, decades, m = (numbers(traits, name) for name in (CONFLICT, DECADES, M))
+    by_trait: list[tuple[str, str, npt.NDArray[np.bool_]]] = [
         (
             "every objective convex",
             "Analytic problems whose objectives are all convex, by score.",
-            lambda r: r["convex"] is True,
+            series(traits, CONVEX).eq(True).to_numpy(dtype=np.bool_),
         ),
         (
             "some objective not convex",
             "Analytic problems of which some objective is not convex, by score.",
-            lambda r: r["convex"] is False,
+            series(traits, CONVEX).eq(False).to_numpy(dtype=np.bool_),
         ),
         (
             "conflicting objectives",
             f"Problems on which {CONFLICT_RULE}; by score.",
-            lambda r: r["conflict"] >= CONFLICTING,
+            conflict >= CONFLICT_THRESHOLD,
         ),
         (
-            f"gradient norms spread over more than {SPREAD:g} decades",
+            f"gradient norms spread over more than {SPREAD_DECADES:g} decades",
             "Problems on which, in the median over steps and selected runs, the longest gradient is more than "
-            f"1e{SPREAD:g} times as long as the shortest that is not zero, by score.",
-            lambda r: r["decades"] > SPREAD,
+            f"1e{SPREAD_DECADES:g} times as long as the shortest that is not zero, by score.",
+            decades > SPREAD_DECADES,
         ),
         (
             "many objectives",
             f"Analytic problems with more than {MANY} objectives, by score.",
-            lambda r: r["m"] > MANY,
+            m > MANY,
         ),
     ]
-    for name, rule, chosen in by_trait:
-        found.append(_by_score(name, rule, [row["problem"] for row in rows if chosen(row)]))
+    found += [_by_score(name, rule, names(where(traits, chosen), PROBLEM)) for name, rule, chosen in by_trait]
     return [one for one in [*found, *_by_measure(results), *_by_property(results, every)] if one.problems]
 
 
 def _by_score(name: str, rule: str, problems: Sequence[str]) -> Situation:
-    return Situation(name, rule, problems, {problem: [(SCORE, False)] for problem in problems})
+    return Situation(name, rule, problems, dict.fromkeys(problems, BY_SCORE))
 
 
 def _by_measure(results: Results) -> list[Situation]:
-    rows = results.rows("selected")
-    measured = {(row["problem"], name) for row in rows for name, value in row.items() if value == value}
-    held: dict[str, Sequence[tuple[str, bool]]] = {}
-    for subject in results.subjects:
-        measures = [] if subject.problem is None else getattr(subject.problem, "measures", ())
-        known = [(HELD_OUT + one.name, one.larger_is_better) for one in measures]
-        known = [one for one in known if (subject.spec, one[0]) in measured]
-        if known:
-            held[subject.spec] = known
+    selected = results.table("selected")
 
-    def with_column(name: str) -> Measures:
-        return {
-            subject.spec: [(name, False)] for subject in results.subjects if (subject.spec, name) in measured
-        }
+    def measured(name: str) -> set[str]:
+        return set(selected[PROBLEM][selected[name].notna()]) if name in selected else set()
+
+    held: dict[str, Sequence[Criterion]] = {}
+    for entry in results.problems:
+        known = [one for one in measures_of(entry) if entry.spec in measured(one.column)]
+        if known:
+            held[entry.spec] = known
+
+    def with_column(name: str) -> Criteria:
+        having = measured(name)
+        criterion = Criterion(name, larger_is_better=False)
+        return {entry.spec: [criterion] for entry in results.problems if entry.spec in having}
 
     return [
         Situation(
@@ -123,14 +128,14 @@ def _by_measure(results: Results) -> list[Situation]:
         Situation(
             "no task may pay for the others",
             "Trainings with single-task baselines, by Δm%.",
-            list(with_column(DELTA)),
-            with_column(DELTA),
+            list(with_column(DELTA_M)),
+            with_column(DELTA_M),
         ),
         Situation(
             "seconds count, not steps",
             "Analytic problems, by the wall-clock time until the distance is 1e-3 of that at the start.",
-            list(with_column(TIME)),
-            with_column(TIME),
+            list(with_column(SECONDS_TO_TARGET)),
+            with_column(SECONDS_TO_TARGET),
         ),
     ]
 
@@ -139,10 +144,11 @@ def _by_property(results: Results, problems: Sequence[str]) -> list[Situation]:
     verdicts = results.verdicts
     if not verdicts.outcomes:
         return []
-    measures: Measures = {problem: [(SCORE, False)] for problem in problems}
-    ran = {row["aggregator"] for row in results.rows("selected")}
+    criteria = dict.fromkeys(problems, BY_SCORE)
+    ran = set(results.table("selected")[AGGREGATOR])
     safe, all_three = (
-        [one for one in verdicts.having(*names) if one in ran] for names in ((NON_CONFLICTING,), TABLE_1)
+        [one for one in verdicts.having(*properties) if one in ran]
+        for properties in ((NON_CONFLICTING,), TABLE_1)
     )
     kept = [
         Situation(
@@ -150,7 +156,7 @@ def _by_property(results: Results, problems: Sequence[str]) -> list[Situation]:
             "All problems, by score, among aggregators of which no search found a violation of non-conflict: "
             f"{', '.join(safe)}.",
             problems,
-            measures,
+            criteria,
             safe,
         ),
         Situation(
@@ -158,7 +164,7 @@ def _by_property(results: Results, problems: Sequence[str]) -> list[Situation]:
             "All problems, by score, among aggregators of which no search found a violation of "
             f"{', '.join(TABLE_1)}: {', '.join(all_three)}.",
             problems,
-            measures,
+            criteria,
             all_three,
         ),
     ]

@@ -1,126 +1,184 @@
-"""All tables of a store of records by name, and their files in CSV and Parquet."""
+"""The one registry: every metric of runs and every table, ours in two lists, outsiders' by entry points.
 
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+A package announces a metric by an entry point of the group ``jdbench.metrics`` that leads to a
+`jdbench.analysis.Metric`, and a table by one of the group ``jdbench.tables`` that leads to a
+`jdbench.analysis.Table`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from importlib.metadata import entry_points
+from typing import TypeVar
 
 import pandas as pd
 
-from jdbench.analysis.end_points import end_point_sets
-from jdbench.analysis.family_tables import (
-    family_profile_areas,
-    family_profiles,
-    family_rank_tests,
-    family_rankings,
-)
-from jdbench.analysis.ranked_runs import ranked_runs
-from jdbench.analysis.ranking import problem_ranks
-from jdbench.analysis.run_table import (
-    analytic,
-    families,
-    indicator_table,
+from jdbench.analysis import (
+    along,
+    choices,
+    curves,
+    end_points,
     outcomes,
-    problems_of,
-    reference_runs,
-    selected_runs,
-    shapes,
+    performance_profiles,
+    points,
+    problem_results,
+    rank_tests,
+    ranking,
+    run_table,
+    seed_ranks,
+    stops,
+    trainings,
+    traits,
+    upgrad_variants,
+    verdict_table,
 )
-from jdbench.analysis.stops import judge
-from jdbench.analysis.upgrad_variants import upgrad_against_regularised
-from jdbench.errors import InputError, MissingExtraError
-from jdbench.runs.record import Record
+from jdbench.analysis.declarations import Metric, Table
+from jdbench.analysis.results import Results
+from jdbench.errors import InputError, JDBenchError
+
+METRIC_POINTS, TABLE_POINTS = "jdbench.metrics", "jdbench.tables"
+
+METRICS: tuple[Metric, ...] = ()
+"""Our metrics, beside the indicators that records have and the score; one a line."""
+
+TABLES: tuple[Table, ...] = (
+    run_table.INDICATORS,
+    run_table.SELECTED_RUNS,
+    run_table.REFERENCE_RUNS,
+    run_table.RANKED_RUNS,
+    run_table.ALL_RUNS,
+    outcomes.OUTCOMES,
+    outcomes.TOTALS,
+    outcomes.ERRORS,
+    outcomes.LEFT_OUT,
+    outcomes.MOTION,
+    outcomes.SEED_COUNTS,
+    seed_ranks.SEED_RANKS,
+    seed_ranks.PROBLEM_RANKS,
+    rank_tests.RANK_TESTS,
+    rank_tests.FRIEDMAN_TESTS,
+    rank_tests.PAIRS_TOLD_APART,
+    along.ALONG_TABLE,
+    ranking.RANKING,
+    ranking.FAMILY_RANKS,
+    ranking.UNRANKED,
+    performance_profiles.PROFILES,
+    performance_profiles.PROFILE_AREAS,
+    problem_results.PROBLEM_RESULTS,
+    problem_results.LEADERS,
+    problem_results.LOST_SEEDS,
+    problem_results.RANKS_ON_PROBLEMS,
+    stops.SELECTED_JUDGEMENT,
+    stops.REFERENCE_JUDGEMENT,
+    end_points.END_POINT_SETS,
+    end_points.SET_SHARES,
+    trainings.HELD_OUT_TABLE,
+    traits.TRAITS_TABLE,
+    choices.CHOICES,
+    choices.ANSWERS,
+    upgrad_variants.COMPARISON,
+    upgrad_variants.SUMMARY,
+    upgrad_variants.RATIOS,
+    verdict_table.PROPERTY_VERDICTS,
+    curves.CURVES,
+    points.PANELS,
+    points.END_POINTS,
+    points.PATHS,
+    points.FRONTS,
+)
+"""Our tables, one a line."""
+
+Kind = TypeVar("Kind", Metric, Table)
 
 
-def score_tables(records: Iterable[Record]) -> dict[str, pd.DataFrame]:
-    """Return all tables that records give.
-
-    Args:
-        records: With their curves, for the end points.
-
-    Returns:
-        By name: ``indicators`` and ``selected`` (one row a run), ``outcomes``, ``ranking`` (per family and
-        overall), ``problem_ranks`` (mean rank over seeds, a row a problem), ``profiles``, ``profile_areas``,
-        ``rank_tests``, ``end_point_sets``, ``selected_judgement`` (where the selected runs stopped),
-        ``reference_judgement`` (the same of the runs at Theorem 1's rate), ``upgrad_against_regularised``.
-        Rankings, profiles and comparisons are of the runs of `jdbench.analysis.ranked_runs` alone.
-
-    Raises:
-        MissingExtraError: A package of the extra ``report`` is not installed.
-        InputError: There is no record.
-    """
-    kept = list(records)
-    if not kept:
-        raise InputError("records, required at least one, got none, run a benchmark first")
-    table = indicator_table(kept)
-    selected = selected_runs(table)
-    ranked = ranked_runs(selected)
-    problems = problems_of(table)
-    of, sizes = families(problems), shapes(problems, kept)
-    return {
-        "indicators": table,
-        "selected": selected,
-        "outcomes": outcomes(table),
-        "ranking": family_rankings(ranked, of),
-        "problem_ranks": problem_ranks(ranked).rename_axis(index="problem", columns=None).reset_index(),
-        "profiles": family_profiles(ranked, of),
-        "profile_areas": family_profile_areas(ranked, of),
-        "rank_tests": family_rank_tests(ranked, of),
-        "end_point_sets": end_point_sets(kept, selected, analytic(problems)),
-        "selected_judgement": judge(selected, sizes),
-        "reference_judgement": judge(reference_runs(table), sizes),
-        "upgrad_against_regularised": upgrad_against_regularised(ranked),
-    }
-
-
-LONG = 20_000
-"""Rows from which on a table's CSV is compressed."""
-
-
-def csv_name(name: str, table: pd.DataFrame) -> str:
-    """Return the name of a table's CSV file.
-
-    Args:
-        name: Name of the table.
-        table: The table.
-
-    Returns:
-        ``NAME.csv``, or ``NAME.csv.gz``, which pandas reads alike, from `LONG` rows on.
-    """
-    return f"{name}.csv" if len(table) < LONG else f"{name}.csv.gz"
-
-
-def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path, *, parquet: bool = True) -> list[Path]:
-    """Write each table as CSV, and as Parquet.
-
-    Args:
-        tables: By name.
-        folder: Where, made if missing; files of the same names are replaced.
-        parquet: Whether Parquet is wanted too.
-
-    Returns:
-        The files, `csv_name` and ``NAME.parquet`` of each, in the order of the tables.
+def declared_metrics() -> list[Metric]:
+    """Return our metrics, then those that installed packages announce, by name.
 
     Raises:
-        InputError: The folder cannot be written to.
-        MissingExtraError: pyarrow is not installed.
+        InputError: An entry point leads to something else.
     """
-    files: list[Path] = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, table in tables.items():
-            csv = folder / csv_name(name, table)
-            # The same table is the same file: no time in its header.
-            packing = {"method": "gzip", "mtime": 0} if csv.suffix == ".gz" else None
-            table.to_csv(csv, index=False, lineterminator="\n", compression=packing)
-            files.append(csv)
-            if parquet:
-                files.append(folder / f"{name}.parquet")
-                table.to_parquet(files[-1], index=False)
-    except ImportError as error:
-        raise MissingExtraError(
-            'Parquet, required pyarrow, got no such package, run `pip install "jdbench[report]"`'
-        ) from error
-    except OSError as error:
-        raise InputError(
-            f"folder={folder}, required a folder that can be written to, got {error}, choose another"
-        ) from error
-    return files
+    return [*METRICS, *_announced(METRIC_POINTS, Metric)]
+
+
+def declared_tables() -> dict[str, Table]:
+    """Return our tables and those that installed packages announce, each after those that it needs.
+
+    Raises:
+        InputError: An entry point leads to something else, two tables share a name, or needs cannot be met.
+    """
+    return in_order_of_needs([*TABLES, *(_attributed(table) for table in _announced(TABLE_POINTS, Table))])
+
+
+def in_order_of_needs(tables: Iterable[Table]) -> dict[str, Table]:
+    """Return tables by name, each after those that it needs.
+
+    Raises:
+        InputError: Two share a name, one needs a table that is not there, or some need each other in a circle.
+
+    Example:
+        >>> def make(results): ...
+        >>> later = Table("later", "", (), make, needs=("sooner",))
+        >>> list(in_order_of_needs([later, Table("sooner", "", (), make)]))
+        ['sooner', 'later']
+    """
+    known: dict[str, Table] = {}
+    for table in tables:
+        if table.name in known:
+            raise InputError(f"table={table.name}, required one of that name, got two, rename one")
+        known[table.name] = table
+    ordered: dict[str, Table] = {}
+
+    def place(name: str, path: tuple[str, ...]) -> None:
+        if name in path:
+            circle = " → ".join([*path[path.index(name) :], name])
+            raise InputError(
+                f"needs of table={name}, required tables made before, got {circle}, break the circle"
+            )
+        if name not in ordered:
+            for need in known[name].needs:
+                if need not in known:
+                    raise InputError(
+                        f"needs of table={name}, required tables that are declared, got {need}, "
+                        "declare or correct it"
+                    )
+                place(need, (*path, name))
+            ordered[name] = known[name]
+
+    for name in known:
+        place(name, ())
+    return ordered
+
+
+def _announced(group: str, kind: type[Kind]) -> list[Kind]:
+    """Return what the entry points of a group lead to, by name."""
+    found: list[Kind] = []
+    for point in sorted(entry_points(group=group), key=lambda point: point.name):
+        try:
+            loaded = point.load()
+        except (ImportError, AttributeError) as error:
+            raise InputError(
+                f"entry point {point.name} of {group}, required {point.value}, got {error}, mend or remove "
+                "its package"
+            ) from error
+        if not isinstance(loaded, kind):
+            raise InputError(
+                f"entry point {point.name} of {group}, required a jdbench.analysis.{kind.__name__}, got "
+                f"{type(loaded).__name__}, mend or remove its package"
+            )
+        found.append(loaded)
+    return found
+
+
+def _attributed(table: Table) -> Table:
+    """Return an outsider's table that, if it cannot be made, says which one it is."""
+
+    def make(results: Results) -> pd.DataFrame:
+        try:
+            return table.make(results)
+        except JDBenchError:
+            raise
+        except Exception as error:
+            raise InputError(
+                f"table={table.name}, required a frame, got {type(error).__name__}: {error}, mend what makes it"
+            ) from error
+
+    return replace(table, make=make)

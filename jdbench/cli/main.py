@@ -29,6 +29,10 @@ app = typer.Typer(
 app.add_typer(data, name="data")
 
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
+
+
 class Listable(StrEnum):
     """What `jdbench list` can show."""
 
@@ -252,12 +256,13 @@ def main() -> None:
             print(f"jdbench: {' '.join(message.split())}", file=sys.stderr)
         sys.exit(2)
     except (KeyboardInterrupt, typer.Abort):
-        print("jdbench: interrupted", file=sys.stderr)
-        sys.exit(130)
+        code = INTERRUPTED  # typer itself returns it for most of Ctrl-C
     except SystemExit as error:
         # Not ours: somebody's code called exit(), maybe with 0, and nothing was judged.
         print(f"jdbench: exit({error.code}) was called by what was run, nothing was judged", file=sys.stderr)
         sys.exit(2)
+    if code == INTERRUPTED:
+        print("jdbench: interrupted", file=sys.stderr)
     sys.exit(code)
 
 

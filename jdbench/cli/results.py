@@ -142,12 +142,13 @@ def findings(
     """
     from rich.console import Console
 
-    from jdbench.analysis.findings import FAILS, read_evidence, summary, write_findings
+    from jdbench.analysis.findings import FAILS, evidence_of, summary, write_findings
     from jdbench.analysis.findings import findings as judged
+    from jdbench.analysis.reading import read
     from jdbench.cli.listing import findings_table
 
     chosen = chosen_store(preset, store)
-    found = judged(read_evidence(chosen))
+    found = judged(evidence_of(read(chosen)))
     if json is not None:
         write_findings(found, json)
     console = Console()

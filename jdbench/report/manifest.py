@@ -174,10 +174,10 @@ def _check_foreign(out: Path, paths: Iterable[str], known: Manifest | None) -> N
     foreign = [path for path in paths if path not in listed and os.path.lexists(out / path)]
     outside = [path for path in paths if not _inside(out, path)]
     for path in [*outside, *foreign]:
-        where = "leads out of it" if path in outside else "is another's"
+        why = "one that leads out of it" if path in outside else "another's"
         raise InputError(
-            f"out={out}, required a folder in which {path} is free or a report's, got one in which it {where}, "
-            "choose another with --out, or remove it"
+            f"out={out}, required a folder in which {path} is free or in the list of a report, {NAME}, "
+            f"got {why}, choose another with --out, or remove it"
         )
 
 

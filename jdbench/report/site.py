@@ -7,39 +7,26 @@ from pathlib import Path
 
 import pandas as pd
 
-from jdbench.analysis.choices import choices
 from jdbench.analysis.reading import read
 from jdbench.analysis.results import Results
-from jdbench.analysis.tables import csv_name, write_tables
-from jdbench.analysis.traits import traits
+from jdbench.analysis.table_files import as_filed, csv_name, write_tables
 from jdbench.report.figures.palette import styles
 from jdbench.report.manifest import check_folder, replacing
 from jdbench.report.pages.choose import choose_page
 from jdbench.report.pages.family import family_page
 from jdbench.report.pages.overview import overview_page
-from jdbench.report.pages.problem import Made, problem_page
-from jdbench.report.tables.outcomes import errors
-from jdbench.report.tables.problems import problem_results
-from jdbench.report.tables.run_tables import along
-from jdbench.report.tables.training import held_out
-from jdbench.report.tables.weight_norms import with_weight_norms
+from jdbench.report.pages.problem import problem_page
 from jdbench.verification.summary import read_verdicts
 from jdbench.workers import local_executor
 
 IN_PROCESS = 8
 """Up to so many problems, starting processes takes longer than they save."""
 
-BEHIND_FIGURES = ("curves", "end_points", "fronts", "paths")
-"""Tables that the pages of problems make, see `jdbench.report.pages.problem.Made`."""
-
 COMPACT = frozenset({
     "choices", "errors", "outcomes", "problem_ranks", "problem_results", "profile_areas", "profiles",
     "rank_tests", "ranking", "traits", "upgrad_against_regularised", "verdicts",
 })  # fmt: skip
 """Tables behind the first page and that of the choices."""
-
-BRIEF = ["problem", "aggregator", "rate", "seed", "trace", "state", "steps_taken", "seconds", "score", "final"]
-"""Columns of the table of all runs; `selected` and `references` have all indicators, and the store has."""
 
 
 def write_report(
@@ -70,13 +57,10 @@ def write_report(
             another store or files of others with the report's names.
     """
     check_folder(out, store, replace=replace)
-    results = _with_tables(read(store, read_verdicts(verdicts, out)))
+    results = read(store, read_verdicts(verdicts, out))
     looks = styles(results.aggregators)
-    made = [] if compact else _problem_pages(results, workers)
-    data = _data(results, made)
-    if compact:
-        data = {name: table for name, table in data.items() if name in COMPACT}
-    pages = {one.page: one.html for one in made}
+    data = _downloads(results, COMPACT.intersection(results.declared) if compact else results.declared)
+    pages = {} if compact else _problem_pages(results, workers)
     pages |= {family.page: family_page(results, family, looks) for family in results.families if not compact}
     files = {name: csv_name(name, table) for name, table in sorted(data.items())}
     pages |= {
@@ -90,47 +74,30 @@ def write_report(
     return out / "index.html"
 
 
-def _with_tables(results: Results) -> Results:
-    """Return the results with the tables that the pages add, in an order in which each finds what it needs."""
-    results = results.adding(
-        problem_results=problem_results(results),
-        along=along(results),
-        held_out=held_out(results),
-        errors=errors(results),
-        traits=traits(results),
-        verdicts=results.verdicts.frame(),
-    )
-    results = with_weight_norms(results)
-    return results.adding(choices=choices(results))
+def _downloads(results: Results, names: Iterable[str]) -> dict[str, pd.DataFrame]:
+    """Make tables, and return what files hold of those that can be downloaded and are not empty."""
+    frames = {name: results.table(name) for name in names}
+    return {
+        name: as_filed(results.declared[name], frame)
+        for name, frame in frames.items()
+        if results.declared[name].download and len(frame)
+    }
 
 
-def _problem_pages(results: Results, workers: int) -> list[Made]:
-    """Return the page of each problem."""
-    subjects = results.subjects
+def _problem_pages(results: Results, workers: int) -> dict[str, str]:
+    """Return the page of each problem, by its name; all tables are made."""
+    entries = results.problems
     names = results.aggregators
-    before, after = [None, *subjects[:-1]], [*subjects[1:], None]
+    before, after = [None, *entries[:-1]], [*entries[1:], None]
     tasks = [
-        (results.of(subject), subject, names, near)
-        for subject, *near in zip(subjects, before, after, strict=True)
+        (results.of(entry), entry, names, near) for entry, *near in zip(entries, before, after, strict=True)
     ]
     with ExitStack() as stack:
-        parallel = workers > 1 and len(subjects) > IN_PROCESS
+        parallel = workers > 1 and len(entries) > IN_PROCESS
         pool: Executor | None = stack.enter_context(local_executor(workers)) if parallel else None
-        made: Iterable[Made] = (
+        made: Iterable[str] = (
             map(problem_page, *zip(*tasks, strict=True))
             if pool is None
             else pool.map(problem_page, *zip(*tasks, strict=True))
         )
-        return list(made)
-
-
-def _data(results: Results, made: Iterable[Made]) -> dict[str, pd.DataFrame]:
-    """Return the tables that can be downloaded, those without columns left out."""
-    tables = dict(results.tables)
-    indicators = tables.pop("indicators")
-    tables["runs"] = indicators.filter(items=BRIEF)
-    for name in BEHIND_FIGURES:
-        parts = [one.tables[name] for one in made if len(one.tables[name])]
-        if parts:
-            tables[name] = pd.concat(parts, ignore_index=True)
-    return {name: table for name, table in tables.items() if len(table.columns) and len(table)}
+        return {entry.page: html for entry, html in zip(entries, made, strict=True)}

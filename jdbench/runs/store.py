@@ -6,7 +6,7 @@ import math
 import sqlite3
 import time
 import zlib
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -129,11 +129,12 @@ class Store:
         """Return the names of the presets that were run into this store, sorted."""
         return sorted(name for (name,) in self._query("SELECT preset FROM presets"))
 
-    def records(self, *, curves: bool = True) -> Iterator[Record]:
+    def records(self, *, curves: bool = True, packed: bool = False) -> Iterator[Record]:
         """Yield all records, in the order of their specs.
 
         Args:
             curves: Whether to read the curves too.
+            packed: Whether curves are unpacked at each look only, for whoever wants those of a few records.
 
         Yields:
             Records; without curves if so asked.
@@ -147,7 +148,9 @@ class Store:
             spec = RunSpec(row[0], row[1], row[2], row[3], row[4], row[5], bool(row[6]))
             try:
                 indicators = {name: _number(value) for name, value in json.loads(row[10]).items()}
-                unpacked = _unpack(row[11]) if curves else {}
+                unpacked = (
+                    {} if not curves else PackedCurves(self.path, row[11]) if packed else _unpack(row[11])
+                )
                 if not {"area", "start", "final"} <= set(indicators):
                     raise ValueError("a record without area, start or final")
             except (ValueError, AttributeError, TypeError, OSError, zlib.error) as error:
@@ -211,6 +214,40 @@ class Store:
         return StoreError(
             f"store={self.path}, required a readable and writable store, got {error}, check the file"
         )
+
+
+class PackedCurves(Mapping[str, Array]):
+    """Curves as a store holds them, unpacked at each look.
+
+    Raises:
+        StoreError: At a look, if they are damaged.
+    """
+
+    def __init__(self, store: Path, block: bytes) -> None:
+        self.store, self.block = store, block
+
+    def unpacked(self) -> dict[str, Array]:
+        """Return all of them."""
+        try:
+            return _unpack(self.block)
+        except (ValueError, AttributeError, TypeError, OSError, zlib.error) as error:
+            raise StoreError(
+                f"store={self.store}, required sound curves, got {error}, run into a new store"
+            ) from error
+
+    def __getitem__(self, name: str) -> Array:
+        return self.unpacked()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.unpacked())
+
+    def __len__(self) -> int:
+        return len(self.unpacked())
+
+
+def unpacked(curves: Mapping[str, Array]) -> dict[str, Array]:
+    """Return curves, unpacked once where a look at each would unpack them every time."""
+    return curves.unpacked() if isinstance(curves, PackedCurves) else dict(curves)
 
 
 def _row(record: Record, environment: int) -> tuple[Any, ...]:

@@ -3,17 +3,15 @@
 import math
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from torch import Tensor
 
 from jdbench.analysis.conflict import conflict_share, opposed_share, smallest_cosine
 from jdbench.analysis.reading import read
-from jdbench.analysis.results import Row
-from jdbench.analysis.traits import traits
 from jdbench.problem import AnalyticProblem, resolve_problem
 from jdbench.report import write_report
-from jdbench.verification.summary import Verdicts
 from support.report_stores import analytic, read_pages, training, words, write_store
 
 
@@ -70,17 +68,18 @@ def test_the_smallest_cosine_is_of_two_rows_whatever_their_norms() -> None:
     assert float(smallest_cosine(J[:1])) == 1
 
 
-def run(aggregator: str, seed: int, margin: float, state: str = "finished") -> Row:
-    return {"aggregator": aggregator, "seed": seed, "worst_margin": margin, "state": state}
+def run(aggregator: str, seed: int, margin: float, state: str = "finished") -> tuple[str, int, float, str]:
+    return aggregator, seed, margin, state
 
 
 def test_runs_prove_opposition_by_seeds() -> None:
-    runs = [
+    found = [
         run("Mean", 1, -0.1), run("RGW", 1, 0.1),
         run("Mean", 2, 0.1), run("RGW", 2, -0.2),
         run("Mean", 3, -1e-9),
         run("Mean", 4, -0.5, "diverged"), run("CAGrad", 4, -0.5), run("Mean", 5, -math.inf),
     ]  # fmt: skip
+    runs = pd.DataFrame(found, columns=["aggregator", "seed", "worst_margin", "state"])
     assert conflict_share(runs, 1e-6) == pytest.approx(2 / 3)
     assert math.isnan(conflict_share(runs[5:], 1e-6))
 
@@ -92,7 +91,7 @@ def test_trainings_go_by_their_runs_and_pages_say_how(tmp_path: Path) -> None:
         *(training("Mean", seed=seed, worst_margin=margin) for seed, margin in ((1, -0.2), (2, 0.2))),
     ]
     store = write_store(tmp_path / "s.sqlite", records)
-    found = traits(read(store, Verdicts())).set_index("problem")
+    found = read(store).table("traits").set_index("problem")
     assert found.loc["IWRM-digits", "conflict"] == 0.5
     assert found["traits"].str.contains("conflicting").all()
     out = write_report(store, tmp_path / "out").parent

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from jdbench.analysis.end_points import Scale, end_point_sets, scale_of, set_indicators
-from jdbench.analysis.run_table import analytic, indicator_table, problems_of, selected_runs
+from jdbench.analysis import results_of
+from jdbench.analysis.end_points import Scale, scale_of, set_indicators
 from jdbench.problem import resolve_problem
 from jdbench.rounding import gamma
 from jdbench.runs.protocol import RunSpec
@@ -90,13 +90,11 @@ def test_the_table_of_real_runs_counts_ends_and_leaves_the_lost_out() -> None:
         *run_batch([replace(lost, seed=seed) for seed in (1, 2, 3)]),
         *run_batch([RunSpec("IWRM-digits", "Mean", 0.1, 1, 0)]),
     ]
-    table = indicator_table(records)
-    selected = selected_runs(table)
-    found = end_point_sets(records, selected, analytic(problems_of(table))).set_index("aggregator")
+    found = results_of(records).table("end_point_sets").set_index("aggregator")
     assert set(found["problem"]) == {"CQF"}
     assert found.loc["UPGrad", ["runs", "ends"]].tolist() == [3, 3]
     assert found.loc["Mean", ["runs", "ends", "hypervolume"]].tolist() == [3, 0, 0]
     # Points of the front: what its 500 points, (1 - cos πk/499)/2, miss by is their spacing, at most π/998.
     assert 0 <= found.loc["UPGrad", "hypervolume"] <= found.loc["UPGrad", "hypervolume_front"] + math.pi / 998
-    shuffled = end_point_sets(records[::-1], selected.iloc[::-1], analytic(problems_of(table)))
+    shuffled = results_of(records[::-1]).table("end_point_sets")
     assert shuffled.set_index("aggregator").equals(found)

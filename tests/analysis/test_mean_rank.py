@@ -9,11 +9,11 @@ import pytest
 
 from jdbench.analysis.reading import read
 from jdbench.analysis.results import Results
+from jdbench.analysis.schema import TASK_RANK
 from jdbench.problem import Measure
 from jdbench.report.figures.palette import styles
-from jdbench.report.tables.training import MEAN_RANK, held_out, held_out_table
+from jdbench.report.tables.training import held_out_table
 from jdbench.runs.record import Record
-from jdbench.verification.summary import Verdicts
 from support.report_stores import training, write_store
 
 HITS, MISSES = Measure("hits", larger_is_better=True), Measure("misses", larger_is_better=False)
@@ -22,9 +22,9 @@ HITS, MISSES = Measure("hits", larger_is_better=True), Measure("misses", larger_
 def loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, records: list[Record], measures: Sequence[Measure]
 ) -> Results:
-    found = read(write_store(tmp_path / "s.sqlite", records), Verdicts())
-    monkeypatch.setattr(found.subjects[0].problem, "measures", tuple(measures), raising=False)
-    return found.adding(held_out=held_out(found))
+    found = read(write_store(tmp_path / "s.sqlite", records))
+    monkeypatch.setattr(found.problems[0].problem, "measures", tuple(measures), raising=False)
+    return found
 
 
 def run(name: str, seed: int, hits: float, misses: float) -> Record:
@@ -48,8 +48,8 @@ RUNS = [
 def test_mean_rank_averages_ranks_over_measures_then_seeds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table = loaded(tmp_path, monkeypatch, RUNS, (HITS, MISSES)).tables["held_out"]
-    ranks = table[table["measure"] == MEAN_RANK].set_index("aggregator")
+    table = loaded(tmp_path, monkeypatch, RUNS, (HITS, MISSES)).table("held_out")
+    ranks = table[table["measure"] == TASK_RANK].set_index("aggregator")
     by_seed = {"Mean": (1.75, 2.25), "MGDA": (2.25, 1.75), "UPGrad": (2.0, 2.0)}
     assert ranks["mean"].to_dict() == {name: (a + b) / 2 for name, (a, b) in by_seed.items()}
     # √(((a - b)/2)² · 2 / 1) / √2 = |a - b| / 2
@@ -62,7 +62,7 @@ def test_it_stands_after_the_change_against_single_tasks_and_says_what_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = loaded(tmp_path, monkeypatch, RUNS, (HITS, MISSES))
-    table = held_out_table(found, found.subjects[0], styles(found.aggregators))
+    table = held_out_table(found, found.problems[0], styles(found.aggregators))
     assert table is not None
     assert [heading.text for heading in table.headings[-2:]] == ["Δm %", "MR"]
     assert "less is better" in table.headings[-1].note
@@ -73,13 +73,13 @@ def test_a_run_that_did_not_finish_ranks_last(tmp_path: Path, monkeypatch: pytes
     lost = run("UPGrad", 1, 1.0, 0.0)
     lost = Record(lost.spec, "diverged", 3, 0.1, {**lost.indicators, "area": math.inf}, lost.curves)
     records = [run("Mean", 1, 0.9, 0.5), run("MGDA", 1, 0.8, 0.4), lost]
-    table = loaded(tmp_path, monkeypatch, records, (HITS, MISSES)).tables["held_out"]
-    ranks = table[table["measure"] == MEAN_RANK].set_index("aggregator")["mean"]
+    table = loaded(tmp_path, monkeypatch, records, (HITS, MISSES)).table("held_out")
+    ranks = table[table["measure"] == TASK_RANK].set_index("aggregator")["mean"]
     assert ranks.to_dict() == {"MGDA": 1.5, "Mean": 1.5, "UPGrad": 3.0}
 
 
 def test_one_measure_has_no_mean_over_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    table = loaded(tmp_path, monkeypatch, RUNS, (HITS,)).tables["held_out"]
+    table = loaded(tmp_path, monkeypatch, RUNS, (HITS,)).table("held_out")
     assert isinstance(table, pd.DataFrame)
     assert len(table)
-    assert MEAN_RANK not in set(table["measure"])
+    assert TASK_RANK not in set(table["measure"])

@@ -5,19 +5,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from jdbench.analysis import ranking as leaderboard
-from jdbench.analysis.family_tables import (
-    OVERALL,
-    UNKNOWN,
-    family_profile_areas,
-    family_profiles,
-    family_rank_tests,
-    family_rankings,
-)
-from jdbench.analysis.ranking import RANKING_COLUMNS, problem_ranks, problem_table, ranking, seed_ranks
+from jdbench.analysis.bootstrap import resampled_means
+from jdbench.analysis.performance_profiles import family_profile_areas, family_profiles
+from jdbench.analysis.problem_results import problem_table
+from jdbench.analysis.problems import OVERALL, UNKNOWN
+from jdbench.analysis.rank_tests import family_rank_tests, rank_tests
+from jdbench.analysis.ranking import RANKING_COLUMNS, family_rankings
+from jdbench.analysis.ranking import ranking as ranking_of
 from jdbench.analysis.run_table import indicator_table, reference_runs, selected_runs
+from jdbench.analysis.seed_ranks import all_seed_ranks, by_problem, problem_ranks, seed_ranks
 from jdbench.rounding import gamma
 from jdbench.runs.protocol import RunSpec
 from jdbench.runs.record import Record
@@ -38,6 +37,16 @@ def table(problem: str, areas: dict[str, Sequence[float]]) -> list[Record]:
         for aggregator, row in areas.items()
         for seed, area in enumerate(row, 1)
     ]
+
+
+def means(selected: pd.DataFrame) -> pd.DataFrame:
+    return problem_ranks(by_problem(all_seed_ranks(selected)))
+
+
+def ranking(selected: pd.DataFrame) -> pd.DataFrame:
+    """The ranking, and beside it the mean rank on each problem."""
+    board = ranking_of(all_seed_ranks(selected), rank_tests(means(selected)), selected)
+    return board.merge(means(selected).T, left_on="aggregator", right_index=True, how="left")
 
 
 def test_the_selected_rate_has_the_smallest_area_and_ties_go_to_the_smaller_rate() -> None:
@@ -63,14 +72,14 @@ def test_the_selected_rate_has_the_smallest_area_and_ties_go_to_the_smaller_rate
 
 def test_ranks_share_ties_and_put_the_lost_last() -> None:
     areas = {"A": [1.0, 2.0], "B": [1.0 + 1e-9, 1.0], "C": [math.inf, 3.0], "D": [math.inf, math.inf]}
-    ranks = seed_ranks(selected_runs(indicator_table(table("P", areas))), "P")
+    ranks = seed_ranks(selected_runs(indicator_table(table("P", areas))))
     assert ranks.loc[1].to_dict() == {"A": 1.5, "B": 1.5, "C": 3.5, "D": 3.5}
     assert ranks.loc[2].to_dict() == {"A": 2.0, "B": 1.0, "C": 3.0, "D": 4.0}
 
 
 def test_only_seeds_that_all_have_run_are_ranked() -> None:
     records = [*table("P", {"A": [1.0, 2.0], "B": [2.0, 1.0]}), record("P", "A", 3, 0.1, 1.0)]
-    assert seed_ranks(selected_runs(indicator_table(records)), "P").index.tolist() == [1, 2]
+    assert seed_ranks(selected_runs(indicator_table(records))).index.tolist() == [1, 2]
 
 
 def test_every_problem_counts_alike_whatever_its_number_of_seeds() -> None:
@@ -205,8 +214,8 @@ def test_the_interval_has_the_variance_of_both_levels() -> None:
     # Two problems with two seeds: ranks of A 1 and 2 on P, 1 and 1 on Q. A slot is Q with chance ½ (1), else
     # P, whose two drawn seeds give 1, 1.5 or 2 by ¼, ½, ¼: (1, 1.5, 2) with chances (5/8, 1/4, 1/8).
     records = table("P", {"A": [1.0, 3.0], "B": [2.0, 2.0]}) + table("Q", {"A": [1.0, 1.0], "B": [2.0, 2.0]})
-    values = [seed_ranks(selected_runs(indicator_table(records)), name)[["A"]].to_numpy() for name in "PQ"]
-    drawn = leaderboard._resample(values, 1, np.random.default_rng(1)).ravel()
+    ranks = by_problem(all_seed_ranks(selected_runs(indicator_table(records))))
+    drawn = resampled_means([ranks[name][["A"]].to_numpy() for name in "PQ"]).ravel()
     chances = {1.0: 25 / 64, 1.25: 20 / 64, 1.5: 14 / 64, 1.75: 4 / 64, 2.0: 1 / 64}
     for value, chance in chances.items():
         # Six standard deviations of the frequency are passed once in 10⁹.
@@ -245,12 +254,13 @@ def test_families_are_ranked_one_by_one_and_overall() -> None:
     )
     selected = selected_runs(indicator_table(records))
     families = {"P": "convex", "Q": "convex"}
-    board = family_rankings(selected, families).set_index(["family", "aggregator"])
+    ranks = all_seed_ranks(selected)
+    tests = family_rank_tests(ranks, families)
+    board = family_rankings(ranks, tests, selected, families).set_index(["family", "aggregator"])
     assert board.index.get_level_values(0).unique().tolist() == [OVERALL, "convex", UNKNOWN]
     assert board.loc[(OVERALL, "A"), ["problems", "mean_rank"]].tolist() == pytest.approx([3, 4 / 3])
     assert board.loc[("convex", "A"), "mean_rank"] == 1
     assert board.loc[(UNKNOWN, "A"), "mean_rank"] == 2
-    tests = family_rank_tests(selected, families)
     assert set(tests["family"]) == {OVERALL, "convex"}  # one problem is no block
     # Convex: rank sums 2 and 4: (2 - 1)((2 - 3)² + (4 - 3)²) / (10 - 9) = 2.
     assert tests.set_index("family").loc["convex", ["blocks", "friedman"]].tolist() == [2, 2.0]
@@ -259,7 +269,7 @@ def test_families_are_ranked_one_by_one_and_overall() -> None:
 
 def test_problem_ranks_hold_nan_where_an_aggregator_did_not_run() -> None:
     records = table("P", {"A": [1.0], "B": [2.0]}) + table("Q", {"A": [1.0]})
-    ranks = problem_ranks(selected_runs(indicator_table(records)))
+    ranks = means(selected_runs(indicator_table(records)))
     assert ranks.loc["P"].tolist() == [1, 2]
     assert math.isnan(ranks.loc["Q", "B"])
 
@@ -267,4 +277,6 @@ def test_problem_ranks_hold_nan_where_an_aggregator_did_not_run() -> None:
 def test_nothing_to_rank_is_an_empty_ranking() -> None:
     selected = selected_runs(indicator_table([record("P", "A", 1, 0.1, 1.0, trace=True)]))
     assert tuple(ranking(selected).columns) == RANKING_COLUMNS
-    assert len(family_rankings(selected, {})) == len(family_rank_tests(selected, {})) == 0
+    ranks = all_seed_ranks(selected)
+    tests = family_rank_tests(ranks, {})
+    assert len(family_rankings(ranks, tests, selected, {})) == len(tests) == 0

@@ -7,10 +7,9 @@ import pandas as pd
 import pytest
 import torch
 
-from jdbench.analysis.choices import behind, choices, ranks_of
-from jdbench.analysis.reading import read
-from jdbench.analysis.results import Results
-from jdbench.analysis.traits import traits
+from jdbench.analysis import Results, read
+from jdbench.analysis.choices import behind
+from jdbench.analysis.seed_ranks import Criterion, seed_ranks
 from jdbench.problem import Measure
 from jdbench.report import write_report
 from jdbench.runs.record import Record
@@ -23,12 +22,11 @@ PROPERTIES = ("non-conflicting", "linear-under-scaling", "weighted")
 
 
 def loaded(tmp_path: Path, records: list[Record], verdicts: Verdicts | None = None) -> Results:
-    found = read(write_store(tmp_path / "s.sqlite", records), verdicts or Verdicts())
-    return found.adding(traits=traits(found))
+    return read(write_store(tmp_path / "s.sqlite", records), verdicts or Verdicts())
 
 
 def standing(found: Results, situation: str) -> pd.DataFrame:
-    table = choices(found)
+    table = found.table("choices")
     return table[table["situation"] == situation].set_index("aggregator")
 
 
@@ -41,7 +39,7 @@ def test_ranks_are_means_over_measures_and_what_is_missing_is_last() -> None:
         "accuracy": [0.9, 0.8, 0.7, 0.5, np.nan, 0.9],
         "error": [1.0, 1.0, 2.0, 3.0, 2.0, 1.0],
     })
-    ranks = ranks_of(runs, [("accuracy", True), ("error", False)])
+    ranks = seed_ranks(runs, [Criterion("accuracy", True), Criterion("error", False)])
     # Seed 1: by accuracy 1 2 3, by error 1.5 1.5 3. Seed 2: by accuracy 1 2.5 2.5, by error 2 1 3.
     np.testing.assert_allclose(ranks.to_numpy(), [[1.25, 1.75, 3.0], [1.5, 1.75, 2.75]])
 
@@ -54,7 +52,7 @@ def test_seeds_that_not_all_have_run_do_not_count() -> None:
         "state": "finished",
         "score": [2.0, 1.0, 0.0],
     })
-    ranks = ranks_of(runs, [("score", False)])
+    ranks = seed_ranks(runs)
     assert list(ranks.index) == [1]
     np.testing.assert_allclose(ranks.to_numpy(), [[2.0, 1.0]])
 
@@ -118,8 +116,8 @@ def test_held_out_measures_rank_by_their_own_direction(tmp_path: Path, monkeypat
         for seed in (1, 2)
     ]
     found = loaded(tmp_path, records)
-    (subject,) = found.subjects
-    monkeypatch.setattr(subject.problem, "measures", (Measure("accuracy", True),), raising=False)
+    (entry,) = found.problems
+    monkeypatch.setattr(entry.problem, "measures", (Measure("accuracy", True),), raising=False)
     table = standing(found, "held-out results matter")
     assert list(table.index) == ["Mean", "MGDA", "UPGrad"]
     assert list(table["mean_rank"]) == [1, 2, 3]

@@ -169,6 +169,15 @@ def test_an_exit_that_nobody_caught_is_no_success(
     assert capsys.readouterr().err == "jdbench: exit(0) was called by what was run, nothing was judged\n"
 
 
+def test_ctrl_c_says_so_in_a_line(jdbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("jdbench.cli.listing.listing", interrupted)
+    done = jdbench("list")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "jdbench: interrupted\n")
+
+
 def test_list_names_everything_there_is(tmp_path: Path, jdbench) -> None:
     result = fresh("list", cwd=tmp_path)
     assert result.returncode == 0

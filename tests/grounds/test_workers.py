@@ -129,3 +129,18 @@ def test_shutting_down_without_waiting_lets_calls_end() -> None:
     while pool._living and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not pool._living
+
+
+def test_ctrl_c_within_the_block_waits_for_no_call() -> None:
+    begin = time.monotonic()
+
+    def interrupted() -> None:
+        with Workers(1) as pool:
+            pool.submit(gives, 1).result()  # the process is there
+            for _ in range(3):
+                pool.submit(time.sleep, 60)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert time.monotonic() - begin < 60

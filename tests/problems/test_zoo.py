@@ -32,9 +32,10 @@ def test_the_whole_zoo_is_announced() -> None:
     assert set(available_problems()) >= ZOO
 
 
+@pytest.mark.parametrize("samples", [60, pytest.param(600, marks=pytest.mark.long)])
 @pytest.mark.parametrize("spec", SPECS)
-def test_problem_is_what_it_says(spec: str) -> None:
-    assert [str(finding) for finding in check_problem(analytic(spec))] == []
+def test_problem_is_what_it_says(spec: str, samples: int) -> None:
+    assert [str(finding) for finding in check_problem(analytic(spec), samples=samples)] == []
 
 
 @pytest.mark.parametrize("spec", SPECS)

@@ -7,11 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from jdbench.analysis.points import DRAWN_POINTS, FINEST, box_around, drawn
+from jdbench.analysis.table_files import FILED_DIGITS, rounded
 from jdbench.problem import AnalyticProblem, resolve_problem
 from jdbench.report import write_report
-from jdbench.report.figures.curves import DIGITS, rounded
-from jdbench.report.figures.paths import FINEST, box_around, drawn
-from jdbench.report.figures.scenes import ALONG
 from jdbench.runs.protocol import RunSpec
 from jdbench.runs.record import Record
 from jdbench.runs.runner import run_batch
@@ -20,8 +19,8 @@ from support.report_stores import analytic, read_pages, training, words, write_s
 WIDE = "InstanceLeastSquares(m=3,n=5)"
 STEPS = 40
 KEYS = ["problem", "aggregator", "seed"]
-SIX_DIGITS = 0.5 * 10.0 ** (1 - DIGITS)
-"""Largest relative error of a number that was rounded to `DIGITS` digits."""
+SIX_DIGITS = 0.5 * 10.0 ** (1 - FILED_DIGITS)
+"""Largest relative error of a number that was rounded to `FILED_DIGITS` digits."""
 
 
 def runs(problem: str, *, trace: bool) -> list[Record]:
@@ -91,7 +90,7 @@ def test_fronts_are_points_of_the_pareto_set_with_their_objectives(out: Path) ->
     problem = resolve_problem("Dent")
     assert isinstance(problem, AnalyticProblem)
     points = table[table["problem"] == "Dent"].pivot_table(index="point", columns="coordinate", values="value")
-    exact = problem.pareto_set(ALONG)
+    exact = problem.pareto_set(DRAWN_POINTS)
     assert list(points.index) == list(range(len(exact)))
     np.testing.assert_allclose(points[["x1", "x2"]], exact, rtol=SIX_DIGITS)
     np.testing.assert_allclose(points[["f1", "f2"]], problem.objectives(exact), rtol=SIX_DIGITS)

@@ -4,8 +4,9 @@ import re
 
 import numpy as np
 
-from jdbench.report.figures import bands, palette
-from jdbench.report.figures.paths import ends_svg, optimum_svg, paths_svg
+from jdbench.analysis.curves import mean_band, median_band
+from jdbench.report.figures import palette
+from jdbench.report.figures.paths import Path, ends_svg, optimum_svg, paths_svg
 from jdbench.report.figures.svg_panels import SIDE, Frame
 from jdbench.spec import slug
 from support.report_stores import AGGREGATORS
@@ -24,7 +25,7 @@ def test_variant_shares_the_colour_and_is_dashed() -> None:
 def test_mean_band_is_the_standard_error_of_the_paper() -> None:
     values = np.array([[1.0, 2.0, 4.0], [1.0, 3.0, 5.0], [1.0, 7.0, 9.0]])
     steps = np.arange(3.0)
-    band = bands.mean_band([{"s": steps, "v": row} for row in values], "s", "v")
+    band = mean_band([{"s": steps, "v": row} for row in values], "s", "v")
     assert band is not None
     np.testing.assert_allclose(band.middle, values.mean(0))
     np.testing.assert_allclose(band.high - band.middle, values.std(0, ddof=1) / np.sqrt(3))
@@ -37,12 +38,12 @@ def test_bands_use_the_steps_that_all_runs_share_and_are_finite_at() -> None:
         {"s": np.array([0.0, 2, 3]), "v": np.array([4.0, 1, 8])},
         {"s": np.array([0.0]), "v": np.array([0.0])},
     ]
-    band = bands.median_band(runs[:2], "s", "v")
+    band = median_band(runs[:2], "s", "v")
     assert band is not None
     np.testing.assert_allclose(band.steps, [0, 3])
     np.testing.assert_allclose(band.middle, [1, 2])
-    assert bands.median_band(runs[2:], "s", "v") is None
-    assert bands.mean_band([], "s", "v") is None
+    assert median_band(runs[2:], "s", "v") is None
+    assert mean_band([], "s", "v") is None
 
 
 def test_slugs_differ_for_different_names() -> None:
@@ -76,7 +77,7 @@ def test_ends_outside_a_panel_are_counted() -> None:
 
 def test_paths_are_cut_where_they_stop_being_finite() -> None:
     x = np.array([[0.1, 0.1], [0.9, 0.9], [np.nan, 0.0], [1e300, 0.0]])
-    svg = paths_svg([{"steps": np.arange(4.0), "x": x}], "x", UNIT, 3.0)
+    svg = paths_svg([Path(np.arange(4.0), x)], UNIT, 3.0)
     assert "nan" not in svg
     numbers = [abs(float(n)) for path in re.findall(r'd="([^"]+)"', svg) for n in re.findall(r"-?[\d.]+", path)]
     assert max(numbers) <= 101 * SIDE

@@ -6,11 +6,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from jdbench.analysis.reading import read
+from jdbench.analysis import read
 from jdbench.analysis.upgrad_variants import EXACT, FEWEST, REGULARISED, VERDICTS, upgrad_against_regularised
 from jdbench.report.tables.upgrad_variants import SIGN, regularisation_summary, regularisation_table
 from jdbench.rounding import gamma
-from jdbench.verification.summary import Verdicts
 from support.report_stores import analytic, write_store
 
 INF = math.inf
@@ -82,7 +81,7 @@ def test_the_page_names_a_winner_only_where_told_apart(tmp_path: Path) -> None:
         for name, halving in ((EXACT, exact), (REGULARISED, regularised))
         for seed in range(1, seeds + 1)
     ]
-    found = read(write_store(tmp_path / "s.sqlite", records), Verdicts())
+    found = read(write_store(tmp_path / "s.sqlite", records))
     table = regularisation_table(found)
     assert table is not None
     shown = {row[0].text: (row[1].text, row[1].mark, row[2].text) for row in table.rows}
@@ -104,7 +103,7 @@ def test_with_few_seeds_everywhere_nobody_is_named(tmp_path: Path) -> None:
         for name, halving in ((EXACT, 2.0), (REGULARISED, 1.0))
         for seed in (1, 2)
     ]
-    said = regularisation_summary(read(write_store(tmp_path / "s.sqlite", records), Verdicts()))
+    said = regularisation_summary(read(write_store(tmp_path / "s.sqlite", records)))
     assert len(said) == 1
     assert said[0].startswith("On 1 problem there were too few seeds (2)")
 

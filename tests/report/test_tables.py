@@ -7,12 +7,10 @@ import pandas as pd
 import pytest
 import torch
 
-from jdbench.analysis import reading
-from jdbench.analysis.margin_rounding import margin_tolerance
-from jdbench.analysis.ranking import problem_table, ranking
+from jdbench.analysis import read, results_of
+from jdbench.analysis.problem_results import problem_table
 from jdbench.analysis.run_table import indicator_table, selected_runs
-from jdbench.analysis.stops import COUNTS
-from jdbench.analysis.traits import traits
+from jdbench.analysis.stops import COUNTS, margin_tolerance
 from jdbench.errors import InputError
 from jdbench.report import write_report
 from jdbench.report.figures import palette
@@ -68,7 +66,8 @@ def test_files_hold_all_runs_and_the_results_of_each_problem(out: Path) -> None:
 def test_the_ranking_is_shown_in_order(tmp_path: Path) -> None:
     records = [record for record in usual() if record.spec.problem != "CQF" and not record.spec.trace]
     page = write_report(write_store(tmp_path / "s.sqlite", records), tmp_path / "out")
-    expected = ranking(selected_runs(indicator_table(records)))
+    expected = results_of(records).table("ranking")
+    expected = expected[expected["family"] == "all problems"]
     written = pd.read_csv(page.parent / "data" / "ranking.csv", dtype={"position": str})
     overall = written[written["family"] == "all problems"].reset_index(drop=True)
     pd.testing.assert_series_equal(overall["mean_rank"], expected["mean_rank"])
@@ -78,8 +77,8 @@ def test_the_ranking_is_shown_in_order(tmp_path: Path) -> None:
 
 
 def judged(tmp_path: Path, records: list[Record]) -> pd.DataFrame:
-    found = reading.read(write_store(tmp_path / "s.sqlite", records), Verdicts())
-    return found.tables["reference_judgement"].set_index("aggregator")
+    found = read(write_store(tmp_path / "s.sqlite", records))
+    return found.table("reference_judgement").set_index("aggregator")
 
 
 def test_judgement_tells_where_runs_stopped(tmp_path: Path) -> None:
@@ -132,7 +131,7 @@ def test_traits_follow_from_the_problem_and_the_runs(tmp_path: Path) -> None:
         analytic("UPGrad", "EWQ", worst_margin=-0.1),
         training("Mean"),
     ]
-    found = traits(reading.read(write_store(tmp_path / "s.sqlite", records), Verdicts())).set_index("problem")
+    found = read(write_store(tmp_path / "s.sqlite", records)).table("traits").set_index("problem")
     assert found.loc["CQF", "traits"] == "convex, conflicting, norms spread"
     assert found.loc["CQF", "decades"] == 2.75
     assert found.loc["EWQ", "traits"] == "convex"
@@ -147,9 +146,8 @@ def test_those_whose_scores_agree_lead_together(tmp_path: Path) -> None:
         *(analytic(name, "CQF") for name in ("Mean", "UPGrad", "MGDA", "RGW")),
         failure("Mean", "IWRM-digits"),
     ]
-    found = reading.read(write_store(tmp_path / "s.sqlite", records), Verdicts())
-    found = found.adding(problem_results=problem_tables.problem_results(found), traits=traits(found))
-    table = problem_tables.problems_table(found, found.subjects, palette.styles(found.aggregators))
+    found = read(write_store(tmp_path / "s.sqlite", records))
+    table = problem_tables.problems_table(found, found.problems, palette.styles(found.aggregators))
     leads = {row[0].text: row[6].text for row in table.rows}
     assert leads == {"EWQ": "Mean, UPGrad", "CQF": "4 of 4 tied", "IWRM-digits": "Mean"}
 

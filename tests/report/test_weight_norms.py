@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jdbench.analysis.problems import subject_of
+from jdbench.analysis.curves import Band
+from jdbench.analysis.problems import entry_of
 from jdbench.analysis.upgrad_variants import EXACT, REGULARISED
 from jdbench.report import write_report
-from jdbench.report.figures.bands import Band
 from jdbench.report.figures.curves import curve_figures
 from jdbench.report.figures.lines import SUPERSCRIPTS
 from jdbench.report.figures.palette import styles
-from jdbench.report.tables.cells import Heading, Table, aggregator, number
-from jdbench.report.tables.upgrad_pair import upgrad_pair
+from jdbench.report.tables.cells import Heading, PageTable, aggregator, number
+from jdbench.report.tables.upgrad_variants import upgrad_pair
 from jdbench.rounding import gamma
 from jdbench.runs.protocol import RunSpec
 from jdbench.runs.record import Record
@@ -94,8 +94,8 @@ def test_huge_weights_do_not_press_the_others_flat() -> None:
         name: Band(steps, *3 * [np.full(4, norm)])
         for name, norm in (("Mean", 0.7), ("MGDA", 1.0), ("UPGrad", 20.0), ("NashMTL", 1e100))
     }
-    subject = subject_of("EWQ", measured=True, shape=(2, 2))
-    drawing = curve_figures(subject, {"reference weights": bands}, styles(bands))["reference weights"]
+    entry = entry_of("EWQ", measured=True)
+    drawing = curve_figures(entry, {"reference weights": bands}, styles(bands))["reference weights"]
     exponents = {int(text.translate(DIGITS)) for text in re.findall(r">10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)<", drawing.svg)}
     # Median of the highest points 10.5: the top is at 3e6 times that.
     assert 0 in exponents
@@ -147,7 +147,7 @@ def test_the_pair_keeps_order_and_columns_and_needs_both() -> None:
     names = [REGULARISED, "Mean", EXACT, "torchjd.aggregation:UPGrad"]
     looks = styles(names)
     rows = [[number(i), aggregator(looks[name])] for i, name in enumerate(names)]
-    table = Table("ranking", "Ranking", [Heading("position"), Heading("aggregator")], rows)
+    table = PageTable("ranking", "Ranking", [Heading("position"), Heading("aggregator")], rows)
     pair = upgrad_pair(table)
     assert pair is not None
     assert (pair.headings, pair.rows) == (table.headings, [rows[0], rows[2]])

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from jdbench.analysis.ranking import standard_error
+from jdbench.analysis.problem_results import standard_error
 from jdbench.errors import InputError, UnknownNameError
 from jdbench.rounding import gamma
 from jdbench.runs.protocol import (

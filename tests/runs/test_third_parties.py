@@ -59,8 +59,6 @@ Halves = strangers:Halves
 Two-Bowls = strangers:TwoBowls
 """
 
-AGGREGATORS = ["UPGrad", "Halves(share=1.0)", "strangers:Halves", "torchjd.aggregation:UPGrad"]
-
 
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -74,6 +72,28 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def call(jdbench, installed: Path, monkeypatch: pytest.MonkeyPatch):  # noqa: ARG001
+    """The command line where the package is installed, two rates and twenty steps: a call that ends well."""
+    few = replace(PRESETS["quick"], analytic=Budget(20, (0.1, 0.2)), reference_steps=20)
+    monkeypatch.setitem(PRESETS, "quick", few)
+    monkeypatch.setenv("COLUMNS", "140")
+
+    def well(*words: str) -> str:
+        done = jdbench(*words)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return well
+
+
+def runs(store: str) -> pd.DataFrame:
+    with Store(Path(store)) as opened:
+        table = indicator_table(opened.records(curves=False))
+    assert (table["state"] != "failed").all()
+    return table
+
+
 @pytest.mark.usefixtures("installed")
 def test_announced_names_resolve_and_ours_come_first() -> None:
     assert resolve("Halves").spec == "Halves"
@@ -84,38 +104,41 @@ def test_announced_names_resolve_and_ours_come_first() -> None:
         resolve("Halve")
 
 
-def test_strangers_run_beside_ours_and_torchjds_without_special_cases(
-    installed: Path, jdbench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With two rates and twenty steps: how many there are is the preset's, and is tested there."""
-    pytest.importorskip("torchjd", reason='needs the extra "peers": pip install "jdbench[peers]"')
-    few = replace(PRESETS["quick"], analytic=Budget(20, (0.1, 0.2)), reference_steps=20)
-    monkeypatch.setitem(PRESETS, "quick", few)
-    monkeypatch.setenv("COLUMNS", "140")
-    words = ["-p", "Two-Bowls", "-p", "strangers:TwoBowls", "--seeds", "1", "--store", "s", "--workers", "1"]
-    run = jdbench("run", *words, *(word for aggregator in AGGREGATORS for word in ("-a", aggregator)))
-    assert run.returncode == 0, run.stderr
-    with Store(installed / "s") as store:
-        table = indicator_table(store.records(curves=False))
-    assert set(table["problem"]) == {"Two-Bowls", "strangers:TwoBowls"}
-    assert set(table["aggregator"]) == set(AGGREGATORS)
-    assert len(table) == 2 * len(AGGREGATORS) * 3
-    assert (table["state"] != "failed").all()
+def test_a_newcomer_adds_an_aggregator_by_one_file_and_one_line(call) -> None:
+    assert "Halved sum of the rows" in call("list", "aggregators")
+    names = ["UPGrad", "Halves", "Halves(share=1.0)", "strangers:Halves"]
+    words = [word for name in names for word in ("-a", name)]
+    call("run", "-p", "EWQ", *words, "--seeds", "1", "--store", "s.sqlite", "--workers", "1")
+    table = runs("s.sqlite")
+    assert set(table["aggregator"]) == set(names)
     ends = table[table["trace"].astype(bool)].groupby("aggregator")["final"].max()
     assert (ends <= 1e-3).all(), ends
-    # One objective a problem, two names: the same runs under both.
+    # Two names of one aggregator: the same runs under both.
     first, second = (
-        table[table["problem"] == name].sort_values(["aggregator", "rate", "seed", "trace"])
-        for name in ("Two-Bowls", "strangers:TwoBowls")
+        table[table["aggregator"] == name].sort_values(["rate", "trace"])[["area", "final", "steps_taken"]]
+        for name in ("Halves", "strangers:Halves")
     )
-    deterministic = ["area", "final", "start", "steps_taken"]
-    pd.testing.assert_frame_equal(
-        first[deterministic].reset_index(drop=True), second[deterministic].reset_index(drop=True)
+    pd.testing.assert_frame_equal(first.reset_index(drop=True), second.reset_index(drop=True))
+    call("report", "--store", "s.sqlite", "--out", "page", "--compact")
+    ranking = pd.read_csv("page/data/ranking.csv")
+    assert set(ranking["aggregator"]) == set(names)
+    page = Path("page/index.html").read_text(encoding="utf-8")
+    assert all(name in page for name in names)
+
+
+def test_a_newcomer_adds_a_problem_by_one_file_and_one_line(call) -> None:
+    assert "Two-Bowls" in call("list", "problems")
+    names = ["Two-Bowls", "strangers:TwoBowls"]
+    words = [word for name in names for word in ("-p", name)]
+    call("run", *words, "-a", "UPGrad", "-a", "Mean", "--seeds", "1", "--store", "s.sqlite", "--workers", "1")
+    table = runs("s.sqlite")
+    assert set(table["problem"]) == set(names)
+    assert (table[table["trace"].astype(bool)]["final"] <= 1e-3).all()
+    first, second = (
+        table[table["problem"] == name].sort_values(["aggregator", "rate", "trace"])[["area", "final", "start"]]
+        for name in names
     )
-
-    assert "Halves" in jdbench("list", "aggregators").stdout
-    assert "Two-Bowls" in jdbench("list", "problems").stdout
-
-    report = jdbench("report", "--store", "s", "--out", "page", "--workers", "1")
-    assert report.returncode == 0, report.stderr
-    assert "strangers:Halves" in (installed / "page" / "index.html").read_text(encoding="utf-8")
+    pd.testing.assert_frame_equal(first.reset_index(drop=True), second.reset_index(drop=True))
+    call("report", "--store", "s.sqlite", "--out", "page", "--workers", "1")
+    assert "a stranger" in Path("page/problem-Two-Bowls.html").read_text(encoding="utf-8")
+    assert set(pd.read_csv("page/data/problem_results.csv")["problem"]) == set(names)

@@ -67,9 +67,7 @@ def decorated(arguments: str) -> str:
 def test_all_kinds_of_aggregators_have_readable_names_with_workers_too(pytester: pytest.Pytester) -> None:
     (pytester.path / "theirs.py").write_text(MODULE)
     kinds = '[Honest(), Scaled(2.0), Scaled, function, lambda J: J.sum(0), "theirs:make(c=2)", "UPGrad"]'
-    (pytester.path / "test_theirs.py").write_text(
-        HEAD + decorated(f'{kinds}, claims=["weighted"], examples=20')
-    )
+    (pytester.path / "test_theirs.py").write_text(HEAD + decorated(f'{kinds}, claims=["weighted"], examples=5'))
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-rA", "-n", "2", "test_theirs.py")
     result.assert_outcomes(passed=28)
     for name in ("Honest()", "Scaled(c=2.0)", "Scaled()", "function", "lambda", "theirs:make(c=2)", "UPGrad"):

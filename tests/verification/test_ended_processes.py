@@ -4,11 +4,13 @@ import json
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from jdbench.runs.protocol import PRESETS, Budget
 from jdbench.verification.calls import FIRST_SHAPES
 from support.property_suite import run
 
@@ -65,11 +67,11 @@ def gives(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_verify_says_who_ended_the_process_where_and_judges_the_others(gives: Path) -> None:
+def test_verify_says_who_ended_the_process_where_and_judges_the_others(gives: Path, jdbench) -> None:
     """With one worker: even that is no process whose end would be the end of all."""
     names = ["gives:exits", "gives:killed_by_two", "gives:leaves", "gives:mean"]
     options = ["--claims", "hygiene", "--examples", "8", "--workers", "1", "--json", "v.json", "--replays", "r"]
-    result = run(gives, "jdbench", "verify", *names, *options)
+    result = jdbench("verify", *names, *options)
     assert result.returncode == 1, result.stderr
     assert "gives:mean" in result.stdout
     verdicts = json.loads((gives / "v.json").read_text())
@@ -99,11 +101,11 @@ def replayed(gives: Path, name: str) -> None:
 
 
 def test_one_that_ends_the_process_when_called_again_is_searched_twice_with_the_same_copies(
-    gives: Path,
+    gives: Path, jdbench
 ) -> None:
     """What is written down is the matrix of the search, not one before it: those go to copies of their own."""
-    options = ["--claims", "hygiene", "--examples", "8", "--json", "v.json", "--replays", "r"]
-    result = run(gives, "jdbench", "verify", "gives:KilledWhenCalledAgain", *options)
+    options = ["--claims", "hygiene", "--examples", "8", "--workers", "1", "--json", "v.json", "--replays", "r"]
+    result = jdbench("verify", "gives:KilledWhenCalledAgain", *options)
     assert result.returncode == 1, result.stderr
     for verdict in json.loads((gives / "v.json").read_text()):
         assert verdict["message"] == "exits: its process ended with signal 9 (SIGKILL, out of memory?)"
@@ -111,11 +113,15 @@ def test_one_that_ends_the_process_when_called_again_is_searched_twice_with_the_
     replayed(gives, "KilledWhenCalledAgain")
 
 
-def test_run_stores_a_failed_record_that_says_so_and_runs_the_others(gives: Path) -> None:
+def test_run_stores_a_failed_record_that_says_so_and_runs_the_others(
+    gives: Path, jdbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = replace(PRESETS["quick"], analytic=Budget(8, (0.1, 0.2)), reference_steps=8)
+    monkeypatch.setitem(PRESETS, "quick", few)
     names = ["gives:exits", "gives:killed", "gives:leaves", "gives:mean"]
     aggregators = [option for name in names for option in ("-a", name)]
     options = ["-p", "EWQ", "--seeds", "1", "--store", "s.sqlite", "--workers", "1"]
-    result = run(gives, "jdbench", "run", *aggregators, *options)
+    result = jdbench("run", *aggregators, *options)
     assert result.returncode == 1, result.stderr
     assert "failed: gives:exits on EWQ" in result.stderr.replace("\n", " ")
     killed = "ProcessEndedError: its process ended with signal 9 (SIGKILL, out of memory?)"
@@ -128,9 +134,10 @@ def test_run_stores_a_failed_record_that_says_so_and_runs_the_others(gives: Path
     }
 
 
-def test_check_problem_says_so_and_checks_the_others(gives: Path) -> None:
+@pytest.mark.usefixtures("gives")
+def test_check_problem_says_so_and_checks_the_others(jdbench) -> None:
     problems = ["gives:Killed", "gives:ElementWiseQuadratic"]
-    result = run(gives, "jdbench", "check-problem", *problems, "--samples", "10")
+    result = jdbench("check-problem", *problems, "--samples", "10")
     assert result.returncode == 1, result.stderr
     killed, checked, other = result.stdout.splitlines()
     assert killed == "gives:Killed: exits: its process ended with signal 9 (SIGKILL, out of memory?)"

@@ -9,7 +9,7 @@ import pytest
 from jdbench.verification.pytest import check as subject
 from jdbench.verification.search import verify
 from jdbench.verification.verdicts import Verdict
-from support.property_suite import BAD, ENTRY, EXIT_USAGE, PROPERTIES, run
+from support.property_suite import BAD, ENTRY, EXIT_USAGE, PROPERTIES, STRANGER
 
 pytest_plugins = ["pytester"]
 
@@ -98,9 +98,11 @@ def test_pytest_exits_4_with_one_line_for_a_missing_file(suite) -> None:
     ]
 
 
-def test_the_command_line_takes_the_same_file(folder: Path) -> None:
+def test_the_command_line_takes_the_same_file(tmp_path: Path, jdbench) -> None:
+    folder = tmp_path
+    (folder / "stranger.py").write_text(STRANGER)
     (folder / "expected.toml").write_text(ENTRY + ENTRY.replace("non-conflicting", "weighted"))
-    command = ["jdbench", "verify", "stranger:agg", "--examples", "20"]
+    command = ["verify", "stranger:agg", "--examples", "20", "--workers", "1"]
     options = [
         "--claims",
         "non-conflicting,weighted",
@@ -109,15 +111,15 @@ def test_the_command_line_takes_the_same_file(folder: Path) -> None:
         "--json",
         "v.json",
     ]
-    result = run(folder, *command, *options)
+    result = jdbench(*command, *options)
     assert result.returncode == 0, result.stderr
     verdicts = json.loads((folder / "v.json").read_text())
     assert [v["expected"] for v in verdicts if v["outcome"] == "refuted"] == ["a mean conflicts"] * 2
     assert "refuted, expected" in result.stdout
     assert result.stderr.count("stale expected failure: stranger:agg is weighted in") == 2
-    assert run(folder, *command, *options[:2]).returncode == 1
+    assert jdbench(*command, *options[:2]).returncode == 1
     (folder / "expected.toml").write_text("[[failure]]")
-    result = run(folder, *command, *options)
+    result = jdbench(*command, *options)
     assert result.returncode == 2
     assert "failure 1: aggregator, required in every entry, got none" in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1

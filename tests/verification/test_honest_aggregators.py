@@ -83,7 +83,7 @@ def accuse(honest, dtype, seeds):
 @pytest.mark.parametrize("dtype", [F64, F32], ids=str)
 @pytest.mark.parametrize("honest", HONEST, ids=lambda honest: f"{honest.name}: {honest.property}")
 def test_an_honest_one_is_not_accused(honest, dtype):
-    accuse(honest, dtype, SEEDS[:2])
+    accuse(honest, dtype, SEEDS[:1])
 
 
 @pytest.mark.long

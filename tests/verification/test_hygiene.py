@@ -23,7 +23,7 @@ J = torch.tensor([[1.0, 2.0, -1.0], [0.0, -1.0, 3.0]], dtype=F64)
 
 
 def judged(aggregator, dtype=F64):
-    return verify(aggregator, HYGIENE, dtype=dtype, examples=20, seed=0)
+    return verify(aggregator, HYGIENE, dtype=dtype, examples=20, seed=0, shrink=False)
 
 
 def assert_found(aggregator, message, outcome=Outcome.REFUTED):

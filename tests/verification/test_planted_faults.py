@@ -236,5 +236,6 @@ def test_a_planted_fault_is_found(planted):
         examples=EXAMPLES,
         seed=0,
         limit=planted.limit,
+        shrink=False,  # which takes longer than to find it, and has tests of its own
     )
     assert verdict.outcome is not Outcome.SURVIVED, verdict

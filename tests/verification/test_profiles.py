@@ -19,9 +19,19 @@ def test_the_default_profile_tries_the_same_matrices_each_time(suite) -> None:
     assert suite("-k", "non_conflicting", "-q", "--verification-seed", "5").stdout.str() != outputs[0]
 
 
-def test_nightly_says_the_seed_that_repeats_it_and_workers_share_it(folder: Path, suite) -> None:
+FEW = "from jdbench.verification.profiles import PROFILES\n\nPROFILES['nightly'] = PROFILES['default']\n"
+
+
+def test_nightly_says_the_seed_that_repeats_it_and_workers_share_it(
+    folder: Path, suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With as few matrices as by default: how many a night tries is no matter of its seed."""
+    (folder / "few.py").write_text(FEW)
+    monkeypatch.setitem(PROFILES, "nightly", PROFILES["default"])
     nightly = ["-k", "non_conflicting", "--profile", "nightly"]
-    first = run(folder, "pytest", *PROPERTIES, "--aggregator", "stranger:agg", *nightly, "-n", "2").stdout
+    first = run(
+        folder, "pytest", "-p", "few", *PROPERTIES, "--aggregator", "stranger:agg", *nightly, "-n", "2"
+    ).stdout
     replay = "replay with --jdbench-profile nightly --jdbench-verification-seed "
     seed = first.split(f"jdbench: {replay}")[1].split()[0]
     # In the header and in each of the two messages.

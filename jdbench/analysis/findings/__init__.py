@@ -19,13 +19,12 @@ from jdbench.analysis.findings.evidence import (
     Evidence,
     Prediction,
     evidence_of,
-    read_evidence,
 )
 from jdbench.errors import InputError
 
 __all__ = [
     "FAILS", "HOLDS", "PREDICTIONS", "UNTOLD", "Answer", "Evidence", "Prediction", "evidence_of", "findings",
-    "read_evidence", "summary", "write_findings",
+    "summary", "write_findings",
 ]  # fmt: skip
 
 PREDICTIONS = (*descent.PREDICTIONS, *dials.PREDICTIONS)

@@ -4,8 +4,6 @@ import math
 from collections.abc import Sequence
 from functools import partial
 
-import pandas as pd
-
 from jdbench.analysis.findings.evidence import (
     EXACT,
     Answer,
@@ -16,7 +14,7 @@ from jdbench.analysis.findings.evidence import (
     judged,
     untold,
 )
-from jdbench.analysis.stops import NEEDED, OPTIMAL, STOPS, stop_of
+from jdbench.analysis.stops import OPTIMAL_SHARE, STOPS
 from jdbench.problem import AnalyticProblem, benchmark_problems
 from jdbench.runs.protocol import PRESETS
 
@@ -60,8 +58,8 @@ def _theorem_1(runs: Sequence[Run]) -> dict[str, list[Run]]:
     """Return the runs of exact UPGrad on problems that fulfil Theorem 1's assumptions, by problem."""
     found: dict[str, list[Run]] = {}
     for run in runs:
-        if run["aggregator"] == EXACT:
-            found.setdefault(run["problem"], []).append(run)
+        if run.aggregator == EXACT:
+            found.setdefault(run.problem, []).append(run)
     return {name: found[name] for name in sorted(found) if of_theorem_1(name)}
 
 
@@ -70,14 +68,14 @@ def was_run_everywhere(evidence: Evidence) -> Answer:
     found, chosen = _theorem_1(evidence.references), _theorem_1(evidence.selected)
     if not found:
         return untold(NO_RUNS)
-    starts = {run["seed"] for runs in (*found.values(), *chosen.values()) for run in runs}
+    starts = {run.seed for runs in (*found.values(), *chosen.values()) for run in runs}
     present = sorted({*found, *chosen})
     violations: list[str] = []
     for name in present:
         runs = found.get(name, [])
-        absent = sorted(starts - {run["seed"] for run in runs})
+        absent = sorted(starts - {run.seed for run in runs})
         violations += [f"{name}: not from the starts {', '.join(map(str, absent))}"] if absent else []
-        violations += [f"{_run(run)} {run['state']}" for run in runs if run["state"] != "finished"]
+        violations += [f"{_run(run)} {run.state}" for run in runs if run.state != "finished"]
     quick = all(name.startswith("quick") for name in evidence.presets)
     others = [name for name in benchmark_problems(quick) if of_theorem_1(name) and name not in present]
     numbers = {"problems": len(present), "starts": len(starts)}
@@ -91,9 +89,9 @@ def converges(evidence: Evidence) -> Answer:
     found = _theorem_1(evidence.references)
     if not found:
         return untold(NO_RUNS)
-    left = {_run(run): _left(run) for runs in found.values() for run in runs}
-    violations = [f"{run} ends at {share:.3g}" for run, share in left.items() if not share <= OPTIMAL]
-    largest = max((share for share in left.values() if share <= OPTIMAL), default=math.nan)
+    left = {_run(run): run.left for runs in found.values() for run in runs}
+    violations = [f"{run} ends at {share:.3g}" for run, share in left.items() if not share <= OPTIMAL_SHARE]
+    largest = max((share for share in left.values() if share <= OPTIMAL_SHARE), default=math.nan)
     return judged(
         violations, problems=len(found), runs=len(left), **{"largest share of the distance left": largest}
     )
@@ -149,7 +147,7 @@ def stops_as_listed(evidence: Evidence, aggregator: str) -> Answer:
     runs, missing = _on_ewq(evidence, aggregator)
     if missing:
         return untold(missing)
-    stops = [_stop(run) for run in runs.values()]
+    stops = [run.stop for run in runs.values()]
     found = {name: stops.count(name) for name in STOPS}
     wanted = dict(zip(STOPS, (*STALLS[aggregator], 0), strict=True))
     predicted = ", ".join(f"{name} {number}" for name, number in wanted.items())
@@ -161,8 +159,8 @@ def mgda_stalls_far(evidence: Evidence) -> Answer:
     runs, missing = _on_ewq(evidence, "MGDA")
     if missing:
         return untold(missing)
-    left = {seed: _left(run) for seed, run in runs.items()}
-    near = [seed for seed, share in left.items() if share <= OPTIMAL]
+    left = {seed: run.left for seed, run in runs.items()}
+    near = [seed for seed, share in left.items() if share <= OPTIMAL_SHARE]
     far = {seed: share for seed, share in left.items() if seed not in DIAGONAL}
     violations = [] if near == DIAGONAL else [f"optimal from the starts {near}"]
     violations += [f"{_run(runs[seed])} ends at {share:.3g}" for seed, share in far.items() if not share > 0.1]
@@ -176,7 +174,7 @@ def aligned_mtl_is_slow(evidence: Evidence) -> Answer:
     if missing or also:
         return untold(missing or also)
     fewest, most = (
-        one(float(runs[seed].get("steps_to_1e-3", math.nan)) for seed in STARTS if seed not in DIAGONAL)
+        one(runs[seed].steps_to_target for seed in STARTS if seed not in DIAGONAL)
         for one, runs in ((min, aligned), (max, exact))
     )
     violations = [] if fewest > 10 * most else [f"{fewest:g} steps are not ten times {most:g}"]
@@ -188,7 +186,7 @@ def rests(evidence: Evidence, aggregator: str, *, wanted: bool = True) -> Answer
     runs = evidence.at_reference("ZeroSum", aggregator)
     if not runs:
         return untold(f"runs of {aggregator} on ZeroSum at Theorem 1's rate")
-    lengths = {_run(run): float(run.get("path_length", math.nan)) for run in runs.values()}
+    lengths = {_run(run): run.path_length for run in runs.values()}
     violations = [
         f"{run} has a path of length {length:.3g}"
         for run, length in lengths.items()
@@ -200,23 +198,13 @@ def rests(evidence: Evidence, aggregator: str, *, wanted: bool = True) -> Answer
 def _on_ewq(evidence: Evidence, aggregator: str) -> tuple[dict[int, Run], str]:
     """Return the runs on EWQ at Theorem 1's rate, and what is missing among them."""
     runs = evidence.at_reference("EWQ", aggregator)
-    if list(runs) == STARTS and all(run["steps"] == STEPS for run in runs.values()):
+    if list(runs) == STARTS and all(run.steps == STEPS for run in runs.values()):
         return runs, ""
     return runs, f"runs of {aggregator} on EWQ at Theorem 1's rate, from eight starts, {STEPS} steps each"
 
 
-def _stop(run: Run) -> str:
-    """Return where a run stopped, by `jdbench.analysis.stops.stop_of`."""
-    return str(stop_of(pd.DataFrame([{**dict.fromkeys(NEEDED, math.nan), **run}]))[0])
-
-
-def _left(run: Run) -> float:
-    """Return the share of the distance at the start that is left at the end."""
-    return run["final"] / run["start"] if run["start"] > 0 else run["final"]
-
-
 def _run(run: Run) -> str:
-    return f"{run['problem']} from start {run['seed']}"
+    return f"{run.problem} from start {run.seed}"
 
 
 PREDICTIONS = (
@@ -228,7 +216,7 @@ PREDICTIONS = (
     ),
     Prediction(
         "theorem-1-converges",
-        f"UPGrad comes to the Pareto front from every start, within {OPTIMAL:g} of its distance",
+        f"UPGrad comes to the Pareto front from every start, within {OPTIMAL_SHARE:g} of its distance",
         "[JD] Theorem 1",
         converges,
     ),

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from jdbench.analysis.findings.evidence import (
     EXACT,
@@ -17,6 +18,8 @@ from jdbench.roster import LISTED
 from jdbench.rounding import gamma
 
 PROBLEM = "CompetingTasks"
+
+Cosine = Literal["mean_cosine", "cosine_at_start"]
 
 ROUNDING = gamma(2**12)
 """Of a cosine of 793 float64 numbers, and of the projections that it is taken of."""
@@ -57,54 +60,60 @@ def _inner(a: Sequence[float], b: Sequence[float]) -> float:
 def _at(evidence: Evidence, *, scale: float) -> list[tuple[float, Run]]:
     """Return the selected runs at a ratio of norms that finished, each with its dial."""
     dials: dict[str, float] = {}
-    for name in {run["problem"] for run in evidence.selected}:
+    for name in {run.problem for run in evidence.selected}:
         problem = announced_problem(name) if name.partition("(")[0] == PROBLEM else None
         if problem is not None and getattr(problem, "scale", None) == scale:
             dials[name] = float(getattr(problem, "cosine", math.nan))
-    runs = [run for run in evidence.selected if run["problem"] in dials and run["state"] == "finished"]
-    return sorted(((dials[run["problem"]], run) for run in runs), key=lambda one: one[0])
+    runs = [run for run in evidence.selected if run.problem in dials and run.state == "finished"]
+    return sorted(((dials[run.problem], run) for run in runs), key=lambda one: one[0])
 
 
 def _violations(
-    runs: Sequence[tuple[float, Run]], column: str, sound: Callable[[float, float], bool]
+    runs: Sequence[tuple[float, Run]],
+    column: Cosine,
+    sound: Callable[[float, float], bool],
 ) -> list[str]:
     """Return the runs of which a number is not sound for the dial."""
     return [
-        f"{run['aggregator']} at {dial:g}, seed {run['seed']}: {column} {run.get(column, math.nan):.6g}"
+        f"{run.aggregator} at {dial:g}, seed {run.seed}: {column} {_cosine(run, column):.6g}"
         for dial, run in runs
-        if not sound(dial, run.get(column, math.nan))
+        if not sound(dial, _cosine(run, column))
     ]
+
+
+def _cosine(run: Run, column: Cosine) -> float:
+    return run.mean_cosine if column == "mean_cosine" else run.cosine_at_start
 
 
 def aligned_rows_agree(evidence: Evidence) -> Answer:
     """Judge whether all of our aggregators go along the mean gradient where both rows are parallel."""
-    runs = [one for one in _at(evidence, scale=1.0) if one[0] == 1.0 and one[1]["aggregator"] in LISTED]
+    runs = [one for one in _at(evidence, scale=1.0) if one[0] == 1.0 and one[1].aggregator in LISTED]
     if not runs:
         return untold(f"trainings on {PROBLEM} with the dial at 1: `jdbench run --preset full` makes them")
     return judged(
         _violations(runs, "mean_cosine", lambda _, cosine: cosine >= 1 - ROUNDING),
-        aggregators=len({run["aggregator"] for _, run in runs}),
+        aggregators=len({run.aggregator for _, run in runs}),
         runs=len(runs),
-        **{"1 - least cosine": 1 - min(run.get("mean_cosine", math.nan) for _, run in runs)},
+        **{"1 - least cosine": 1 - min(run.mean_cosine for _, run in runs)},
     )
 
 
 def equal_norms_go_along_the_mean(evidence: Evidence) -> Answer:
     """Judge whether UPGrad starts along the mean gradient where both rows are of one length."""
-    runs = [one for one in _at(evidence, scale=1.0) if one[1]["aggregator"] == EXACT]
+    runs = [one for one in _at(evidence, scale=1.0) if one[1].aggregator == EXACT]
     if not runs:
         return untold(f"trainings of {EXACT} on {PROBLEM}: `jdbench run --preset full` makes them")
     return judged(
         _violations(runs, "cosine_at_start", lambda _, cosine: cosine >= 1 - ROUNDING),
         dials=", ".join(f"{dial:g}" for dial in dict.fromkeys(dial for dial, _ in runs)),
         runs=len(runs),
-        **{"1 - least cosine": 1 - min(run.get("cosine_at_start", math.nan) for _, run in runs)},
+        **{"1 - least cosine": 1 - min(run.cosine_at_start for _, run in runs)},
     )
 
 
 def unequal_norms_leave_the_mean(evidence: Evidence) -> Answer:
     """Judge whether UPGrad starts as (4) says at norms 1 and 10, and stays off the mean where they conflict."""
-    runs = [one for one in _at(evidence, scale=UNEQUAL) if one[1]["aggregator"] == EXACT]
+    runs = [one for one in _at(evidence, scale=UNEQUAL) if one[1].aggregator == EXACT]
     if not runs:
         return untold(
             f"trainings of {EXACT} on {PROBLEM} at norms 1 and 10: `jdbench run --preset full` makes them"
@@ -122,7 +131,7 @@ def unequal_norms_leave_the_mean(evidence: Evidence) -> Answer:
         ],
         dials=", ".join(f"{dial:g}" for dial in dict.fromkeys(dial for dial, _ in runs)),
         runs=len(runs),
-        **{"largest error": max(error(dial, run.get("cosine_at_start", math.nan)) for dial, run in runs)},
+        **{"largest error": max(error(dial, run.cosine_at_start) for dial, run in runs)},
     )
 
 

@@ -1,18 +1,22 @@
 """What predictions are judged by, the runs of a store, and the answers that they give."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final, Literal, cast
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from jdbench.analysis.run_table import indicator_table, reference_runs, selected_runs
-from jdbench.errors import JDBenchError, StoreError
+from jdbench.analysis.frames import only, rows
+from jdbench.analysis.results import Results, RunKey, chosen
+from jdbench.analysis.schema import STATE, STEPS_TO_TARGET
+from jdbench.analysis.stops import NEEDED, stop_of
+from jdbench.errors import JDBenchError
 from jdbench.problem import Problem, resolve_problem
-from jdbench.runs.record import Record
-from jdbench.runs.store import Store
+
+OF_FIELDS = {"steps_to_target": STEPS_TO_TARGET}
+"""Columns whose names cannot be those of fields."""
 
 EXACT = "UPGrad"
 """The aggregator that Theorem 1 speaks of: the definition, not its trace-regularised variant."""
@@ -25,8 +29,42 @@ HOLDS: Final = "holds"
 FAILS: Final = "fails"
 UNTOLD: Final = "cannot tell"
 
-Run = Mapping[str, Any]
-"""A row of `jdbench.analysis.run_table.indicator_table`, by column."""
+
+class Run(NamedTuple):
+    """A run, as far as predictions need it; what it did not record is NaN.
+
+    Attributes:
+        problem: Its spec.
+        aggregator: Its spec.
+        seed: Seed of the start or training.
+        state: How it ended.
+        steps: Steps that were asked for.
+        start: The criterion at the start.
+        final: The criterion at the end.
+        steps_to_target: Steps to a thousandth of the distance at the start.
+        path_length: Length of the path in the space of the distance.
+        mean_cosine: Mean over the steps of the direction's cosine to the mean gradient.
+        cosine_at_start: That of the first step.
+        stop: Where it stopped, by `jdbench.analysis.stops.stop_of`.
+    """
+
+    problem: str
+    aggregator: str
+    seed: int
+    state: str
+    steps: int
+    start: float
+    final: float
+    steps_to_target: float
+    path_length: float
+    mean_cosine: float
+    cosine_at_start: float
+    stop: str
+
+    @property
+    def left(self) -> float:
+        """The share of the distance at the start that is left at the end."""
+        return self.final / self.start if self.start > 0 else self.final
 
 
 @dataclass(frozen=True)
@@ -51,7 +89,7 @@ class Evidence:
     Attributes:
         presets: Names of what was run.
         references: Runs at Theorem 1's rate.
-        selected: Runs at the best rate, of `jdbench.analysis.run_table.selected_runs`.
+        selected: Runs at the best rate.
         weights: By problem, the largest ‖w‖ of exact UPGrad's runs at Theorem 1's rate, by step, at the steps
             that all of them have.
     """
@@ -63,8 +101,8 @@ class Evidence:
 
     def at_reference(self, problem: str, aggregator: str) -> dict[int, Run]:
         """Return the runs of an aggregator on a problem at Theorem 1's rate, by seed."""
-        own = [run for run in self.references if (run["problem"], run["aggregator"]) == (problem, aggregator)]
-        return {run["seed"]: run for run in sorted(own, key=lambda run: run["seed"])}
+        own = [run for run in self.references if (run.problem, run.aggregator) == (problem, aggregator)]
+        return {run.seed: run for run in sorted(own, key=lambda run: run.seed)}
 
 
 @dataclass(frozen=True)
@@ -107,56 +145,25 @@ def announced_problem(spec: str) -> Problem | None:
         return None
 
 
-def evidence_of(records: Iterable[Record], presets: Sequence[str] = ()) -> Evidence:
-    """Return what records say, as far as predictions need it.
-
-    Args:
-        records: With their curves; read once.
-        presets: Names of what was run.
-
-    Returns:
-        The evidence.
-
-    Raises:
-        StoreError: There is no record.
-    """
-    bare: list[Record] = []
+def evidence_of(results: Results) -> Evidence:
+    """Return what results say, as far as predictions need it."""
+    references, selected = (_runs(results.table(chosen(reference))) for reference in (True, False))
     norms: dict[str, list[dict[int, float]]] = {}
-    for record in records:
-        spec, curves = record.spec, record.curves
-        bare.append(Record(spec, record.state, record.steps_taken, record.seconds, record.indicators, {}))
-        if spec.trace and spec.aggregator == EXACT and record.state == "finished" and "weights" in curves:
+    for key in rows(only(results.table(chosen(reference=True)), STATE, "finished"), RunKey):
+        curves = results.curves.get(key, {})
+        if key.aggregator == EXACT and "weights" in curves:
             steps, values = curves["steps"].astype(np.int64).tolist(), curves["weights"].tolist()
-            norms.setdefault(spec.problem, []).append(dict(zip(steps, values, strict=True)))
-    if not bare:
-        raise StoreError("store, required at least one record, got none, run `jdbench run`")
-    table = indicator_table(bare)
-    return Evidence(
-        presets,
-        _rows(reference_runs(table)),
-        _rows(selected_runs(table)),
-        {problem: _largest(some) for problem, some in norms.items()},
-    )
+            norms.setdefault(key.problem, []).append(dict(zip(steps, values, strict=True)))
+    weights = {problem: _largest(some) for problem, some in norms.items()}
+    return Evidence(results.presets, references, selected, weights)
 
 
-def read_evidence(store: Path) -> Evidence:
-    """Return what a store says, as far as predictions need it.
-
-    Args:
-        store: File of records.
-
-    Returns:
-        The evidence.
-
-    Raises:
-        StoreError: The file is no store, or holds no records.
-    """
-    with Store(store) as opened:
-        return evidence_of(opened.records(), opened.presets())
-
-
-def _rows(table: pd.DataFrame) -> list[Run]:
-    return cast("list[Run]", table.to_dict("records"))
+def _runs(table: pd.DataFrame) -> list[Run]:
+    columns = (OF_FIELDS.get(name, name) for name in Run._fields if name != "stop")
+    absent = {str(name) for name in (*NEEDED, *columns)} - {*table}
+    whole = table.assign(**dict.fromkeys(absent, math.nan))
+    named = whole.rename(columns={str(column): field for field, column in OF_FIELDS.items()})
+    return rows(named.assign(stop=stop_of(whole)), Run)
 
 
 def _largest(runs: Sequence[Mapping[int, float]]) -> dict[int, float]:

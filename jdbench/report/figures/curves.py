@@ -1,17 +1,17 @@
-"""The curves of a problem: mean over seeds with its standard error ([JD] D.2), or median with the range."""
+"""The curves of a problem as figures: mean over seeds with its standard error ([JD] D.2), or median."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
-from jdbench.analysis.problems import Subject
-from jdbench.analysis.results import Curves, Results
-from jdbench.report.figures.bands import Band, mean_band, median_band
+from jdbench.analysis import schema
+from jdbench.analysis.curves import Band, Bands
+from jdbench.analysis.frames import numbers, parts
+from jdbench.analysis.problems import ProblemEntry
 from jdbench.report.figures.drawing import Drawing
 from jdbench.report.figures.lines import View, lines_figure
 from jdbench.report.figures.palette import Style
-from jdbench.runs.record import Array
 
 FLOOR = 1e-17
 """Smallest share of the initial distance on a logarithmic axis: less is rounding of the initial one, or 0."""
@@ -27,56 +27,31 @@ HUGE = 1e6
 
 WEIGHTS = "norm of the weights"
 
-SMOOTHED = 5
-"""Number of steps over which cosines and sizes are averaged, as the paper smooths its curves."""
 
-DIGITS = 6
-"""Of the numbers in the table: records keep no more."""
-
-Bands = Mapping[str, Band | None]
-
-
-def curves_of(results: Results, subject: Subject) -> dict[str, Bands]:
-    """Return the curves of a problem.
+def bands_of(frame: pd.DataFrame) -> dict[str, dict[str, Band]]:
+    """Return the curves of a problem by name and aggregator.
 
     Args:
-        results: What was read.
-        subject: The problem.
-
-    Returns:
-        By name and aggregator: ``distance`` of the selected runs and ``reference distance`` of those at
-        Theorem 1's rate, shares of that at the start; ``reference decades``, log₁₀ of the longest over the
-        shortest gradient, and ``reference weights``, ‖w‖, of the latter; of trainings ``loss``, ``cosine`` to
-        the mean gradient, ``decades`` and ``weights``, ‖w‖. Those without a run are left out.
+        frame: Its rows of the table ``curves``.
     """
-    selected, reference = (results.finished(subject, reference=which) for which in (False, True))
-    if subject.kind == "analytic":
-        found = {
-            "distance": _each(selected, lambda runs: mean_band(runs, "steps", "distance", relative=True)),
-            "reference distance": _each(reference, lambda runs: median_band(runs, "steps", "distance")),
-            "reference decades": _each(reference, lambda runs: mean_band(runs, "steps", "decades")),
-            "reference weights": _each(
-                reference, lambda runs: median_band(runs, "steps", "weights", relative=False)
-            ),
-        }
-    else:
-        found = {
-            "loss": _each(selected, lambda runs: mean_band(runs, "steps", "loss")),
-            "cosine": _each(selected, lambda runs: mean_band(runs, "cosine_steps", "cosine", window=SMOOTHED)),
-            "decades": _each(selected, lambda runs: _by_step(runs, "decades")),
-            "weights": _each(selected, lambda runs: _by_step(runs, "weights")),
-        }
-    return {name: bands for name, bands in found.items() if any(bands.values())}
+    return {
+        curve: {aggregator: _band(line) for aggregator, line in parts(own, schema.AGGREGATOR, sort=False)}
+        for curve, own in parts(frame, schema.CURVE, sort=False)
+    }
+
+
+def _band(line: pd.DataFrame) -> Band:
+    return Band(*(numbers(line, name) for name in (schema.STEP, schema.MIDDLE, schema.LOWER, schema.UPPER)))
 
 
 def curve_figures(
-    subject: Subject, curves: Mapping[str, Bands], looks: Mapping[str, Style]
+    entry: ProblemEntry, curves: Mapping[str, Bands], looks: Mapping[str, Style]
 ) -> dict[str, Drawing]:
     """Return the figures of the curves of a problem.
 
     Args:
-        subject: The problem.
-        curves: Of `curves_of`.
+        entry: The problem.
+        curves: Of `bands_of`.
         looks: Styles of all aggregators.
 
     Returns:
@@ -84,63 +59,9 @@ def curve_figures(
     """
     drawings: dict[str, Drawing] = {}
     for name, bands in curves.items():
-        for drawing in lines_figure(_view(name, bands), subject, bands, looks):
+        for drawing in lines_figure(_view(name, bands), entry, bands, looks):
             drawings[name] = drawing
     return drawings
-
-
-def curve_table(subject: Subject, curves: Mapping[str, Bands]) -> pd.DataFrame:
-    """Return the numbers behind the figures.
-
-    Args:
-        subject: The problem.
-        curves: Of `curves_of`.
-
-    Returns:
-        Columns ``problem curve aggregator step middle low high``.
-    """
-    parts = [
-        pd.DataFrame({
-            "problem": subject.spec,
-            "curve": name,
-            "aggregator": aggregator,
-            "step": band.steps.astype(np.int64),
-            **{part: rounded(getattr(band, part)) for part in ("middle", "low", "high")},
-        })
-        for name, bands in curves.items()
-        for aggregator, band in bands.items()
-        if band is not None
-    ]
-    names = ["problem", "curve", "aggregator", "step", "middle", "low", "high"]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=names)
-
-
-def rounded(values: Array) -> Array:
-    """Return numbers to `DIGITS` digits, as the tables behind figures hold them.
-
-    Args:
-        values: Any shape.
-
-    Returns:
-        The same shape.
-    """
-    return np.array([float(f"{value:.{DIGITS - 1}e}") for value in values.flat]).reshape(values.shape)
-
-
-def _each(
-    runs: Mapping[str, Sequence[Curves]], band: Callable[[Sequence[Curves]], Band | None]
-) -> dict[str, Band | None]:
-    return {name: band(mine) for name, mine in runs.items()}
-
-
-def _by_step(runs: Sequence[Curves], values: str) -> Band | None:
-    """Return the mean of a curve that has a value in every step."""
-    numbered: list[Curves] = [
-        {"step": np.arange(len(run[values]), dtype=np.float64), values: run[values]}
-        for run in runs
-        if values in run
-    ]
-    return mean_band(numbered, "step", values, window=SMOOTHED)
 
 
 def _view(name: str, bands: Bands) -> View:

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from jdbench.analysis.problems import Subject
-from jdbench.report.figures.bands import Band
+from jdbench.analysis.curves import Band
+from jdbench.analysis.problems import ProblemEntry
 from jdbench.report.figures.drawing import Drawing, plain, render
 from jdbench.report.figures.palette import Style
 
@@ -56,13 +56,13 @@ def logarithmic_steps(axes: Axes, last: float) -> None:
 
 
 def lines_figure(
-    view: View, subject: Subject, bands: Mapping[str, Band | None], looks: Mapping[str, Style]
+    view: View, entry: ProblemEntry, bands: Mapping[str, Band | None], looks: Mapping[str, Style]
 ) -> list[Drawing]:
     """Return a figure of curves.
 
     Args:
         view: What it shows and how.
-        subject: The problem.
+        entry: The problem.
         bands: Curves by aggregator; None for those without one.
         looks: Styles of all aggregators.
 
@@ -103,10 +103,8 @@ def lines_figure(
         axes.spines[["top", "right"]].set_visible(False)
         label_ends(axes, [(looks[name], float(max(c.middle[-1], view.floor))) for name, c in drawn.items()])
 
-    description = (
-        f"{view.what.capitalize()} on {subject.spec}, {view.middle} over seeds, one line an aggregator."
-    )
-    return [render(f"{view.name}-{subject.slug}", description, SIZE, paint)]
+    description = f"{view.what.capitalize()} on {entry.spec}, {view.middle} over seeds, one line an aggregator."
+    return [render(f"{view.name}-{entry.slug}", description, SIZE, paint)]
 
 
 def label_ends(axes: Axes, ends: Sequence[tuple[Style, float]]) -> None:

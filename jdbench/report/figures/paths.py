@@ -1,13 +1,13 @@
 """Paths, end points and Pareto sets as SVG in a panel, red to yellow as in [JD] Figures 3 and 4."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.colors import LinearSegmentedColormap, to_hex
 
-from jdbench.analysis.results import Curves
-from jdbench.report.figures.svg_panels import SIDE, Box, Frame
+from jdbench.analysis.points import drawn, in_panels
+from jdbench.report.figures.svg_panels import SIDE, Frame
 from jdbench.runs.record import Array
 
 RED_TO_YELLOW = LinearSegmentedColormap.from_list("path", ["#b00010", "#ff5a00", "#ffcc00"])
@@ -15,13 +15,7 @@ RED_TO_YELLOW = LinearSegmentedColormap.from_list("path", ["#b00010", "#ff5a00",
 PIECES = 12
 """Colours along a path."""
 
-FINEST = 0.008
-"""Shortest piece of a path that is drawn, as a share of the panel: about a pixel."""
-
-FARTHEST = 100.0
-"""Where a path that leaves the panel is cut off, in panels."""
-
-STARTS = ("#1f5fd0", "#2e8b37", "#8e44c9", "#12a5b5", "#8a5a3b", "#ee62b0", "#1a1a1a", "#8f9aa3")
+START_COLOURS = ("#1f5fd0", "#2e8b37", "#8e44c9", "#12a5b5", "#8a5a3b", "#ee62b0", "#1a1a1a", "#8f9aa3")
 """Colours of the starts, by their order."""
 
 GAP = 5.0
@@ -36,21 +30,16 @@ WIDE = 0.1
 RING = "#0b3fa8"
 
 
-def box_around(points: Array, margin: float = 0.1) -> Box:
-    """Return limits around points.
+class Path(NamedTuple):
+    """A run from its start.
 
-    Args:
-        points: Shape ``[k, 2]``, k ≥ 1, finite.
-        margin: Added on each side, as a share of the extent.
-
-    Returns:
-        The limits, never empty.
+    Attributes:
+        steps: Shape ``[k]``.
+        points: There, shape ``[k, 2]``.
     """
-    low, high = points.min(0), points.max(0)
-    extent = high - low
-    extent = np.where(extent > 0, extent, extent.max() or 1.0)
-    (left, bottom), (right, top) = low - margin * extent, high + margin * extent
-    return (float(left), float(right)), (float(bottom), float(top))
+
+    steps: Array
+    points: Array
 
 
 def optimum_svg(optimal: Array, frame: Frame) -> str:
@@ -103,12 +92,11 @@ def ends_svg(ends: Array, frame: Frame) -> str:
     return "".join(rings)
 
 
-def paths_svg(runs: Sequence[Curves], space: str, frame: Frame, last: float) -> str:
+def paths_svg(paths: Sequence[Path], frame: Frame, last: float) -> str:
     """Return runs from their starts.
 
     Args:
-        runs: Curves with ``steps`` and the path, of which the first two coordinates are drawn.
-        space: Name of the path, ``x`` or ``f``.
+        paths: The runs.
         frame: Coordinates.
         last: The step that is yellow.
 
@@ -116,54 +104,29 @@ def paths_svg(runs: Sequence[Curves], space: str, frame: Frame, last: float) -> 
         SVG.
     """
     pieces: list[list[str]] = [[] for _ in range(PIECES)]
-    for run in runs:
-        _collect(pieces, run["steps"], run[space][:, :2], frame, last)
+    for path in paths:
+        _collect(pieces, path, frame, last)
     parts = [
         f'<path d="{"".join(lines)}" fill="none" stroke="{to_hex(RED_TO_YELLOW((i + 0.5) / PIECES))}" '
         'stroke-width="1.5"/>'
         for i, lines in enumerate(pieces)
         if lines
     ]
-    for i, run in enumerate(runs):
-        ((x, y),) = frame.place(run[space][:1, :2])
-        colour = STARTS[i % len(STARTS)]
+    for i, path in enumerate(paths):
+        ((x, y),) = frame.place(path.points[:1])
+        colour = START_COLOURS[i % len(START_COLOURS)]
         parts.append(
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="1.9" fill="{colour}" stroke="white" stroke-width=".4"/>'
         )
     return "".join(parts)
 
 
-def drawn(points: Array, box: Box) -> npt.NDArray[np.int64]:
-    """Return which points of a path are drawn: finite ones, farther than `FINEST` from the one drawn before.
-
-    Args:
-        points: Shape ``[k, 2]``.
-        box: Limits of the panel; points `FARTHEST` panels away and beyond count as lying there.
-
-    Returns:
-        Their indices, ascending; the first finite point is among them.
-    """
-    finite = np.flatnonzero(np.isfinite(points).all(1))
-    scaled = _scaled(points[finite], box)
-    kept = [0] if len(finite) else []
-    for i in range(1, len(scaled)):
-        if np.abs(scaled[i] - scaled[kept[-1]]).max() > FINEST:
-            kept.append(i)
-    return finite[kept]
-
-
-def _scaled(points: Array, box: Box) -> Array:
-    """Return points in units of the panel, 0 its lower left corner, cut off `FARTHEST` away."""
-    low, high = np.array(box).T
-    return ((points - low) / (high - low)).clip(-FARTHEST, FARTHEST)
-
-
-def _collect(pieces: list[list[str]], steps: Array, points: Array, frame: Frame, last: float) -> None:
+def _collect(pieces: list[list[str]], path: Path, frame: Frame, last: float) -> None:
     """Cut a path where its colour changes, and add the parts to the pieces of their colours."""
-    kept = drawn(points, frame.box)
+    kept = drawn(path.points, frame.box)
     low, high = np.array(frame.box).T
-    corners = low + _scaled(points[kept], frame.box) * (high - low)
-    shares = np.log1p(steps[kept]) / (np.log1p(last) or 1.0)
+    corners = low + in_panels(path.points[kept], frame.box) * (high - low)
+    shares = np.log1p(path.steps[kept]) / (np.log1p(last) or 1.0)
     colours = [min(int(PIECES * share), PIECES - 1) for share in shares[1:]]
     begun = 0
     for i, colour in enumerate(colours, start=1):

@@ -4,18 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
+import pandas as pd
 
-from jdbench.analysis.problems import Subject
-from jdbench.analysis.results import Curves, Results
-from jdbench.problem import AnalyticProblem
+from jdbench.analysis.frames import numbers, only, parts, rows
+from jdbench.analysis.points import COORDINATES, Box, Panel
+from jdbench.analysis.problems import ProblemEntry
+from jdbench.analysis.results import Results
+from jdbench.analysis.schema import AGGREGATOR, COORDINATE, PROBLEM, SEED, STEP, TRACE, VALUE
 from jdbench.report.figures.palette import Style
-from jdbench.report.figures.paths import box_around
-from jdbench.report.figures.svg_panels import Box
+from jdbench.report.figures.paths import Path
 from jdbench.runs.record import Array
-
-ALONG = 200
-"""Points along the Pareto set."""
 
 
 @dataclass(frozen=True)
@@ -25,70 +23,52 @@ class Scene:
     Attributes:
         space: ``x`` or ``f``.
         names: Aggregators, a panel each.
-        paths: Curves of the reference runs by aggregator.
+        paths: The reference runs by aggregator.
         ends: Where the selected runs ended, by aggregator, shape ``[k, 2]``.
         optimal: The Pareto set or front, shape ``[k, 2]``.
         box: Limits.
+        last: The last step of any path; 0 without paths.
     """
 
     space: str
     names: Sequence[str]
-    paths: Mapping[str, Sequence[Curves]]
+    paths: Mapping[str, Sequence[Path]]
     ends: Mapping[str, Array]
     optimal: Array
     box: Box
-
-    @property
-    def last(self) -> float:
-        """The last step of any path; 0 without paths."""
-        return max((float(run["steps"][-1]) for runs in self.paths.values() for run in runs), default=0.0)
+    last: float
 
 
-def scenes_of(results: Results, subject: Subject, looks: Mapping[str, Style]) -> list[Scene]:
+def scenes_of(results: Results, entry: ProblemEntry, looks: Mapping[str, Style]) -> list[Scene]:
     """Return what is drawn in parameter space if n = 2, and in the space of the first two objectives.
 
-    Args:
-        results: What was read.
-        subject: A problem.
-        looks: Styles of all aggregators.
-
     Returns:
-        Up to two scenes; none where the problem is no analytic one, cannot be had, or no run finished.
+        Up to two scenes; none where the problem is no analytic one, cannot be had, or no run left a point.
     """
-    problem = subject.analytic
-    if problem is None:
-        return []
-    optimal = problem.pareto_set(ALONG) if problem.attained else torch.zeros(0, problem.n, dtype=torch.float64)
-    scenes: list[Scene | None] = []
-    if problem.n == 2:
-        scenes.append(_scene(results, subject, problem, looks, "x", optimal.numpy()))
-    if problem.m >= 2:
-        front = problem.objectives(optimal)[:, :2].numpy()
-        scenes.append(_scene(results, subject, problem, looks, "f", front))
-    return [scene for scene in scenes if scene is not None]
-
-
-def _scene(
-    results: Results,
-    subject: Subject,
-    problem: AnalyticProblem,
-    looks: Mapping[str, Style],
-    space: str,
-    optimal: Array,
-) -> Scene | None:
-    runs, selected = (results.finished(subject, reference=reference) for reference in (True, False))
-    paths = {name: [run for run in mine if space in run] for name, mine in runs.items()}
-    ends = {
-        name: np.array([run[f"end_{space}"][:2] for run in mine if f"end_{space}" in run]).reshape(-1, 2)
-        for name, mine in selected.items()
+    tables = {
+        name: only(results.table(name), PROBLEM, entry.spec) for name in ("paths", "end_points", "fronts")
     }
-    names = [name for name in looks if len(paths.get(name, ())) or len(ends.get(name, ()))]
-    if not names:
-        return None
-    seeds = sorted({row["seed"] for table in ("selected", "references") for row in results.rows(table)})
-    starts = torch.stack([problem.start(seed) for seed in seeds])
-    begun = (starts if space == "x" else problem.objectives(starts))[:, :2].numpy()
-    # Limits around starts and optimum: a run that leaves them is cut off, the others not shrunk.
-    points = np.concatenate([begun, optimal])
-    box = box_around(points[np.isfinite(points).all(1)])
-    return Scene(space, names, paths, ends, optimal, box)
+    ended = only(tables["end_points"], TRACE, value=False)
+    found: list[Scene] = []
+    for panel in rows(only(results.table("panels"), PROBLEM, entry.spec), Panel):
+        names = COORDINATES[panel.space]
+        paths = {name: _paths(own, names) for name, own in parts(tables["paths"], AGGREGATOR)}
+        ends = {name: _points(own, names) for name, own in parts(ended, AGGREGATOR)}
+        shown = [name for name in looks if len(paths.get(name, ())) or len(ends.get(name, ()))]
+        optimal = _points(tables["fronts"], names)
+        found.append(Scene(panel.space, shown, paths, ends, optimal, panel.box, panel.last_step))
+    return found
+
+
+def _points(frame: pd.DataFrame, names: Sequence[str]) -> Array:
+    """Return points of a table with a row a coordinate, shape ``[k, 2]``."""
+    return np.stack([numbers(only(frame, COORDINATE, name), VALUE) for name in names], -1)
+
+
+def _paths(frame: pd.DataFrame, names: Sequence[str]) -> list[Path]:
+    """Return the paths of a table with a row a step, one a seed, that have these coordinates."""
+    found = [
+        Path(numbers(own, STEP), np.stack([numbers(own, name) for name in names], -1))
+        for _, own in parts(frame, SEED, sort=False)
+    ]
+    return [path for path in found if np.isfinite(path.points).any()]

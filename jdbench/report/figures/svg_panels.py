@@ -7,6 +7,7 @@ from html import escape
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
+from jdbench.analysis.points import Box
 from jdbench.report.figures.drawing import SVG, Drawing
 from jdbench.report.figures.palette import Style, printable
 from jdbench.runs.record import Array
@@ -24,9 +25,6 @@ LEFT, RIGHT, BOTTOM, TOP = 44, 10, 36, 18
 
 BAR = 54
 """Width of a colour bar with its labels."""
-
-Box = tuple[tuple[float, float], tuple[float, float]]
-"""Limits of abscissa and ordinate."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.colors import to_hex
 
-from jdbench.analysis.problems import Subject
+from jdbench.analysis.problems import ProblemEntry
 from jdbench.problem import AnalyticProblem
 from jdbench.report.figures.background import background
 from jdbench.report.figures.drawing import Drawing
@@ -16,42 +16,44 @@ from jdbench.report.figures.scenes import Scene
 from jdbench.report.figures.svg_panels import Bar, Frame, small_multiples
 
 
-def trajectory_figures(subject: Subject, scenes: Sequence[Scene], looks: Mapping[str, Style]) -> list[Drawing]:
+def trajectory_figures(
+    entry: ProblemEntry, scenes: Sequence[Scene], looks: Mapping[str, Style]
+) -> list[Drawing]:
     """Return the paths and ends in parameter space if n = 2, and in the space of the first two objectives.
 
     Args:
-        subject: A problem.
+        entry: A problem.
         scenes: Of `jdbench.report.figures.scenes.scenes_of`.
         looks: Styles of all aggregators.
 
     Returns:
         A drawing a scene, with a panel for each aggregator.
     """
-    problem = subject.analytic
+    problem = entry.analytic
     if problem is None:
         return []
     return [
-        (_parameter_space if scene.space == "x" else _objective_space)(problem, subject, scene, looks)
+        (_parameter_space if scene.space == "x" else _objective_space)(problem, entry, scene, looks)
         for scene in scenes
     ]
 
 
 def _parameter_space(
-    problem: AnalyticProblem, subject: Subject, scene: Scene, looks: Mapping[str, Style]
+    problem: AnalyticProblem, entry: ProblemEntry, scene: Scene, looks: Mapping[str, Style]
 ) -> Drawing:
     behind = background(problem, scene.box)
-    description = f"Paths and end points on {subject.spec} in parameter space, with {behind.what}."
+    description = f"Paths and end points on {entry.spec} in parameter space, with {behind.what}."
     bars = [*([behind.bar] if behind.bar else []), *_step_bar(scene.last)]
-    return _panels(f"parameters-{subject.slug}", description, ("x₁", "x₂"), behind.svg, scene, bars, looks)
+    return _panels(f"parameters-{entry.slug}", description, ("x₁", "x₂"), behind.svg, scene, bars, looks)
 
 
 def _objective_space(
-    problem: AnalyticProblem, subject: Subject, scene: Scene, looks: Mapping[str, Style]
+    problem: AnalyticProblem, entry: ProblemEntry, scene: Scene, looks: Mapping[str, Style]
 ) -> Drawing:
     which = "objective space" if problem.m == 2 else f"the first two of {problem.m} objectives"
-    description = f"Paths and end points on {subject.spec} in {which}, with the front."
+    description = f"Paths and end points on {entry.spec} in {which}, with the front."
     return _panels(
-        f"objectives-{subject.slug}", description, ("f₁", "f₂"), "", scene, _step_bar(scene.last), looks
+        f"objectives-{entry.slug}", description, ("f₁", "f₂"), "", scene, _step_bar(scene.last), looks
     )
 
 
@@ -68,7 +70,7 @@ def _panels(
     panels = [
         (
             looks[one],
-            paths_svg(scene.paths.get(one, ()), scene.space, frame, scene.last)
+            paths_svg(scene.paths.get(one, ()), frame, scene.last)
             + ends_svg(scene.ends.get(one, np.zeros((0, 2))), frame),
         )
         for one in scene.names

@@ -2,13 +2,33 @@
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from jdbench.analysis.results import Results, Row
+import pandas as pd
+
+from jdbench.analysis import schema
+from jdbench.analysis.frames import flags, names, numbers, only, rows, where
+from jdbench.analysis.results import Results
+from jdbench.analysis.schema import AGGREGATOR, BEHIND, CLOSE, SITUATION
 from jdbench.report.figures.palette import Style
 from jdbench.report.pages.template import fill
-from jdbench.report.tables.cells import Cell, Heading, Table, aggregator, number, text
-from jdbench.report.tables.verdicts import verdict_cells, verdict_headings
+from jdbench.report.tables.cells import Cell, PageTable, text
+from jdbench.report.tables.columns import aggregator_column, page_table, shown
+from jdbench.report.tables.rankings import rank_cell
+from jdbench.report.tables.verdicts import verdict_columns
 from jdbench.spec import slug
+
+
+class Answer(NamedTuple):
+    """What a situation comes to; the fields are columns."""
+
+    situation: str
+    rule: str
+    problems: int
+    aggregator: str
+    others: int
+    told_apart: int
+    p_friedman: float
 
 
 @dataclass(frozen=True)
@@ -37,65 +57,60 @@ class Advice:
     others: int
     apart: int
     p_friedman: float
-    table: Table
+    table: PageTable
 
 
 def choose_page(results: Results, looks: dict[str, Style], *, compact: bool = False) -> str:
     """Return the page of choices.
 
     Args:
-        results: What was read, with the table ``choices``.
+        results: What was read.
         looks: Styles of all aggregators.
         compact: Whether the report has no other pages than this and the first.
 
     Returns:
         HTML.
     """
-    situations: dict[str, list[Row]] = {}
-    for row in results.rows("choices"):
-        situations.setdefault(row["situation"], []).append(row)
+    answers = rows(results.table("answers"), Answer)
     return fill(
         "choose.html",
         results,
         looks,
         compact=compact,
-        advices=[_advice(results, rows, looks) for rows in situations.values()],
-        tested=any(not math.isnan(rows[0]["p_friedman"]) for rows in situations.values()),
+        advices=[_advice(results, answer, looks) for answer in answers],
+        tested=any(not math.isnan(answer.p_friedman) for answer in answers),
     )
 
 
-def _advice(results: Results, rows: list[Row], looks: dict[str, Style]) -> Advice:
-    name = rows[0]["situation"]
-    anchor = slug(name)
-    headings = [
-        Heading("aggregator"),
-        *verdict_headings(results.verdicts),
-        Heading("mean rank", "over the problems, 1 is best"),
-        Heading("behind the best", "difference of mean ranks, and the central 95 % of its resamples"),
-        Heading("verdict", "not distinguishable where that interval reaches down to 0"),
-        Heading("rank tests", "whether Friedman's and Nemenyi's tests tell it from the best"),
+def _advice(results: Results, answer: Answer, looks: dict[str, Style]) -> Advice:
+    own = only(results.table("choices"), SITUATION, answer.situation)
+    anchor = slug(answer.situation)
+    columns = [
+        aggregator_column(own, looks),
+        *verdict_columns(own, results.verdicts),
+        shown(schema.SITUATION_RANK, [rank_cell(rank) for rank in numbers(own, schema.SITUATION_RANK)]),
+        shown(BEHIND, _behind(own)),
+        shown(CLOSE, [text("close" if c else "behind", "good" if c else "") for c in flags(own, CLOSE)]),
+        shown(
+            schema.APART_FROM_BEST,
+            [text("apart" if apart else "–") for apart in flags(own, schema.APART_FROM_BEST)],
+        ),
     ]
-    cells = [
-        [
-            aggregator(looks[row["aggregator"]]),
-            *verdict_cells(results.verdicts, row["aggregator"]),
-            Cell(f"{row['mean_rank']:.2f}", repr(float(row["mean_rank"]))),
-            Cell(f"{row['behind']:.2f} ({row['low']:.2f} to {row['high']:.2f})", repr(float(row["behind"]))),
-            text("close" if row["close"] else "behind", "good" if row["close"] else ""),
-            text("apart" if row["apart"] else "–"),
-        ]
-        for row in rows
-    ]
-    close = [looks[row["aggregator"]] for row in rows if row["close"]]
     return Advice(
-        name,
+        answer.situation,
         anchor,
-        rows[0]["rule"],
-        int(rows[0]["problems"]),
-        looks[rows[0]["aggregator"]],
-        close,
-        len(rows) - len(close),
-        sum(bool(row["apart"]) for row in rows),
-        float(number(rows[0]["p_friedman"]).key),
-        Table(f"figures-{anchor}", f"Mean ranks, situation {name}", headings, cells),
+        answer.rule,
+        answer.problems,
+        looks[answer.aggregator],
+        [looks[name] for name in names(where(own, flags(own, CLOSE)), AGGREGATOR)],
+        answer.others,
+        answer.told_apart,
+        answer.p_friedman,
+        page_table(f"figures-{anchor}", f"Mean ranks, situation {answer.situation}", columns),
     )
+
+
+def _behind(own: pd.DataFrame) -> list[Cell]:
+    """Return the cells of how far each is behind the best, with the interval."""
+    values = zip(*(numbers(own, name) for name in (BEHIND, schema.BEHIND_LOW, schema.BEHIND_HIGH)), strict=True)
+    return [Cell(f"{gap:.2f} ({low:.2f} to {high:.2f})", repr(float(gap))) for gap, low, high in values]

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from jdbench.analysis.results import Results
 from jdbench.report.figures.palette import Style
-from jdbench.report.tables.upgrad_pair import upgrad_pair
+from jdbench.report.tables.upgrad_variants import upgrad_pair
 
 HERE = Path(__file__).parent
 
@@ -40,7 +40,7 @@ def fill(
     return environment.get_template(template).render(
         results=results,
         families=results.families,
-        pages={subject.spec: subject.page for subject in results.subjects},
+        pages={entry.spec: entry.page for entry in results.problems},
         looks=list(looks.values()),
         verdicts=results.verdicts,
         pair=upgrad_pair,

@@ -1,8 +1,9 @@
-"""Tables as the page shows them: cells with what is read, what is sorted by and what is marked."""
+"""Cells of a page: what is read, what is sorted by and what is marked."""
 
 import math
 from dataclasses import dataclass
 
+from jdbench.analysis.declarations import Better
 from jdbench.report.figures.palette import Style
 
 MISSING = "–"
@@ -34,14 +35,16 @@ class Heading:
     Attributes:
         text: What is read.
         note: What it means, for the pointer that rests on it.
+        better: Which values of the column are better: ``less``, ``more`` or ``neither``.
     """
 
     text: str
     note: str = ""
+    better: Better = "neither"
 
 
 @dataclass(frozen=True)
-class Table:
+class PageTable:
     """A table of a page.
 
     Attributes:

@@ -1,118 +1,86 @@
 """The tables of where runs stopped, and of the sets of points where they did."""
 
-from collections.abc import Mapping
+import pandas as pd
 
-from jdbench.analysis.problems import Subject
-from jdbench.analysis.results import Results, Row
-from jdbench.report.figures.palette import Style
-from jdbench.report.tables.cells import Cell, Heading, Table, aggregator, count, number
-from jdbench.report.tables.verdicts import verdict_cells, verdict_headings
-
-MARGIN = Heading(
-    "worst margin", "smallest gᵢᵀA(J) / (‖gᵢ‖ max ‖gⱼ‖) of all updates; negative beyond rounding is a conflict"
+from jdbench.analysis import schema
+from jdbench.analysis.declarations import Column
+from jdbench.analysis.frames import numbers, only, values_of
+from jdbench.analysis.problems import ProblemEntry
+from jdbench.analysis.results import Results
+from jdbench.analysis.schema import ENDS, PROBLEM, RUNS, WORST_MARGIN
+from jdbench.analysis.stops import best_first
+from jdbench.report.tables.cells import Cell, PageTable, number
+from jdbench.report.tables.columns import (
+    Looks,
+    Shown,
+    aggregator_column,
+    count_column,
+    number_column,
+    page_table,
+    shown,
 )
+from jdbench.report.tables.verdicts import verdict_columns
 
 
-def stop_table(
-    results: Results, subject: Subject, looks: Mapping[str, Style], *, reference: bool
-) -> Table | None:
+def stop_table(results: Results, entry: ProblemEntry, looks: Looks, *, reference: bool) -> PageTable | None:
     """Return the table of where the runs on a problem stopped.
 
     Args:
         results: What was read.
-        subject: An analytic problem.
+        entry: An analytic problem.
         looks: Styles of all aggregators.
         reference: Whether the runs at Theorem 1's rate are meant, or the selected ones.
 
     Returns:
         The table, those first that stopped at optimal points from most starts; None where there are no runs.
     """
-    rows = results.rows("reference_judgement" if reference else "selected_judgement", problem=subject.spec)
-    if not rows:
+    whole = results.table("reference_judgement" if reference else "selected_judgement")
+    own = best_first(only(whole, PROBLEM, entry.spec))
+    if not len(own):
         return None
-    rows.sort(key=lambda row: (-row["optimal"], -row["reached"], row["steps"], row["final"]))
-    headings = [
-        Heading("aggregator"),
-        *verdict_headings(results.verdicts),
-        Heading("optimal", "runs that ended within 1e-3 of their distance at the start"),
-        Heading("only stationary", "others whose gradients there combine to less than 1e-5 of the longest one"),
-        Heading("neither", "others that finished"),
-        Heading("lost", "diverged or failed"),
-        Heading(
-            "reached 1e-5", "runs whose distance fell to 1e-5 of that at the start, and median of the steps"
-        ),
-        Heading("final / start", "distance at the end as a share of that at the start, median and largest"),
-        Heading(
-            "stationarity", "shortest convex combination of the gradients over the longest, at the end, median"
-        ),
-        Heading("drift", "share of the path made in the last tenth of the steps, median: near 0 at rest"),
-        MARGIN,
-        Heading("largest weights", "largest Σ |wᵢ| ‖gᵢ‖ / max ‖gⱼ‖, where there are weights"),
-    ]
-    cells = [
-        [
-            aggregator(looks[row["aggregator"]]),
-            *verdict_cells(results.verdicts, row["aggregator"]),
-            count(row["optimal"], row["runs"], wanted=True),
-            count(row["only_stationary"], row["runs"]),
-            Cell(f"{row['neither']} of {row['runs']}", str(row["neither"])),
-            count(row["lost"], row["runs"]),
-            _reached(row),
-            _final(row["final"], row["final_worst"]),
-            number(row["stationarity"], 2),
-            number(row["drift"], 2),
-            margin(row["worst_margin"], row["conflicts"] > 0),
-            number(row["weights"]),
-        ]
-        for row in rows
-    ]
     which = "at Theorem 1's rate" if reference else "at the selected rates"
-    name = f"{'reference' if reference else 'selected'}-stops"
-    return Table(name, f"Where the runs {which} stopped on {subject.spec}", headings, cells)
+    margins = zip(numbers(own, WORST_MARGIN), numbers(own, schema.CONFLICTS), strict=True)
+    return page_table(
+        f"{'reference' if reference else 'selected'}-stops",
+        f"Where the runs {which} stopped on {entry.spec}",
+        [
+            aggregator_column(own, looks),
+            *verdict_columns(own, results.verdicts),
+            count_column(own, schema.OPTIMAL, RUNS, wanted=True),
+            count_column(own, schema.ONLY_STATIONARY, RUNS),
+            _unmarked(own, schema.NEITHER),
+            count_column(own, schema.STOPS_LOST, RUNS),
+            _reached(own),
+            _final(own),
+            number_column(own, schema.STATIONARITY, 2),
+            number_column(own, schema.MEDIAN_DRIFT, 2),
+            shown(WORST_MARGIN, [margin(float(value), conflicts > 0) for value, conflicts in margins]),
+            number_column(own, schema.WEIGHTS),
+        ],
+    )
 
 
-def set_table(results: Results, subject: Subject, looks: Mapping[str, Style]) -> Table | None:
+def set_table(results: Results, entry: ProblemEntry, looks: Looks) -> PageTable | None:
     """Return the table of the sets of end points on a problem.
-
-    Args:
-        results: What was read.
-        subject: The problem.
-        looks: Styles of all aggregators.
 
     Returns:
         The table, largest hypervolume first; None where there are no end points to compare.
     """
-    rows = results.rows("end_point_sets", problem=subject.spec)
-    if not rows:
+    own = only(results.table("end_point_shares"), PROBLEM, entry.spec)
+    if not len(own):
         return None
-    rows.sort(key=lambda row: (-row["hypervolume"] if row["hypervolume"] >= 0 else 0, row["igd_plus"]))
-    headings = [
-        Heading("aggregator"),
-        Heading("end points", "selected runs that finished"),
-        Heading("hypervolume", "share of the front's own; more is better"),
-        Heading("IGD+", "mean distance of the front from what the set dominates; less is better"),
-        Heading("ε", "the least shift with which the set dominates the front; less is better"),
-        Heading("spread", "width of the set over that of the front, mean over objectives"),
-    ]
-    cells = [
+    ends = zip(values_of(own, ENDS), values_of(own, RUNS), strict=True)
+    return page_table(
+        "end-point-sets",
+        f"The sets of end points on {entry.spec} against the front",
         [
-            aggregator(looks[row["aggregator"]]),
-            Cell(
-                f"{row['ends']} of {row['runs']}", str(row["ends"]), "bad" if row["ends"] < row["runs"] else ""
-            ),
-            number(
-                row["hypervolume"] / row["hypervolume_front"]
-                if row["hypervolume_front"]
-                else row["hypervolume"]
-            ),
-            number(row["igd_plus"]),
-            number(row["epsilon"]),
-            number(row["spread"]),
-        ]
-        for row in rows
-    ]
-    return Table(
-        "end-point-sets", f"The sets of end points on {subject.spec} against the front", headings, cells
+            aggregator_column(own, looks),
+            shown(ENDS, [Cell(f"{k} of {n}", str(k), "bad" if k < n else "") for k, n in ends]),
+            number_column(own, schema.HYPERVOLUME_SHARE),
+            number_column(own, schema.IGD_PLUS),
+            number_column(own, schema.EPSILON),
+            number_column(own, schema.SPREAD),
+        ],
     )
 
 
@@ -132,12 +100,23 @@ def margin(value: float, conflicting: bool) -> Cell:
     return Cell(f"{cell.text} rounding", cell.key) if -float("inf") < value < 0 else cell
 
 
-def _reached(row: Row) -> Cell:
-    steps = number(row["steps"], 4, otherwise="never")
-    after = "" if steps.text == "never" else f" after {steps.text}"
-    return Cell(f"{row['reached']}{after}", str(row["steps"]).replace("inf", "Infinity"))
+def _unmarked(own: pd.DataFrame, column: Column) -> Shown:
+    pairs = zip(values_of(own, column), values_of(own, RUNS), strict=True)
+    return shown(column, [Cell(f"{part} of {whole}", str(part)) for part, whole in pairs])
 
 
-def _final(median: float, worst: float) -> Cell:
-    middle = number(median, 2)
-    return Cell(f"{middle.text}, worst {number(worst, 2).text}", middle.key)
+def _reached(own: pd.DataFrame) -> Shown:
+    cells: list[Cell] = []
+    for reached, steps in zip(values_of(own, schema.REACHED), numbers(own, schema.STEPS_THERE), strict=True):
+        cell = number(float(steps), 4, otherwise="never")
+        after = "" if cell.text == "never" else f" after {cell.text}"
+        cells.append(Cell(f"{reached}{after}", cell.key))
+    return shown(schema.REACHED, cells)
+
+
+def _final(own: pd.DataFrame) -> Shown:
+    cells: list[Cell] = []
+    for median, worst in zip(numbers(own, schema.FINAL_SHARE), numbers(own, schema.FINAL_WORST), strict=True):
+        middle = number(float(median), 2)
+        cells.append(Cell(f"{middle.text}, worst {number(float(worst), 2).text}", middle.key))
+    return shown(schema.FINAL_SHARE, cells)

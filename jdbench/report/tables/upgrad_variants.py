@@ -1,20 +1,37 @@
 """Exact UPGrad beside its trace-regularised variant: by problem, and against the decades of the row norms."""
 
-from collections import Counter
-from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
-from jdbench.analysis.rank_tests import LEVEL
-from jdbench.analysis.results import Results, Row
-from jdbench.analysis.upgrad_variants import EXACT, FEWEST, NEGLIGIBLE, REGULARISED
+from jdbench.analysis import schema
+from jdbench.analysis.frames import names, numbers, only, rows, values_of
+from jdbench.analysis.rank_tests import SIGNIFICANCE
+from jdbench.analysis.results import Results
+from jdbench.analysis.schema import VERDICT, of_variant
+from jdbench.analysis.upgrad_variants import (
+    DECADES_OF_EXACT,
+    EXACT,
+    FEWEST,
+    NEGLIGIBLE,
+    REGULARISED,
+    TESTED,
+    TOO_FEW,
+    most_won_first,
+)
 from jdbench.report.figures.drawing import Drawing, render
 from jdbench.report.figures.palette import COLOURS
-from jdbench.report.tables.cells import Cell, Heading, Table, link, number, text
+from jdbench.report.tables.cells import Cell, PageTable, number, text
+from jdbench.report.tables.columns import Shown, number_column, page_table, problem_column, shown
+from jdbench.report.tables.outcomes import pages_of
 
 CLIPPED = 100.0
 """Ratios of scores beyond this, infinite ones among them, are drawn here."""
+
+VARIANTS = ("exact", "regularised")
 
 SIGN = {
     "exact": ("#d1121f", "exact better"),
@@ -25,119 +42,98 @@ SIGN = {
 """Colour and label of each of `jdbench.analysis.upgrad_variants.VERDICTS`."""
 
 
-def regularisation_table(results: Results) -> Table | None:
-    """Return the table of the problems that both variants have run.
+class _Summary(NamedTuple):
+    better: str
+    problems: int
+    fewest_seeds: int
+    most_seeds: int
+    least_decades: float
+    decades_median_exact: float
+    most_decades: float
 
-    Args:
-        results: What was read.
+
+def regularisation_table(results: Results) -> PageTable | None:
+    """Return the table of the problems that both variants have run.
 
     Returns:
         The table, those of which the exact one won most seeds first; None where there are none.
     """
-    rows = results.rows("upgrad_against_regularised")
-    if not rows:
+    found = results.table("upgrad_against_regularised")
+    if not len(found):
         return None
-    pages = {subject.spec: subject.page for subject in results.subjects}
-    rows.sort(key=lambda row: (row["regularised_wins"] - row["exact_wins"], row["problem"]))
-    headings = [
-        Heading("problem"),
-        Heading(
-            "better",
-            f"the winner of more seeds by score, where p is below {LEVEL:g} and the median scores differ by at "
-            f"least {100 * NEGLIGIBLE:g} %; with fewer than {FEWEST} seeds p cannot be that small",
-        ),
-        Heading("seeds", "won by the exact one, won by the regularised one, tied"),
-        Heading("p", "of the two-sided sign test on the seeds that are not tied"),
-        Heading("gap %", "by how much the smaller median score is below the larger"),
-        Heading("score exact", "median over the seeds; less is better"),
-        Heading("score regularised"),
-        Heading(
-            "decades exact", "log₁₀ of the longest over the shortest gradient, median over its steps and runs"
-        ),
-        Heading("decades regularised"),
-        Heading(
-            "‖w‖ exact", "norm of the weights, median over steps and runs, and median of the runs' largest"
-        ),
-        Heading("‖w‖ regularised"),
-        Heading("margin regularised", "median of the worst margins of non-conflict: negative is a conflict"),
-    ]
-    cells = [
+    found = most_won_first(found)
+    wins = zip(
+        *(values_of(found, name) for name in (schema.EXACT_WINS, schema.REGULARISED_WINS, schema.TIES)),
+        strict=True,
+    )
+    return page_table(
+        "regularisation",
+        f"{EXACT} against {REGULARISED}",
         [
-            link(row["problem"], pages[row["problem"]]),
-            _verdict(row),
-            text(f"{row['exact_wins']} : {row['regularised_wins']} : {row['ties']}"),
-            number(row["p_value"], 2),
-            number(100 * abs(row["gap"]), 2),
-            number(row["score_exact"]),
-            number(row["score_regularised"]),
-            number(row["decades_median_exact"], 2),
-            number(row["decades_median_regularised"], 2),
-            _weights(row["weights_median_exact"], row["weights_largest_exact"]),
-            _weights(row["weights_median_regularised"], row["weights_largest_regularised"]),
-            number(row["worst_margin_regularised"], 2),
-        ]
-        for row in rows
-    ]
-    return Table("regularisation", f"{EXACT} against {REGULARISED}", headings, cells)
+            problem_column(found, pages_of(results)),
+            shown(VERDICT, _verdicts(found)),
+            shown(schema.EXACT_WINS, [text(f"{exact} : {other} : {ties}") for exact, other, ties in wins]),
+            number_column(found, schema.P_VALUE, 2),
+            shown(schema.GAP, [number(100 * abs(float(gap)), 2) for gap in numbers(found, schema.GAP)]),
+            *(number_column(found, of_variant(schema.SCORE, name)) for name in VARIANTS),
+            *(number_column(found, of_variant(schema.DECADES_MEDIAN, name), 2) for name in VARIANTS),
+            *(_weights(found, name) for name in VARIANTS),
+            _margin(found),
+        ],
+    )
 
 
 def regularisation_summary(results: Results) -> list[str]:
-    """Return what the table says, in sentences.
+    """Return what the table says, in sentences; none where nobody ran both."""
+    found = {one.better: one for one in rows(results.table("upgrad_summary"), _Summary)}
+    counts = {name: found[name].problems if name in found else 0 for name in (*VARIANTS, "not told apart")}
+    said: list[str] = []
+    if TESTED in found:
+        said.append(
+            f"On {_seeds(found[TESTED], 'were enough')} for a sign test: the exact one is better on "
+            f"{counts['exact']}, the regularised one on {counts['regularised']}, and on "
+            f"{counts['not told apart']} they are not told apart (p ≥ {SIGNIFICANCE:g}, or median scores that "
+            f"differ by less than {100 * NEGLIGIBLE:g} %)."
+        )
+    if TOO_FEW in found:
+        said.append(
+            f"On {_seeds(found[TOO_FEW], 'were too few')} to say which is better: with fewer than {FEWEST}, p "
+            f"cannot come below {SIGNIFICANCE:g} even if one wins them all."
+        )
+    said += [
+        f"Where the {one.better} one is better, the row norms along the exact one's runs span "
+        f"{one.decades_median_exact:.2g} decades in the median, {one.least_decades:.2g} to "
+        f"{one.most_decades:.2g}."
+        for one in (found[name] for name in VARIANTS if name in found)
+        if np.isfinite(one.decades_median_exact)
+    ]
+    return said
+
+
+def upgrad_pair(table: PageTable) -> PageTable | None:
+    """Return what a table says of exact and trace-regularised UPGrad, without the rows between them.
 
     Args:
-        results: What was read.
+        table: One that names an aggregator in each row.
 
     Returns:
-        Sentences; none where nobody ran both.
+        The table of their two rows, in its order and with its columns; None where one of them is missing.
     """
-    rows = results.rows("upgrad_against_regularised")
-    if not rows:
-        return []
-    counts = Counter(row["better"] for row in rows)
-    tested = [row["seeds"] for row in rows if row["better"] != "too few seeds"]
-    few = [row["seeds"] for row in rows if row["better"] == "too few seeds"]
-    said: list[str] = []
-    if tested:
-        said.append(
-            f"On {_problems(len(tested))} there were enough seeds ({_range(tested)}) for a sign test: the "
-            f"exact one is better on {counts['exact']}, the regularised one on {counts['regularised']}, and on "
-            f"{counts['not told apart']} they are not told apart (p ≥ {LEVEL:g}, or median scores that differ "
-            f"by less than {100 * NEGLIGIBLE:g} %)."
-        )
-    if few:
-        said.append(
-            f"On {_problems(len(few))} there were too few seeds ({_range(few)}) to say which is better: with "
-            f"fewer than {FEWEST}, p cannot come below {LEVEL:g} even if one wins them all."
-        )
-    for name in ("exact", "regularised"):
-        decades = [row["decades_median_exact"] for row in rows if row["better"] == name]
-        known = [value for value in decades if np.isfinite(value)]
-        if known:
-            said.append(
-                f"Where the {name} one is better, the row norms along the exact one's runs span "
-                f"{np.median(known):.2g} decades in the median, {min(known):.2g} to {max(known):.2g}."
-            )
-    return said
+    both = {EXACT, REGULARISED}
+    pair = [row for row in table.rows if any(cell.look and cell.look.name in both for cell in row)]
+    if len(pair) < len(both):
+        return None
+    caption = "Exact and trace-regularised UPGrad side by side"
+    return replace(table, name=f"{table.name}-upgrad", caption=caption, rows=pair)
 
 
 def regularisation_figure(results: Results) -> list[Drawing]:
     """Return the ratio of the scores against the decades of the row norms, a dot a problem.
 
-    Args:
-        results: What was read.
-
     Returns:
         One drawing; none where fewer than two problems have both.
     """
-    dots: list[tuple[float, float, str]] = []
-    for row in results.rows("upgrad_against_regularised"):
-        exact, regularised, decades = row["score_exact"], row["score_regularised"], row["decades_median_exact"]
-        if (
-            np.isfinite(decades)
-            and (np.isfinite(exact) or np.isfinite(regularised))
-            and exact > 0 < regularised
-        ):
-            dots.append((decades, float(np.clip(exact / regularised, 1 / CLIPPED, CLIPPED)), row["better"]))
+    dots = results.table("upgrad_ratios")
     if len(dots) < 2:
         return []
 
@@ -146,9 +142,12 @@ def regularisation_figure(results: Results) -> list[Drawing]:
         axes.set_yscale("log")
         axes.axhline(1, color=COLOURS["Mean"], linewidth=0.8)
         for name, (colour, label) in SIGN.items():
-            own = np.array([dot[:2] for dot in dots if dot[2] == name]).reshape(-1, 2)
+            own = only(dots, VERDICT, name)
             if len(own):
-                axes.scatter(*own.T, s=18, c=colour, alpha=0.8, linewidths=0, label=label)
+                ratios = np.clip(numbers(own, schema.RATIO), 1 / CLIPPED, CLIPPED)
+                axes.scatter(
+                    numbers(own, DECADES_OF_EXACT), ratios, s=18, c=colour, alpha=0.8, linewidths=0, label=label
+                )
         axes.legend(frameon=False, loc="best")
         axes.set_xlabel("decades of the row norms along the exact one's runs, median")
         axes.set_ylabel("score exact / score regularised")
@@ -164,22 +163,32 @@ def regularisation_figure(results: Results) -> list[Drawing]:
     return [render("regularisation", description, (6.4, 3.0), paint)]
 
 
-def _verdict(row: Row) -> Cell:
-    """Return the cell of which one is better, with the number of seeds where they are too few."""
-    verdict = row["better"]
-    said = f"{verdict}: {row['seeds']}" if verdict == "too few seeds" else verdict
-    return Cell(said, said, "good" if verdict == "exact" else "")
+def _verdicts(found: pd.DataFrame) -> list[Cell]:
+    """Return the cells of which one is better, with the number of seeds where they are too few."""
+    cells: list[Cell] = []
+    for verdict, seeds in zip(names(found, VERDICT), values_of(found, schema.SEEDS), strict=True):
+        said = f"{verdict}: {seeds}" if verdict == TOO_FEW else verdict
+        cells.append(Cell(said, said, "good" if verdict == "exact" else ""))
+    return cells
 
 
-def _problems(number: int) -> str:
-    return f"{number} problem{'' if number == 1 else 's'}"
+def _seeds(one: _Summary, there: str) -> str:
+    """Return on how many problems there were how many seeds, in words."""
+    problems = f"{one.problems} problem{'' if one.problems == 1 else 's'}"
+    least, most = one.fewest_seeds, one.most_seeds
+    return f"{problems} there {there} seeds ({least if least == most else f'{least} to {most}'})"
 
 
-def _range(seeds: Sequence[int]) -> str:
-    least, most = min(seeds), max(seeds)
-    return f"{least}" if least == most else f"{least} to {most}"
+def _weights(found: pd.DataFrame, variant: str) -> Shown:
+    column, largest = of_variant(schema.WEIGHTS_MEDIAN, variant), of_variant(schema.WEIGHTS_LARGEST, variant)
+    cells: list[Cell] = []
+    for median, most in zip(numbers(found, column), numbers(found, largest), strict=True):
+        cell = number(float(median), 2)
+        cells.append(Cell(f"{cell.text}, largest {number(float(most), 2).text}", cell.key))
+    return shown(column, cells)
 
 
-def _weights(median: float, largest: float) -> Cell:
-    cell = number(median, 2)
-    return Cell(f"{cell.text}, largest {number(largest, 2).text}", cell.key)
+def _margin(found: pd.DataFrame) -> Shown:
+    column = of_variant(schema.WORST_MARGIN, "regularised")
+    column_shown = number_column(found, column, 2)
+    return Shown(replace(column_shown.heading, text="margin regularised"), column_shown.cells)
