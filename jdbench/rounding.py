@@ -98,6 +98,13 @@ def non_conflicting(J: Jacobian, a: Vector) -> Tensor:
 
     Dividing by the norm of each row makes a conflict with a small gradient count in full. The margin is 0 where
     all rows are zero, NaN if an input is, and float64.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.rounding import non_conflicting
+        >>> J = torch.tensor([[1.0], [-2.0]])
+        >>> float(non_conflicting(J, J.mean(0)))
+        -0.25
     """
     a = a.to(torch.float64)
     return (normalized_rows(J) @ (a / largest_norm(J).unsqueeze(-1)).unsqueeze(-1)).squeeze(-1).amin(-1)

@@ -33,6 +33,8 @@ WINGS = [
     "jdbench.problem_checks",
     "jdbench.runs",
     "jdbench.spec",
+    "jdbench.verification",
+    "jdbench.verification.predicates",
 ]
 """Packages and modules whose public classes and functions must have examples; a line here covers a wing."""
 
