@@ -22,7 +22,7 @@ WINGS = [
     "jdbench.data",
     "jdbench.descent",
     "jdbench.descent.directions",
-    "jdbench.descent.member_aggregators",
+    "jdbench.descent.directions",
     "jdbench.distributed",
     "jdbench.dual_cone",
     "jdbench.engine",

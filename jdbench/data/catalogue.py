@@ -4,8 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jdbench.data.archives import read_cifar10, read_eurosat
-from jdbench.data.formats import Arrays, read_idx, read_svhn
+from jdbench.data.formats import Arrays, read_cifar10, read_eurosat, read_idx, read_svhn
 from jdbench.errors import unknown_name
 
 

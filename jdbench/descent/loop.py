@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from jdbench.aggregator import AnyAggregator
-from jdbench.descent.directions import Draws, directions
-from jdbench.descent.member_aggregators import MemberAggregators
+from jdbench.descent.directions import Draws, MemberAggregators, directions
 from jdbench.descent.optimizer import Optimizer
 from jdbench.errors import InputError
 from jdbench.problem import AnalyticProblem, Evaluation

@@ -12,8 +12,7 @@ from jdbench.engine.graph import Graph, Junction
 from jdbench.engine.layout import Layout
 from jdbench.engine.layout_search import CLEAR, underflow
 from jdbench.engine.origin import Derived, pulled_back
-from jdbench.engine.outer_products import OuterProducts
-from jdbench.engine.parts import Part, Rows, Target
+from jdbench.engine.parts import OuterProducts, Part, Rows, Target
 from jdbench.engine.passes import backward_pass
 from jdbench.engine.rules import Rule, rule_of
 from jdbench.engine.rules.generic import generic_parts

@@ -6,17 +6,24 @@ from typing import NamedTuple, cast
 from jdbench.errors import InputError, ProcessEndedError
 from jdbench.exits import survived
 from jdbench.problem import AnalyticProblem, resolve_problem
-from jdbench.problem_checks.calculus import check_convexity, check_jacobian_by_autodiff, check_smoothness
-from jdbench.problem_checks.contract import check_batches, check_shapes, check_single_precision, check_starts
+from jdbench.problem_checks.contract import (
+    check_batches,
+    check_convexity,
+    check_jacobian_by_autodiff,
+    check_shapes,
+    check_single_precision,
+    check_smoothness,
+    check_starts,
+)
 from jdbench.problem_checks.distance import (
     check_distance_bound,
+    check_distance_foot,
     check_distance_lipschitz,
     check_distance_of_optima,
     check_distance_off_the_set,
     check_distance_slope,
     check_set_distance,
 )
-from jdbench.problem_checks.feet import check_distance_foot
 from jdbench.problem_checks.optimality import check_dominance, check_stationarity
 from jdbench.problem_checks.samples import Samples, draw_samples
 from jdbench.workers import Workers

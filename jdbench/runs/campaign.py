@@ -19,7 +19,7 @@ from rich.progress import (
 )
 
 from jdbench.aggregator import aggregate, is_built_in, resolve
-from jdbench.descent.member_aggregators import MemberAggregators
+from jdbench.descent.directions import MemberAggregators
 from jdbench.descent.optimizers import DESCENT, check_optimizer
 from jdbench.environment import environment, provenance_fact
 from jdbench.errors import InputError

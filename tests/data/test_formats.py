@@ -9,9 +9,8 @@ from stat import S_IFLNK
 import numpy as np
 import pytest
 
-from jdbench.data import archives
-from jdbench.data.archives import EUROSAT_CLASSES, read_cifar10, read_eurosat
-from jdbench.data.formats import Arrays, read_idx, read_svhn
+from jdbench.data import formats
+from jdbench.data.formats import EUROSAT_CLASSES, Arrays, read_cifar10, read_eurosat, read_idx, read_svhn
 from jdbench.errors import DataError
 from support.published_files import (
     eurosat_members,
@@ -27,7 +26,7 @@ from support.published_files import (
 
 @pytest.fixture
 def small_cifar10(monkeypatch: pytest.MonkeyPatch) -> Arrays:
-    monkeypatch.setattr(archives, "CIFAR_ROWS", 4)
+    monkeypatch.setattr(formats, "CIFAR_ROWS", 4)
     return random_arrays(20, (32, 32, 3))
 
 
@@ -108,7 +107,7 @@ def test_damaged_cifar10(
     elif how == "text":
         file.write_bytes(b"text " * 99)
     elif how == "size":
-        monkeypatch.setattr(archives, "CIFAR_ROWS", 5)
+        monkeypatch.setattr(formats, "CIFAR_ROWS", 5)
     with pytest.raises(DataError, match=r"file=cifar-10-binary\.tar\.gz, required the published format"):
         read_cifar10([file])
 

@@ -12,7 +12,7 @@ import torch
 from rich.console import Console
 
 from jdbench.aggregators import UPGrad
-from jdbench.descent.member_aggregators import MemberAggregators
+from jdbench.descent.directions import MemberAggregators
 from jdbench.errors import InputError
 from jdbench.rounding import gamma
 from jdbench.runs import campaign

@@ -11,8 +11,7 @@ from jdbench.engine.graph import Signatures, walk
 from jdbench.engine.instance_rows import merged
 from jdbench.engine.known_graphs import KnownGraphs
 from jdbench.engine.layout import Regular
-from jdbench.engine.outer_products import OuterProducts
-from jdbench.engine.parts import Part, Rows
+from jdbench.engine.parts import OuterProducts, Part, Rows
 from jdbench.engine.products import (
     LARGEST,
     exponents,
@@ -96,8 +95,8 @@ def test_the_two_forms_of_outer_products(
     monkeypatch: pytest.MonkeyPatch, positions: int, channels: int, trained: str, kept: int
 ) -> None:
     """By pairs of positions and by rows, which are kept for the gradient or computed block by block."""
-    monkeypatch.setattr("jdbench.engine.outer_products.KEPT", kept)
-    monkeypatch.setattr("jdbench.engine.outer_products.AT_ONCE", 1)
+    monkeypatch.setattr("jdbench.engine.parts.KEPT", kept)
+    monkeypatch.setattr("jdbench.engine.parts.AT_ONCE", 1)
     module = nn.Linear(channels, 5).double()
     x, delta = integers(4, positions, channels, seed=0), integers(4, positions, 5, seed=1)
     module.weight.requires_grad_(trained != "bias")

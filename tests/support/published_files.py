@@ -11,8 +11,7 @@ import numpy as np
 from PIL import Image
 from scipy.io import savemat
 
-from jdbench.data.archives import EUROSAT_CLASSES
-from jdbench.data.formats import Arrays
+from jdbench.data.formats import EUROSAT_CLASSES, Arrays
 
 
 def random_arrays(count: int, shape: tuple[int, int, int], seed: int = 0) -> Arrays:

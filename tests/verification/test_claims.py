@@ -3,7 +3,7 @@
 import torch
 
 from jdbench.roster import CLAIMED
-from jdbench.verification import claim_rows
+from jdbench.verification import claims
 from jdbench.verification import claims as claims_module
 from jdbench.verification.claims import AGGREGATORS, CLAIMS, table_1
 from jdbench.verification.properties import HYGIENE, PROPERTIES, TABLE_1
@@ -32,15 +32,15 @@ def test_table_1_is_the_papers_cell_by_cell() -> None:
 
 
 def test_rows_are_those_of_the_roster() -> None:
-    assert set(AGGREGATORS) == set(claim_rows.ROWS) <= set(CLAIMED)
+    assert set(AGGREGATORS) == set(claims.ROWS) <= set(CLAIMED)
 
 
 def test_rows_name_properties_and_say_why() -> None:
-    assert list(claim_rows.USUAL) == [name for name in PROPERTIES if name not in (*TABLE_1, HYGIENE)]
-    for name, row in claim_rows.ROWS.items():
+    assert list(claims.USUAL) == [name for name in PROPERTIES if name not in (*TABLE_1, HYGIENE)]
+    for name, row in claims.ROWS.items():
         assert set(TABLE_1) <= set(row) <= set(PROPERTIES), name
         for prop, cell in row.items():
-            assert cell != claim_rows.USUAL.get(prop), f"{name}: {prop} is the usual, which a row need not say"
+            assert cell != claims.USUAL.get(prop), f"{name}: {prop} is the usual, which a row need not say"
     assert all(claim.source for claim in CLAIMS)
 
 
@@ -53,8 +53,8 @@ def test_counterexamples_are_exact_in_float32_where_their_search_is() -> None:
 
 
 def test_a_row_is_all_that_a_new_aggregator_takes() -> None:
-    row = {**claim_rows.ROWS["Mean"], "continuous": "said elsewhere"}
-    made = [claims_module.claim_of("New", row, prop) for prop in (*TABLE_1, *claim_rows.USUAL)]
+    row = {**claims.ROWS["Mean"], "continuous": "said elsewhere"}
+    made = [claims_module.claim_of("New", row, prop) for prop in (*TABLE_1, *claims.USUAL)]
     assert {one.prop for one in made} == set(PROPERTIES) - {HYGIENE}
     assert {one.aggregator for one in made} == {"New"}
     assert [one.prop for one in made if not one.holds] == [

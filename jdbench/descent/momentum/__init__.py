@@ -1,7 +1,6 @@
 """Optimisers whose gradient and momentum are combined by an aggregator instead of a sum ([JD] Section 3)."""
 
-from jdbench.descent.momentum.adaptive import Adam, AdamW, NAdam
-from jdbench.descent.momentum.heavy_ball import HeavyBall, Nesterov
+from jdbench.descent.momentum.adaptive import Adam, AdamW, HeavyBall, NAdam, Nesterov
 from jdbench.descent.momentum.method import Momentum
 from jdbench.descent.momentum.torch_optimizer import CombinedOptimizer
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from jdbench.aggregator import AnyAggregator, aggregate, resolve
-from jdbench.descent.member_aggregators import MemberAggregators
+from jdbench.descent.directions import MemberAggregators
 from jdbench.descent.momentum.combination import Combination
 from jdbench.descent.momentum.options import Option, checked_options, coefficients
 from jdbench.descent.optimizer import Optimizer

@@ -20,8 +20,7 @@ from torch.nn import grad as weight_gradients
 from jdbench.engine.arrival import Arrival
 from jdbench.engine.graph import Junction
 from jdbench.engine.origin import origin
-from jdbench.engine.outer_products import KEPT, OuterProducts
-from jdbench.engine.parts import Part, Rows, Target
+from jdbench.engine.parts import KEPT, OuterProducts, Part, Rows, Target
 from jdbench.engine.products import working
 
 AT_ONCE = 2**18

@@ -11,8 +11,7 @@ from torch import Tensor
 from jdbench.engine.arrival import Arrival
 from jdbench.engine.graph import Input, Junction
 from jdbench.engine.origin import matrix_origin, origin
-from jdbench.engine.outer_products import OuterProducts
-from jdbench.engine.parts import Part, Rows
+from jdbench.engine.parts import OuterProducts, Part, Rows
 from jdbench.engine.products import working
 from jdbench.engine.structure import saved
 

@@ -12,8 +12,7 @@ from jdbench.engine.arrival import Arrival, repeated
 from jdbench.engine.graph import Junction
 from jdbench.engine.layout import Regular
 from jdbench.engine.origin import origin
-from jdbench.engine.outer_products import OuterProducts
-from jdbench.engine.parts import Part
+from jdbench.engine.parts import OuterProducts, Part
 from jdbench.engine.products import working
 from jdbench.engine.structure import saved
 

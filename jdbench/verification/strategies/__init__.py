@@ -8,19 +8,24 @@ is constructed, never filtered; its function says why its matrices belong to it.
 import torch
 from hypothesis import strategies as st
 
-from jdbench.verification.strategies.angles import nearly_orthogonal, nearly_parallel, opposed, parallel
 from jdbench.verification.strategies.matrix import LARGEST_ENTRY, RANGES, Matrix
 from jdbench.verification.strategies.ranks import (
     any_shape,
     full_rank,
     many_rows,
+    near_stationary,
+    nearly_orthogonal,
+    nearly_parallel,
     one_row,
+    opposed,
+    parallel,
     rank_deficient,
+    strongly_stationary,
+    weakly_stationary,
     zero_rows,
 )
 from jdbench.verification.strategies.regular import is_regular, regular_rows
 from jdbench.verification.strategies.scales import OUT_OF_RANGE, captured, extreme, uneven
-from jdbench.verification.strategies.stationary import near_stationary, strongly_stationary, weakly_stationary
 
 __all__ = [
     "LARGEST_ENTRY",

@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from jdbench.verification.captured import snapshots, triangular
-from jdbench.verification.strategies.angles import opposed
 from jdbench.verification.strategies.matrix import MOST_ROWS, RANGES, Matrix, Range, exponents, rounded, size
-from jdbench.verification.strategies.ranks import any_shape, full_rank
+from jdbench.verification.strategies.ranks import any_shape, full_rank, opposed
 
 OUT_OF_RANGE = 80
 """An integer up to 21 times 2⁻⁸⁰ has a square below 2⁻¹⁵⁰, which float32 rounds to zero; 2⁸⁰ one above 2¹²⁸."""
