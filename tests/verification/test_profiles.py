@@ -19,7 +19,7 @@ def test_the_default_profile_tries_the_same_matrices_each_time(suite) -> None:
     assert suite("-k", "non_conflicting", "-q", "--verification-seed", "5").stdout.str() != outputs[0]
 
 
-FEW = "from jdbench.verification.profiles import PROFILES\n\nPROFILES['nightly'] = PROFILES['default']\n"
+FEW = "from jdbench.verification import PROFILES\n\nPROFILES['nightly'] = PROFILES['default']\n"
 
 
 def test_nightly_says_the_seed_that_repeats_it_and_workers_share_it(
