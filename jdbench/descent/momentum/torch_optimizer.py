@@ -18,14 +18,9 @@ from torch import Tensor
 from jdbench.aggregator import AnyAggregator, aggregate, resolve
 from jdbench.descent.directions import MemberAggregators
 from jdbench.descent.momentum.combination import Combination
+from jdbench.descent.momentum.groups import check_loaded, checked_group
 from jdbench.descent.momentum.method import Momentum
-from jdbench.descent.momentum.options import (
-    check_loaded,
-    checked_group,
-    checked_options,
-    checked_rate,
-    coefficients,
-)
+from jdbench.descent.momentum.options import checked_options, checked_rate, coefficients
 from jdbench.errors import InputError
 from jdbench.shapes import Vector
 
