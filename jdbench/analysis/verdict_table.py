@@ -1,4 +1,4 @@
-"""The table of the verdicts on properties: this file is short since `jdbench.verification` makes it."""
+"""The table of the verdicts on properties, apart because it follows from no run."""
 
 from jdbench.analysis import schema
 from jdbench.analysis.declarations import Table

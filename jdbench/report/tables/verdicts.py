@@ -1,4 +1,4 @@
-"""Verdicts of properties beside wherever an aggregator is ranked."""
+"""Verdicts of properties beside wherever an aggregator is ranked, in one file because five tables show them."""
 
 import pandas as pd
 
