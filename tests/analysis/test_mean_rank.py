@@ -12,7 +12,7 @@ from jdbench.analysis.results import Results
 from jdbench.analysis.schema import TASK_RANK
 from jdbench.problem import Measure
 from jdbench.report.figures.palette import styles
-from jdbench.report.tables.training import held_out_table
+from jdbench.report.tables.problems import held_out_table
 from jdbench.runs.record import Record
 from support.report_stores import training, write_store
 

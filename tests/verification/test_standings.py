@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from jdbench.report.verdicts.findings import sentences_on_curves, sentences_on_others, sentences_on_ours
+from jdbench.report.verdicts.tables import sentences_on_curves, sentences_on_others, sentences_on_ours
 from jdbench.verification.curves import Point
 from jdbench.verification.properties import TABLE_1
 from jdbench.verification.standings import (

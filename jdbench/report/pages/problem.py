@@ -13,9 +13,8 @@ from jdbench.report.figures.scenes import scenes_of
 from jdbench.report.figures.trajectories import trajectory_figures
 from jdbench.report.pages.template import fill
 from jdbench.report.tables.outcomes import failures, left_out, motion, outcomes_table
-from jdbench.report.tables.problems import results_table
+from jdbench.report.tables.problems import along_table, held_out_table, results_table
 from jdbench.report.tables.stops import set_table, stop_table
-from jdbench.report.tables.training import along_table, held_out_table
 
 
 def problem_page(

@@ -9,8 +9,14 @@ from jdbench.errors import InputError
 from jdbench.report.figures.drawing import Drawing
 from jdbench.report.figures.palette import label
 from jdbench.report.verdicts.figures import violation_figure
-from jdbench.report.verdicts.findings import sentences_on_curves, sentences_on_others, sentences_on_ours
-from jdbench.report.verdicts.tables import matrix, refutations, worst_table
+from jdbench.report.verdicts.tables import (
+    matrix,
+    refutations,
+    sentences_on_curves,
+    sentences_on_others,
+    sentences_on_ours,
+    worst_table,
+)
 from jdbench.verification.axes import AXES
 from jdbench.verification.folder import Verification, read_folder
 from jdbench.verification.properties import PROPERTIES, TABLE_1
