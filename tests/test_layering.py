@@ -2,6 +2,8 @@
 
 import ast
 import graphlib
+import pkgutil
+import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -58,6 +60,20 @@ def unit(file: Path) -> str:
 
 
 LIBRARY = sorted(f for f in (ROOT / "jdbench").rglob("*.py") if f != ROOT / "jdbench" / "__init__.py")
+
+
+def test_the_guide_for_contributors_lists_the_same_layers() -> None:
+    block = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("```\ngrounds: ")[1].split("```")[0]
+    assert [set(line.split()) for line in block.splitlines()] == LAYERS
+
+
+def test_the_walk_of_a_record_names_what_there_is() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    walk = text.split("**The walk of a record**")[1].split("## Where")[0]
+    names = set(re.findall(r"`((?:runs|analysis|report)\.[\w.]+)`", walk))
+    assert len(names) > 8
+    for name in names:
+        assert pkgutil.resolve_name(f"jdbench.{name}")
 
 
 def test_every_unit_of_the_library_has_a_layer() -> None:
