@@ -19,9 +19,9 @@ FOLDERS = {"jdbench": ROOT / "jdbench", "jdbench.problems": ROOT / "problems"}
 WINGS = [
     "jdbench.aggregator",
     "jdbench.aggregators",
+    "jdbench.analysis",
     "jdbench.data",
     "jdbench.descent",
-    "jdbench.descent.directions",
     "jdbench.descent.directions",
     "jdbench.distributed",
     "jdbench.dual_cone",

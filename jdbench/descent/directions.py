@@ -34,7 +34,7 @@ class MemberAggregators:
     Example:
         >>> import torch
         >>> from jdbench.aggregators import Mean
-        >>> from jdbench.descent.member_aggregators import MemberAggregators
+        >>> from jdbench.descent.directions import MemberAggregators
         >>> copies = MemberAggregators(torch.nn.Linear(2, 2))  # stands for what may keep a state
         >>> copies.of(0) is copies.of(0), copies.of(0) is copies.of(1)
         (True, False)
@@ -90,7 +90,7 @@ class Directions(NamedTuple):
     Example:
         >>> import torch
         >>> from jdbench.aggregators import Mean
-        >>> from jdbench.descent.member_aggregators import MemberAggregators
+        >>> from jdbench.descent.directions import MemberAggregators
         >>> from jdbench.descent.directions import Draws, directions
         >>> J = torch.tensor([[[4.0, 0.0], [-1.0, 1.0]]])
         >>> found = directions(MemberAggregators(Mean()), J, torch.tensor([0]), 0, Draws(Mean(), None))
@@ -174,7 +174,7 @@ def directions(
 
     Example:
         >>> import torch
-        >>> from jdbench.descent.member_aggregators import MemberAggregators
+        >>> from jdbench.descent.directions import MemberAggregators
         >>> from jdbench.descent.directions import Draws, directions
         >>> def first(J):
         ...     return J[0] if J[0].any() else None

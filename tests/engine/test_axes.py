@@ -109,7 +109,7 @@ def test_two_instances_in_turns(seed: int) -> None:
     model, x = nn.GRU(3, 4).double(), normal(5, 2, 3)
     for k in range(4):
         engine = Engine(model)
-        engine._memory.generator.manual_seed(4 * seed + k)
+        engine._known.generator.manual_seed(4 * seed + k)
         assert_agrees(engine, model(x)[0].square().sum((0, 2)), check=False)
 
 
