@@ -28,6 +28,8 @@ def resampled_means(ranks: Sequence[Array], *, seed: int = 1) -> Array:
         Shape ``[RESAMPLES, k]``; zeros without problems.
 
     Example:
+        >>> import numpy as np
+        >>> from jdbench.analysis.bootstrap import resampled_means
         >>> resampled_means([np.array([[1.0, 2.0]]), np.array([[2.0, 1.0]])]).mean(0).round(1)
         array([1.5, 1.5])
     """
@@ -47,6 +49,8 @@ def interval(resampled: Array) -> tuple[Array, Array]:
     """Return the ends of the central interval of resamples, along the first axis.
 
     Example:
+        >>> import numpy as np
+        >>> from jdbench.analysis.bootstrap import interval
         >>> low, high = interval(np.arange(101.0))
         >>> round(float(low), 9), round(float(high), 9)
         (2.5, 97.5)

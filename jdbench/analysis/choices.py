@@ -68,6 +68,8 @@ def behind(ranks: list[Array], best: int) -> tuple[Array, Array]:
         Lower and upper ends, shape ``[k]``.
 
     Example:
+        >>> import numpy as np
+        >>> from jdbench.analysis.choices import behind
         >>> low, high = behind([np.array([[1.0, 2.0]] * 3)], 0)
         >>> low, high
         (array([0., 1.]), array([0., 1.]))

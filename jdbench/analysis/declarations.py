@@ -29,6 +29,7 @@ class Column(str):
         heading: What stands above it in a page.
 
     Example:
+        >>> from jdbench.analysis import Column
         >>> AREA = Column("area", "mean distance over the run", unit="distance", better="less")
         >>> AREA, AREA.heading
         ('area', 'area')
@@ -70,6 +71,8 @@ class Metric:
         of: The number of a record, NaN where the run has none.
 
     Example:
+        >>> from jdbench.analysis import Column, Metric
+        >>> from jdbench.runs.record import Record
         >>> from jdbench.runs.protocol import RunSpec
         >>> pace = Metric(Column("pace", "steps a second", better="more"), lambda r: r.steps_taken / r.seconds)
         >>> pace.of(Record(RunSpec("EWQ", "Mean", 0.1, 1, 10), "finished", 10, 0.5, {}, {}))
@@ -101,6 +104,8 @@ class Table:
         InputError: The name is none for a file, or a column is declared twice.
 
     Example:
+        >>> import pandas as pd
+        >>> from jdbench.analysis import Column, Table
         >>> def count(results: "Results") -> pd.DataFrame:
         ...     return results.table("runs").groupby("problem").size().rename("runs").reset_index()
         >>> COUNTS = Table("counts", "Runs", (Column("problem"), Column("runs")), count, needs=("runs",))

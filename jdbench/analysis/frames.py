@@ -16,6 +16,8 @@ def only(frame: pd.DataFrame, column: str, value: object) -> pd.DataFrame:
     """Return the rows of a table that have a value, in order.
 
     Example:
+        >>> import pandas as pd
+        >>> from jdbench.analysis.frames import only
         >>> only(pd.DataFrame({"a": [1, 2, 1], "b": [3, 4, 5]}), "a", 1)["b"].tolist()
         [3, 5]
     """
@@ -34,6 +36,8 @@ def parts(frame: pd.DataFrame, column: str, *, sort: bool = True) -> Iterator[tu
         The name and its rows.
 
     Example:
+        >>> import pandas as pd
+        >>> from jdbench.analysis.frames import parts
         >>> frame = pd.DataFrame({"a": ["y", "x", "y"], "b": [3, 4, 5]})
         >>> {name: part["b"].tolist() for name, part in parts(frame, "a")}
         {'x': [4], 'y': [3, 5]}
@@ -46,6 +50,8 @@ def grouped(frame: pd.DataFrame, by: Sequence[str], how: Mapping[str, str]) -> p
     """Return a row for each value of some columns, with what pandas' aggregations, by name, make of others.
 
     Example:
+        >>> import pandas as pd
+        >>> from jdbench.analysis.frames import grouped
         >>> frame = pd.DataFrame({"a": ["y", "x", "y"], "b": [3, 4, 5]})
         >>> grouped(frame, ["a"], {"b": "max"}).to_dict("list")
         {'a': ['x', 'y'], 'b': [4, 5]}
@@ -58,6 +64,9 @@ def rows(frame: pd.DataFrame, kind: type[Row]) -> list[Row]:
     """Return the rows of a table as tuples whose fields are columns, with Python's values.
 
     Example:
+        >>> import pandas as pd
+        >>> from typing import NamedTuple
+        >>> from jdbench.analysis.frames import rows
         >>> class Pair(NamedTuple):
         ...     b: int
         ...     a: str

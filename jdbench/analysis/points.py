@@ -63,6 +63,8 @@ def box_around(points: Array, margin: float = 0.1) -> Box:
         The limits, never empty.
 
     Example:
+        >>> import numpy as np
+        >>> from jdbench.analysis.points import box_around
         >>> box_around(np.array([[0.0, 0.0], [1.0, 10.0]]))
         ((-0.1, 1.1), (-1.0, 11.0))
     """

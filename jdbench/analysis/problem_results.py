@@ -52,6 +52,7 @@ def standard_error(values: npt.ArrayLike) -> float:
         The error; NaN for fewer than two values or infinite ones.
 
     Example:
+        >>> from jdbench.analysis.problem_results import standard_error
         >>> standard_error([1.0, 2.0, 3.0])
         0.5773502691896258
     """

@@ -44,6 +44,8 @@ def score(record: Record) -> float:
         leaves nothing to gain: 0 for staying there, infinity for leaving it.
 
     Example:
+        >>> from jdbench.analysis.run_table import score
+        >>> from jdbench.runs.record import Record
         >>> from jdbench.runs.protocol import RunSpec
         >>> spec = RunSpec("EWQ", "Mean", 0.1, 1, 10)
         >>> score(Record(spec, "finished", 10, 0.1, {"area": 1.0, "start": 4.0, "final": 0.0}, {}))

@@ -289,6 +289,7 @@ def of_variant(column: Column, variant: str) -> Column:
     """Return the column of the median over the selected runs of one of the two variants of UPGrad.
 
     Example:
+        >>> from jdbench.analysis.schema import WEIGHTS_MEDIAN, of_variant
         >>> of_variant(WEIGHTS_MEDIAN, "exact").heading
         '‖w‖ exact'
     """

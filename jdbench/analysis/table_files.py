@@ -78,6 +78,8 @@ def rounded(values: Array) -> Array:
     """Return numbers to `FILED_DIGITS` digits.
 
     Example:
+        >>> import numpy as np
+        >>> from jdbench.analysis.table_files import rounded
         >>> rounded(np.array([1.23456789, np.inf]))
         array([1.23457,     inf])
     """

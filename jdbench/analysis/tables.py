@@ -95,6 +95,11 @@ def declared_metrics() -> list[Metric]:
 
     Raises:
         InputError: An entry point leads to something else.
+
+    Example:
+        >>> from jdbench.analysis import Metric, declared_metrics
+        >>> all(isinstance(metric, Metric) for metric in declared_metrics())
+        True
     """
     return [*METRICS, *_announced(METRIC_POINTS, Metric)]
 
@@ -104,6 +109,11 @@ def declared_tables() -> dict[str, Table]:
 
     Raises:
         InputError: An entry point leads to something else, two tables share a name, or needs cannot be met.
+
+    Example:
+        >>> from jdbench.analysis import declared_tables
+        >>> declared_tables()["ranked"].needs
+        ('selected',)
     """
     return in_order_of_needs([*TABLES, *(_attributed(table) for table in _announced(TABLE_POINTS, Table))])
 
@@ -115,6 +125,8 @@ def in_order_of_needs(tables: Iterable[Table]) -> dict[str, Table]:
         InputError: Two share a name, one needs a table that is not there, or some need each other in a circle.
 
     Example:
+        >>> from jdbench.analysis import Table
+        >>> from jdbench.analysis.tables import in_order_of_needs
         >>> def make(results): ...
         >>> later = Table("later", "", (), make, needs=("sooner",))
         >>> list(in_order_of_needs([later, Table("sooner", "", (), make)]))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jdbench.verification.profiles import PROFILES
+from jdbench.verification import PROFILES
 from jdbench.verification.pytest import check as subject
 from jdbench.verification.search import verify
 from jdbench.verification.verdicts import Verdict
