@@ -22,7 +22,6 @@ WINGS = [
     "jdbench.data",
     "jdbench.descent",
     "jdbench.descent.directions",
-    "jdbench.descent.directions",
     "jdbench.distributed",
     "jdbench.dual_cone",
     "jdbench.engine",

@@ -8,7 +8,7 @@ from jdbench.errors import InputError, UnknownNameError
 from jdbench.problem import AnalyticProblem, TrainingProblem, available_problems, resolve_problem, seeded
 from jdbench.rounding import gamma
 
-ANALYTIC = ["EWQ", "CQF"]  # what is told of quadratics only; tests/test_zoo.py has what holds for all
+ANALYTIC = ["EWQ", "CQF"]  # what is told of quadratics only; tests/problems/test_zoo.py has what holds for all
 
 
 @pytest.fixture(params=ANALYTIC)
