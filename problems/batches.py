@@ -1,4 +1,4 @@
-"""Which examples a step sees: random orders cut into batches, a file of its own since all trainings draw alike."""
+"""Which examples a step sees: random orders cut into batches, apart since every training draws them so."""
 
 from functools import lru_cache
 
