@@ -94,14 +94,19 @@ def declared_metrics() -> list[Metric]:
     """Return our metrics, then those that installed packages announce, by name.
 
     Raises:
-        InputError: An entry point leads to something else.
+        InputError: An entry point leads to something else, or two metrics share a column.
 
     Example:
         >>> from jdbench.analysis import Metric, declared_metrics
         >>> all(isinstance(metric, Metric) for metric in declared_metrics())
         True
     """
-    return [*METRICS, *_announced(METRIC_POINTS, Metric)]
+    metrics = [*METRICS, *_announced(METRIC_POINTS, Metric)]
+    columns = [metric.column for metric in metrics]
+    for column in columns:
+        if columns.count(column) > 1:
+            raise InputError(f"metric={column}, required one of that name, got two, rename one")
+    return metrics
 
 
 def declared_tables() -> dict[str, Table]:
