@@ -175,9 +175,16 @@ def test_without_strangers_there_are_no_further_tables(tmp_path: Path) -> None:
         ),
     ],
     ids=[
-        "gone", "no metric", "no table", "indicator twice", "column of selected runs", "metric twice",
-        "metric raises", "table raises", "table twice",
-    ],  # fmt: skip
+        "gone",
+        "no metric",
+        "no table",
+        "indicator twice",
+        "column of selected runs",
+        "metric twice",
+        "metric raises",
+        "table raises",
+        "table twice",
+    ],
 )
 def test_what_is_wrong_with_a_strangers_package_is_said(
     points: str, files: dict[str, str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
