@@ -1,4 +1,4 @@
-"""Which examples a step sees: random orders cut into batches, a file of its own for all kinds of training."""
+"""Which examples a step sees: random orders cut into batches, apart since every training draws them so."""
 
 from functools import lru_cache
 

@@ -29,7 +29,7 @@ class Column(str):
         heading: What stands above it in a page.
 
     Example:
-        >>> from jdbench.analysis.declarations import Column
+        >>> from jdbench.analysis import Column
         >>> AREA = Column("area", "mean distance over the run", unit="distance", better="less")
         >>> AREA, AREA.heading
         ('area', 'area')
@@ -71,7 +71,7 @@ class Metric:
         of: The number of a record, NaN where the run has none.
 
     Example:
-        >>> from jdbench.analysis.declarations import Column, Metric
+        >>> from jdbench.analysis import Column, Metric
         >>> from jdbench.runs.record import Record
         >>> from jdbench.runs.protocol import RunSpec
         >>> pace = Metric(Column("pace", "steps a second", better="more"), lambda r: r.steps_taken / r.seconds)
@@ -105,7 +105,7 @@ class Table:
 
     Example:
         >>> import pandas as pd
-        >>> from jdbench.analysis.declarations import Column, Table
+        >>> from jdbench.analysis import Column, Table
         >>> def count(results: "Results") -> pd.DataFrame:
         ...     return results.table("runs").groupby("problem").size().rename("runs").reset_index()
         >>> COUNTS = Table("counts", "Runs", (Column("problem"), Column("runs")), count, needs=("runs",))

@@ -65,8 +65,8 @@ def rows(frame: pd.DataFrame, kind: type[Row]) -> list[Row]:
 
     Example:
         >>> import pandas as pd
-        >>> from jdbench.analysis.frames import rows
         >>> from typing import NamedTuple
+        >>> from jdbench.analysis.frames import rows
         >>> class Pair(NamedTuple):
         ...     b: int
         ...     a: str
@@ -93,12 +93,12 @@ def names(frame: pd.DataFrame, column: str) -> list[str]:
 
 
 def numbers(frame: pd.DataFrame, column: str) -> Array:
-    """Return the values of a column of numbers, whatever the type in which they are kept."""
+    """Return the values of a column of numbers as float64, whatever its dtype."""
     return series(frame, column).to_numpy(dtype=np.float64)
 
 
 def flags(frame: pd.DataFrame, column: str) -> npt.NDArray[np.bool_]:
-    """Return the values of a column of truths, whatever the type in which they are kept."""
+    """Return the values of a column of booleans, whatever its dtype."""
     return series(frame, column).to_numpy(dtype=np.bool_)
 
 

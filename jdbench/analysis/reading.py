@@ -32,9 +32,9 @@ def read(path: Path, verdicts: Verdicts = NO_VERDICTS) -> Results:
         InputError: A metric or table of an installed package is not what it should be.
 
     Example:
-        >>> from jdbench.analysis.reading import read
-        >>> from jdbench.runs.store import Store
         >>> from pathlib import Path
+        >>> from jdbench.analysis import read
+        >>> from jdbench.runs.store import Store
         >>> import tempfile
         >>> from jdbench.runs.protocol import RunSpec
         >>> from jdbench.runs.runner import run_batch
@@ -76,7 +76,7 @@ def results_of(
         InputError: There is no record, or a metric or table of an installed package is not what it should be.
 
     Example:
-        >>> from jdbench.analysis.reading import results_of
+        >>> from jdbench.analysis import results_of
         >>> from jdbench.runs.protocol import RunSpec
         >>> from jdbench.runs.runner import run_batch
         >>> results = results_of(run_batch([RunSpec("EWQ", name, 0.1, 1, 20) for name in ("Mean",)]))

@@ -44,7 +44,7 @@ class Results:
         asking: The table that is being made, which may ask for its needs only; None where all may be asked for.
 
     Example:
-        >>> from jdbench.analysis.reading import results_of
+        >>> from jdbench.analysis import results_of
         >>> from jdbench.runs.protocol import RunSpec
         >>> from jdbench.runs.runner import run_batch
         >>> results = results_of(run_batch([RunSpec("EWQ", "Mean", 0.1, seed, 20) for seed in (1, 2)]))

@@ -91,7 +91,7 @@ def indicator_table(records: Iterable[Record], metrics: Sequence[Metric] = ()) -
 
 
 def _value(metric: Metric, record: Record, row: dict[str, object]) -> float:
-    if metric.column in row or metric.column == SCORE:
+    if metric.column in row or metric.column in {SCORE, RATES_TRIED, RATES_LOST, AT_EDGE}:
         raise InputError(
             f"metric={metric.column}, required a name of its own, got that of another column of runs, rename it"
         )

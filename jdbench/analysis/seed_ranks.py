@@ -43,8 +43,8 @@ def seed_ranks(runs: pd.DataFrame, criteria: Sequence[Criterion] = BY_SCORE) -> 
         One row a seed that all aggregators have run, one column an aggregator.
 
     Example:
-        >>> import pandas as pd
         >>> import numpy as np
+        >>> import pandas as pd
         >>> from jdbench.analysis.seed_ranks import seed_ranks
         >>> runs = pd.DataFrame({"aggregator": ["A", "B", "C"], "score": [0.5, 0.1, np.inf]})
         >>> runs = runs.assign(seed=1, state=["finished", "finished", "diverged"])

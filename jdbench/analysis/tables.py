@@ -94,14 +94,19 @@ def declared_metrics() -> list[Metric]:
     """Return our metrics, then those that installed packages announce, by name.
 
     Raises:
-        InputError: An entry point leads to something else.
+        InputError: An entry point leads to something else, or two metrics share a column.
 
     Example:
-        >>> from jdbench.analysis import declared_metrics
-        >>> all(metric.column.meaning for metric in declared_metrics())
+        >>> from jdbench.analysis import Metric, declared_metrics
+        >>> all(isinstance(metric, Metric) for metric in declared_metrics())
         True
     """
-    return [*METRICS, *_announced(METRIC_POINTS, Metric)]
+    metrics = [*METRICS, *_announced(METRIC_POINTS, Metric)]
+    columns = [metric.column for metric in metrics]
+    for column in columns:
+        if columns.count(column) > 1:
+            raise InputError(f"metric={column}, required one of that name, got two, rename one")
+    return metrics
 
 
 def declared_tables() -> dict[str, Table]:
@@ -112,8 +117,8 @@ def declared_tables() -> dict[str, Table]:
 
     Example:
         >>> from jdbench.analysis import declared_tables
-        >>> list(declared_tables())[:3]
-        ['indicators', 'selected', 'references']
+        >>> declared_tables()["ranked"].needs
+        ('selected',)
     """
     return in_order_of_needs([*TABLES, *(_attributed(table) for table in _announced(TABLE_POINTS, Table))])
 
@@ -125,7 +130,7 @@ def in_order_of_needs(tables: Iterable[Table]) -> dict[str, Table]:
         InputError: Two share a name, one needs a table that is not there, or some need each other in a circle.
 
     Example:
-        >>> from jdbench.analysis.declarations import Table
+        >>> from jdbench.analysis import Table
         >>> from jdbench.analysis.tables import in_order_of_needs
         >>> def make(results): ...
         >>> later = Table("later", "", (), make, needs=("sooner",))

@@ -90,8 +90,7 @@ class Directions(NamedTuple):
     Example:
         >>> import torch
         >>> from jdbench.aggregators import Mean
-        >>> from jdbench.descent.directions import MemberAggregators
-        >>> from jdbench.descent.directions import Draws, directions
+        >>> from jdbench.descent.directions import Draws, MemberAggregators, directions
         >>> J = torch.tensor([[[4.0, 0.0], [-1.0, 1.0]]])
         >>> found = directions(MemberAggregators(Mean()), J, torch.tensor([0]), 0, Draws(Mean(), None))
         >>> found.vectors, found.weights, found.sound
@@ -174,8 +173,7 @@ def directions(
 
     Example:
         >>> import torch
-        >>> from jdbench.descent.directions import MemberAggregators
-        >>> from jdbench.descent.directions import Draws, directions
+        >>> from jdbench.descent.directions import Draws, MemberAggregators, directions
         >>> def first(J):
         ...     return J[0] if J[0].any() else None
         >>> J = torch.stack([torch.eye(2), torch.zeros(2, 2)])

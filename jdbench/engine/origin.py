@@ -1,4 +1,4 @@
-"""From what enters at a junction back to the parameters it follows from."""
+"""Which parameters the input of an operation is computed from, and how a gradient goes back to them."""
 
 from collections.abc import Sequence
 from typing import final

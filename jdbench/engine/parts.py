@@ -1,8 +1,8 @@
 """What one layer adds to the Gramian and to the gradient, kept until the weights of the rows are known.
 
 By (12) of [JD] the Gramian is a sum over parameters. A part stands for the per-instance gradients of some of
-them, in whatever form is cheapest: explicitly (`Rows`), as a sum of outer products (`OuterProducts`),
-or as looked-up entries of a table (`jdbench.engine.rules.embedding`).
+them, in whatever form is cheapest: explicitly (`Rows`), as a sum of outer products (`OuterProducts`), or as
+looked-up entries of a table (`jdbench.engine.rules.embedding`).
 """
 
 from abc import ABC, abstractmethod

@@ -165,7 +165,12 @@ class Store:
         rows = self._query(
             "SELECT facts FROM environments WHERE id IN (SELECT environment FROM records) ORDER BY id"
         )
-        return [json.loads(facts) for (facts,) in rows]
+        try:
+            return [json.loads(facts) for (facts,) in rows]
+        except ValueError as error:
+            raise StoreError(
+                f"store={self.path}, required sound environments, got {error}, run into a new store"
+            ) from error
 
     def _query(self, query: str) -> Iterable[Any]:
         try:

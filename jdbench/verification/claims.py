@@ -1,4 +1,4 @@
-"""What is claimed of each aggregator: a row of properties that it has, and why, or lacks, and what shows it.
+"""The claims: which properties each aggregator has, with the reason, and lacks, with a counterexample.
 
 [JD] Table 1 with the violations of its Appendix C, then the published variants, and for all of them what lies
 beyond Table 1. A new aggregator of `jdbench.roster` gets one more row, without which it is held to hygiene;

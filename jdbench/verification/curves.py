@@ -115,27 +115,13 @@ def curve(
 
 
 def as_table(points: Iterable[Point]) -> pd.DataFrame:
-    """Return points as a tidy table: a row a point, a column an attribute.
-
-    Args:
-        points: Of any curves.
-
-    Returns:
-        The table; its column ``property`` is `Point.prop`.
-    """
+    """Return points as a tidy table: a row a point, a column an attribute, `Point.prop` as ``property``."""
     table = pd.DataFrame([asdict(point) for point in points], columns=[field.name for field in fields(Point)])
     return table.rename(columns={"prop": "property"})
 
 
 def read_points(file: Path) -> list[Point]:
-    """Return the points of a table.
-
-    Args:
-        file: `as_table` as CSV.
-
-    Returns:
-        The points.
-    """
+    """Return the points of a CSV file of `as_table`."""
     kinds = get_type_hints(Point)
     with file.open(encoding="utf-8", newline="") as lines:
         rows = [{"prop": row.pop("property"), **row} for row in csv.DictReader(lines)]

@@ -1,4 +1,4 @@
-"""What everybody may expect of a call besides its direction: nothing kept, nothing left behind, any layout.
+"""Hygiene: a call keeps no state, changes nothing that others share, and reads any memory layout.
 
 What is promised, and so held against everybody:
 

@@ -86,7 +86,7 @@ def replay_script(verdict: Verdict, folder: Path | None = None) -> str:
     ends = broken and verdict.message.startswith("exits: ")
     imports = [*_classes(verdict.witness), *([("jdbench.exits", "ending_of")] if ends else [])]
     return TEMPLATE.format(
-        title=title.replace("\\", "\\\\").replace('"""', r"\"\"\""),
+        title=title.replace("\\", "\\\\").replace('"""', r"\"\"\"").replace("\0", r"\x00"),
         path="" if found is None or folder is None else PATH.format(folder=os.path.relpath(found, folder)),
         imports="\n".join(sorted(f"from {m} import {n}" for m, n in imports)),
         witness=as_source(verdict.witness),

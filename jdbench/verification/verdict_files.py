@@ -158,6 +158,7 @@ class _Fields:
         value = self.held.get(name, default)
         if not isinstance(value, str) or (known is not None and value not in known):
             raise self.error(f"{name}={_brief(value)}")
+        value.encode()  # a lone surrogate goes into no script and no page: its error is a ValueError
         return value
 
     def number(self, name: str, default: float | None = None, most: float = sys.float_info.max) -> float:

@@ -130,6 +130,26 @@ def test_without_strangers_there_are_no_further_tables(tmp_path: Path) -> None:
             r"metric=area, required a name of its own",
         ),
         (
+            "[jdbench.metrics]\nedge = edge_twice:EDGE\n",
+            {
+                "edge_twice": (
+                    "from jdbench.analysis import Column, Metric\n"
+                    "EDGE = Metric(Column('at_edge', 'x'), lambda r: 1.0)"
+                )
+            },
+            r"metric=at_edge, required a name of its own",
+        ),
+        (
+            "[jdbench.metrics]\none = pace_twice:PACE\nother = pace_twice:PACE\n",
+            {
+                "pace_twice": (
+                    "from jdbench.analysis import Column, Metric\n"
+                    "PACE = Metric(Column('pace', 'x'), lambda r: 1.0)"
+                )
+            },
+            r"metric=pace, required one of that name, got two",
+        ),
+        (
             "[jdbench.metrics]\nbad = bad_metric:BAD\n",
             {
                 "bad_metric": (
@@ -154,7 +174,17 @@ def test_without_strangers_there_are_no_further_tables(tmp_path: Path) -> None:
             r"table=runs, required one of that name, got two",
         ),
     ],
-    ids=["gone", "no metric", "no table", "indicator twice", "metric raises", "table raises", "table twice"],
+    ids=[
+        "gone",
+        "no metric",
+        "no table",
+        "indicator twice",
+        "column of selected runs",
+        "metric twice",
+        "metric raises",
+        "table raises",
+        "table twice",
+    ],
 )
 def test_what_is_wrong_with_a_strangers_package_is_said(
     points: str, files: dict[str, str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

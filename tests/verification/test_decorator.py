@@ -175,7 +175,7 @@ def test_the_faulty_fails_the_honest_passes_and_the_message_says_it_all(run) -> 
     assert "Faulty() is not weighted (A(J) = Jᵀw for some w ([JD] Definition 3)): margin -" in message
     assert "Witness(matrix=Matrix(J=torch.tensor([[" in message
     assert "confirmed in rational arithmetic, margin -" in result.stdout.str()
-    assert "subject.py" not in result.stdout.str()  # the trace ends in the stranger's own file
+    assert "check.py" not in result.stdout.str()  # the trace ends in the stranger's own file
 
 
 def test_defaults_are_the_three_of_table_1_with_hygiene_in_both_dtypes(run) -> None:

@@ -46,10 +46,6 @@ def summary(found: Findings) -> str:
 def write_findings(found: Findings, file: Path) -> None:
     """Write findings as JSON: a list of objects with name, statement, source, told, numbers and missing.
 
-    Args:
-        found: What was found.
-        file: Where; replaced.
-
     Raises:
         InputError: The file cannot be written.
     """

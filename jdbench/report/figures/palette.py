@@ -83,28 +83,14 @@ def styles(names: Iterable[str]) -> dict[str, Style]:
 
 
 def label(name: str) -> str:
-    """Return a name short enough for a figure: ρ for ``trace_regularization``, no unprintable characters.
-
-    Args:
-        name: A spec.
-
-    Returns:
-        At most `LONGEST` characters.
-    """
+    """Return a spec in at most `LONGEST` printable characters, for figures: ρ for ``trace_regularization``."""
     text = printable(name.replace("trace_regularization=", "ρ="))
     half = (LONGEST - 1) // 2
     return text if len(text) <= LONGEST else f"{text[:half]}…{text[-half:]}"
 
 
 def printable(text: str) -> str:
-    """Return text that XML can hold, whatever a spec has between its quotes.
-
-    Args:
-        text: Any text.
-
-    Returns:
-        The text with a replacement character for each that is not printable.
-    """
+    """Return text that XML can hold: a replacement character stands for each that is not printable."""
     return "".join(c if c.isprintable() else "�" for c in text)
 
 

@@ -82,7 +82,7 @@ def overview_page(
 
 
 def commands(results: Results, *, compact: bool = False) -> list[str]:
-    """Return the commands, with the options that the store betrays.
+    """Return the commands that make the report, with the options that the store shows.
 
     Args:
         results: What was read.

@@ -61,28 +61,12 @@ class PageTable:
 
 
 def text(value: object, mark: str = "") -> Cell:
-    """Return a cell of text.
-
-    Args:
-        value: What to show.
-        mark: See `Cell`.
-
-    Returns:
-        The cell.
-    """
+    """Return a cell of text."""
     return Cell(str(value), str(value), mark)
 
 
 def link(value: str, href: str) -> Cell:
-    """Return a cell of text that leads to a page.
-
-    Args:
-        value: What to show.
-        href: The page.
-
-    Returns:
-        The cell.
-    """
+    """Return a cell of text that leads to a page."""
     return Cell(value, value, "long", href=href)
 
 
@@ -102,29 +86,12 @@ def count(part: int, whole: int, *, wanted: bool = False) -> Cell:
 
 
 def aggregator(look: Style) -> Cell:
-    """Return the cell that names an aggregator.
-
-    Args:
-        look: Its style.
-
-    Returns:
-        The cell.
-    """
+    """Return the cell that names an aggregator."""
     return Cell(look.name, look.name, look=look)
 
 
 def number(value: float, digits: int = 3, mark: str = "", otherwise: str = "∞") -> Cell:
-    """Return a cell of a number.
-
-    Args:
-        value: The number.
-        digits: Significant digits.
-        mark: See `Cell`.
-        otherwise: What to write for infinity.
-
-    Returns:
-        The cell; a dash for NaN.
-    """
+    """Return a cell of a number to so many significant digits: a dash for NaN, ``otherwise`` for infinity."""
     if math.isnan(value):
         return Cell(MISSING, "NaN", mark)
     if math.isinf(value):

@@ -1,4 +1,4 @@
-"""Aggregations and properties in rational arithmetic: what rounding, rank and stopping rules cannot blur.
+"""Aggregations and properties in rational arithmetic, free of rounding, rank cut-offs and stopping rules.
 
 Floating-point numbers are rational, and so are the projection onto a dual cone and the shortest vector of a
 convex hull: each solves a linear system in the rows that are active. Matrices are `fmpq_mat` of python-flint,
