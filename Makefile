@@ -53,7 +53,7 @@ kernels: $(VENV)/.installed-dev ## Measure reports/kernels/: Table 7 today, scal
 	OMP_NUM_THREADS=2 NUMBA_NUM_THREADS=2 $(BIN)/python -m benchmarks.kernels
 
 test: $(VENV)/.installed-dev ## Run the tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 test-long: $(VENV)/.installed-dev ## Run the tests that search for minutes: honest aggregators, architectures, the zoo
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 -m long

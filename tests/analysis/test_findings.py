@@ -31,8 +31,6 @@ from jdbench.runs.record import Record
 from jdbench.runs.runner import run_batch
 from support.report_stores import write_store
 
-pytestmark = pytest.mark.xdist_group("findings")  # so that one process makes the runs
-
 DIALS = [f"CompetingTasks({dial})" for dial in ("cosine=1.0", "cosine=-0.9", "cosine=-0.9,scale=10.0")]
 EVERYWHERE = "theorem-1-everywhere"
 RESTING = ("UPGrad", "DualProj", "MGDA")

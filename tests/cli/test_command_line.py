@@ -6,12 +6,14 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from jdbench.cli import main as cli
 from jdbench.cli.main import main
+from jdbench.runs.protocol import PRESETS, Budget
 from jdbench.runs.store import Store
 from support.report_stores import analytic, write_store
 
@@ -209,19 +211,23 @@ def test_help_explains_itself(arguments: list[str], jdbench) -> None:
     assert "Usage" in result.stdout
 
 
-def test_a_small_benchmark_with_a_strangers_aggregator_ends_in_a_page(tmp_path: Path, jdbench) -> None:
+def test_a_small_benchmark_with_a_strangers_aggregator_ends_in_a_page(
+    tmp_path: Path, jdbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = replace(PRESETS["quick"], analytic=Budget(20, (0.1, 0.2)), reference_steps=20)
+    monkeypatch.setitem(PRESETS, "quick", few)
     (tmp_path / "mine.py").write_text(
         "import torch\n\n\nclass Half:\n    def __init__(self, share=0.5):\n        self.share = share\n\n"
         "    def __call__(self, J):\n        return self.share * J.sum(0)\n\n\n"
         "def fussy(J):\n    raise RuntimeError('never satisfied')\n"
     )
     run = ["run", "-p", "EWQ", "--seeds", "1", "--store", "s.sqlite", "--workers", "1"]
-    good = fresh(*run, "-a", "UPGrad", "-a", "mine:Half(share=0.25)", cwd=tmp_path)
+    good = jdbench(*run, "-a", "UPGrad", "-a", "mine:Half(share=0.25)")
     assert good.returncode == 0, good.stderr
     bad = jdbench(*run, "-a", "mine:fussy")
     assert bad.returncode == 1
     assert "RuntimeError: never satisfied" in bad.stderr
-    page = fresh("report", "--store", "s.sqlite", "--out", "out", "--workers", "1", cwd=tmp_path)
+    page = jdbench("report", "--store", "s.sqlite", "--out", "out", "--workers", "1")
     assert page.returncode == 0, page.stderr
     text = (tmp_path / "out" / "index.html").read_text()
     for name in ("UPGrad", "mine:Half(share=0.25)", "mine:fussy", "never satisfied"):
@@ -265,10 +271,10 @@ def test_a_strangers_problem_is_checked(tmp_path: Path, jdbench) -> None:
         "from jdbench.problems.quadratic import ElementWiseQuadratic\n\n\n"
         "class Bent(ElementWiseQuadratic):\n    beta = 1.0\n"
     )
-    good = jdbench("check-problem", "EWQ")
+    good = jdbench("check-problem", "EWQ", "--samples", "20")
     assert good.returncode == 0, good.stderr
     assert good.stdout.startswith("EWQ: nothing found by ")
-    bad = fresh("check-problem", "EWQ", "mine:Bent", cwd=tmp_path)
+    bad = fresh("check-problem", "EWQ", "mine:Bent", "--samples", "20", cwd=tmp_path)
     assert bad.returncode == 1, bad.stderr
     fine, finding, checked = bad.stdout.splitlines()
     assert fine == good.stdout.strip()

@@ -49,7 +49,7 @@ class Dying(SharesOfDigits):
     [
         ("kill", 60, "rank=1, required to finish, got killed by SIGKILL"),
         ("raise", 60, "rank=1, required to finish, got RuntimeError: out of data"),
-        ("hang", 10, "rank=1, required an answer within 10 s, got none"),
+        ("hang", 6, "rank=1, required an answer within 6 s, got none"),
     ],
 )
 def test_a_share_that_dies_is_named_in_time(tmp_path: Path, how: str, patience: float, message: str) -> None:

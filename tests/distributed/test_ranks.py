@@ -23,8 +23,6 @@ from jdbench.gramian import gramian
 from jdbench.problem import resolve_problem, seeded
 from jdbench.rounding import combination, gamma
 
-pytestmark = pytest.mark.xdist_group("ranks")  # one worker starts the processes, once
-
 RANKS = 4
 COUNTS = (1, 2, 1, 3)
 """Rows of each rank."""
