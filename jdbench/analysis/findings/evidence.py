@@ -12,8 +12,6 @@ from jdbench.analysis.frames import only, rows
 from jdbench.analysis.results import Results, RunKey, chosen
 from jdbench.analysis.schema import STATE, STEPS_TO_TARGET
 from jdbench.analysis.stops import NEEDED, stop_of
-from jdbench.errors import JDBenchError
-from jdbench.problem import Problem, resolve_problem
 
 OF_FIELDS = {"steps_to_target": STEPS_TO_TARGET}
 """Columns whose names cannot be those of fields."""
@@ -133,16 +131,6 @@ def judged(violations: Sequence[str], **numbers: float | str) -> Answer:
         return Answer(HOLDS, numbers)
     more = f" and {len(violations) - NAMED} more" if len(violations) > NAMED else ""
     return Answer(FAILS, {**numbers, "violated by": "; ".join(violations[:NAMED]) + more})
-
-
-def announced_problem(spec: str) -> Problem | None:
-    """Return a problem that is announced by its name; None for any other: a store's names are not imported."""
-    if ":" in spec.partition("(")[0]:
-        return None
-    try:
-        return resolve_problem(spec)
-    except (JDBenchError, ImportError, AttributeError):
-        return None
 
 
 def evidence_of(results: Results) -> Evidence:
