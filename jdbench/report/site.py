@@ -60,6 +60,20 @@ def write_report(
         StoreError: The store cannot be read, or holds no records.
         InputError: The verdicts cannot be read, or the folder cannot be written to, or it holds the report of
             another store or files of others with the report's names.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from jdbench.report import write_report
+        >>> from jdbench.runs.protocol import RunSpec
+        >>> from jdbench.runs.runner import run_batch
+        >>> from jdbench.runs.store import Store
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     store = Path(folder) / "runs.sqlite"
+        ...     with Store(store, create=True) as opened:
+        ...         opened.append(run_batch([RunSpec("EWQ", "Mean", 0.1, 1, 20)]), {})
+        ...     write_report(store, Path(folder) / "report", compact=True).name
+        'index.html'
     """
     check_folder(out, store, replace=replace)
     resolve = resolve_problem if import_problems else resolve_announced
