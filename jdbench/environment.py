@@ -13,6 +13,11 @@ def environment(workers: int) -> dict[str, str]:
     """Return the facts about this machine and installation that a reader of a result needs, by name.
 
     Nothing identifies the machine or its user. Workers are the processes that run at a time.
+
+    Example:
+        >>> from jdbench.environment import environment
+        >>> environment(2)["processes"]
+        '2, one torch thread each'
     """
     return {
         "python": platform.python_version(),
@@ -26,7 +31,13 @@ def environment(workers: int) -> dict[str, str]:
 
 
 def provenance_fact(problem: str) -> str:
-    """Return under which name the facts keep what runs on a problem were trained on."""
+    """Return under which name the facts keep what runs on a problem were trained on.
+
+    Example:
+        >>> from jdbench.environment import provenance_fact
+        >>> provenance_fact("IWRM-digits")
+        'data of IWRM-digits'
+    """
     return f"data of {problem}"
 
 

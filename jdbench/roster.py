@@ -17,6 +17,11 @@ class Entry:
         variants: Keywords of the published variants that stand beside the definition.
         peer: Spec of TorchJD's aggregator of the same method, which is verified beside ours; empty if none is.
         leaderboard: Whether it and its variants are in every leaderboard.
+
+    Example:
+        >>> from jdbench.roster import Entry
+        >>> Entry("UPGrad", variants=("trace_regularization=0.0001",)).specs
+        ('UPGrad', 'UPGrad(trace_regularization=0.0001)')
     """
 
     name: str
@@ -61,7 +66,13 @@ VERIFIED = (*CLAIMED, *(entry.peer for entry in ROSTER if entry.peer))
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Return specs, each once, in the order of the roster, others by name after them."""
+    """Return specs, each once, in the order of the roster, others by name after them.
+
+    Example:
+        >>> from jdbench.roster import in_order
+        >>> in_order(["mine:A", "UPGrad", "Mean", "UPGrad"])
+        ['Mean', 'UPGrad', 'mine:A']
+    """
     return sorted(set(names), key=lambda name: (LISTED.index(name) if name in LISTED else len(LISTED), name))
 
 

@@ -19,6 +19,11 @@ def gamma(k: int, dtype: torch.dtype = DOUBLE) -> float:
 
     Raises:
         InputError: ku ≥ 1, where no bound holds.
+
+    Example:
+        >>> from jdbench.rounding import gamma
+        >>> gamma(2) == 2 * 2.0**-53 / (1 - 2 * 2.0**-53)
+        True
     """
     rounded = k * torch.finfo(dtype).eps / 2
     if not rounded < 1:
@@ -30,6 +35,11 @@ def inner_product(n: int, dtype: torch.dtype = DOUBLE) -> float:
     """Return the error of xᵀy relative to ‖x‖ ‖y‖: |fl(xᵀy) - xᵀy| ≤ γₙ |x|ᵀ|y| ≤ γₙ ‖x‖ ‖y‖.
 
     The n terms may be summed in any order, in the given dtype.
+
+    Example:
+        >>> from jdbench.rounding import gamma, inner_product
+        >>> inner_product(3) == gamma(3)
+        True
     """
     return gamma(n, dtype)
 
@@ -39,17 +49,36 @@ def cosine(n: int) -> float:
 
     γₙ from the inner product, ½γₙ from each of the two squared norms under their roots, and 6 further
     operations: two roots, two reciprocals, two products.
+
+    Example:
+        >>> from jdbench.rounding import cosine, gamma
+        >>> cosine(2) == gamma(10)
+        True
     """
     return gamma(2 * n + 6)
 
 
 def size(J: Jacobian, w: Weights) -> Tensor:
-    """Return S = Σ |wᵢ| ‖gᵢ‖ in float64, in the unit of Jᵀw."""
+    """Return S = Σ |wᵢ| ‖gᵢ‖ in float64, in the unit of Jᵀw.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.rounding import size
+        >>> float(size(torch.tensor([[3.0, 4.0], [-6.0, -8.0]]), torch.tensor([2.0, 1.0])))
+        20.0
+    """
     return (w.to(DOUBLE).abs() * row_norms(J)).sum(-1)
 
 
 def row_norms(J: Jacobian) -> Norms:
-    """Return ‖gᵢ‖ in float64, with the largest entry taken out first so that no square overflows."""
+    """Return ‖gᵢ‖ in float64, with the largest entry taken out first so that no square overflows.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.rounding import row_norms
+        >>> row_norms(torch.tensor([[3.0, 4.0], [0.0, 0.0]])).tolist()
+        [5.0, 0.0]
+    """
     entries = J.to(DOUBLE)
     if J.shape[-1] == 0:
         return entries.sum(-1)
@@ -58,7 +87,14 @@ def row_norms(J: Jacobian) -> Norms:
 
 
 def largest_entry(J: Jacobian) -> float:
-    """Return max |Jᵢⱼ|, or 1 for a zero matrix."""
+    """Return max |Jᵢⱼ|, or 1 for a zero matrix.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.rounding import largest_entry
+        >>> largest_entry(torch.tensor([[1.0, -2.0]])), largest_entry(torch.zeros(2, 2))
+        (2.0, 1.0)
+    """
     largest = float(J.abs().max()) if J.numel() else 0.0
     return largest if largest > 0 else 1.0
 
@@ -68,6 +104,13 @@ def combination(J: Jacobian, w: Weights) -> Tensor:
 
     γₘ |J|ᵀ|w| from m products and m - 1 sums in float64; the rounding to the dtype of J adds its unit
     roundoff times the entry, at most (1 + γₘ) |J|ᵀ|w|, and half a subnormal where the entry underflows.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.rounding import combination
+        >>> J = torch.tensor([[1.0], [-1.0]], dtype=torch.float64)
+        >>> 0 < float(combination(J, torch.tensor([0.1, 0.3]))) < 2e-16
+        True
     """
     m = J.shape[-2]
     absolute = (w.to(DOUBLE).abs().unsqueeze(-2) @ J.to(DOUBLE).abs()).squeeze(-2)
@@ -76,7 +119,14 @@ def combination(J: Jacobian, w: Weights) -> Tensor:
 
 
 def normalized_rows(J: Jacobian) -> Tensor:
-    """Return Ĵ in float64, the rows divided by their norms, zero rows left; no square overflows."""
+    """Return Ĵ in float64, the rows divided by their norms, zero rows left; no square overflows.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.rounding import normalized_rows
+        >>> normalized_rows(torch.tensor([[1e30, 0.0], [0.0, 0.0]])).tolist()
+        [[1.0, 0.0], [0.0, 0.0]]
+    """
     J = J.to(torch.float64)
     entry = J.abs().amax(-1, keepdim=True)
     rows = J / torch.where(entry > 0, entry, 1.0)
@@ -85,7 +135,14 @@ def normalized_rows(J: Jacobian) -> Tensor:
 
 
 def largest_norm(J: Jacobian) -> Tensor:
-    """Return max_j ‖gⱼ‖ in float64, or 1 where all rows are zero."""
+    """Return max_j ‖gⱼ‖ in float64, or 1 where all rows are zero.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.rounding import largest_norm
+        >>> float(largest_norm(torch.tensor([[3.0, 4.0], [0.0, 1.0]])))
+        5.0
+    """
     J = J.to(torch.float64)
     entry = J.abs().amax((-2, -1), keepdim=True)
     entry = torch.where(entry > 0, entry, 1.0)

@@ -20,17 +20,23 @@ WINGS = [
     "jdbench.aggregator",
     "jdbench.aggregators",
     "jdbench.analysis",
+    "jdbench.analysis.findings",
     "jdbench.data",
     "jdbench.descent",
     "jdbench.descent.directions",
     "jdbench.distributed",
     "jdbench.dual_cone",
     "jdbench.engine",
+    "jdbench.environment",
     "jdbench.errors",
     "jdbench.gramian",
     "jdbench.momentum",
     "jdbench.problem",
     "jdbench.problem_checks",
+    "jdbench.pytest_plugin",
+    "jdbench.report",
+    "jdbench.roster",
+    "jdbench.rounding",
     "jdbench.runs",
     "jdbench.spec",
     "jdbench.verification",
@@ -93,6 +99,13 @@ def lacking(things: dict[str, object]) -> list[str]:
     return [name for name, thing in things.items() if not parser.get_examples(thing.__doc__ or "")]
 
 
+def need_extras(name: str) -> None:
+    """Skip without the packages that a module needs."""
+    for wing, packages in EXTRAS.items():
+        for package in packages if name == wing or name.startswith(f"{wing}.") else ():
+            pytest.importorskip(package, reason=f"the examples of {wing} need {package}")
+
+
 @pytest.fixture
 def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Run in an empty folder, without data sets, and put the state of the generators back."""
@@ -106,9 +119,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize("name", modules_with_examples())
 @pytest.mark.usefixtures("empty_folder")
 def test_examples_print_what_they_say(name: str):
-    for wing, packages in EXTRAS.items():
-        for package in packages if name == wing or name.startswith(f"{wing}.") else ():
-            pytest.importorskip(package, reason=f"the examples of {wing} need {package}")
+    need_extras(name)
     module = importlib.import_module(name)
     tries, told = run_examples(module)
     assert not told, told
@@ -117,6 +128,7 @@ def test_examples_print_what_they_say(name: str):
 
 @pytest.mark.parametrize("wing", WINGS)
 def test_what_a_wing_exports_has_examples(wing: str):
+    need_extras(wing)
     exported = public(importlib.import_module(wing))
     assert exported, "nothing public: is it still there?"
     assert lacking(exported) == []

@@ -9,7 +9,7 @@ import pandas as pd
 
 from jdbench.analysis.schema import FAMILY, PROBLEM
 from jdbench.environment import provenance_fact
-from jdbench.errors import JDBenchError
+from jdbench.errors import InputError, JDBenchError
 from jdbench.problem import AnalyticProblem, Problem, TrainingProblem, resolve_problem
 from jdbench.spec import slug
 
@@ -71,20 +71,62 @@ class Family:
         return f"family-{slug(self.name)}.html"
 
 
-def entry_of(spec: str, *, measured: bool, path_shape: tuple[int, int] | None = None) -> ProblemEntry:
+Resolver = Callable[[str], Problem]
+"""Makes a problem of its spec; a `JDBenchError`, ImportError or AttributeError says why it cannot be had."""
+
+
+def resolve_announced(spec: str) -> Problem:
+    """Return a problem that is announced by its name: data is not code, a store has nothing else imported.
+
+    Raises:
+        InputError: The spec is ``module:Name``, or its keywords do not fit.
+        UnknownNameError: Nothing announced has that name.
+
+    Example:
+        >>> from jdbench.analysis.problems import resolve_announced
+        >>> resolve_announced("EWQ").family
+        'convex'
+        >>> resolve_announced("mine:Bowl")
+        Traceback (most recent call last):
+        jdbench.errors.InputError: problem='mine:Bowl', required a name that a package announces, got ...
+    """
+    if ":" in spec.partition("(")[0]:
+        raise InputError(
+            f"problem={spec!r}, required a name that a package announces, got a module, which reading a "
+            "store does not import, say `jdbench report --import` if you trust the store"
+        )
+    return resolve_problem(spec)
+
+
+def announced_problem(spec: str) -> Problem | None:
+    """Return the problem of `resolve_announced`; None where it cannot be had."""
+    try:
+        return resolve_announced(spec)
+    except (JDBenchError, ImportError, AttributeError):
+        return None
+
+
+def entry_of(
+    spec: str,
+    *,
+    measured: bool,
+    path_shape: tuple[int, int] | None = None,
+    resolve: Resolver = resolve_announced,
+) -> ProblemEntry:
     """Return a problem of a store.
 
     Args:
         spec: Its spec.
         measured: Whether runs on it have a distance, by which an analytic problem is known that cannot be had.
         path_shape: m and n as the paths of runs tell them, for a problem that cannot be had.
+        resolve: What makes the problem of its spec.
 
     Returns:
         The problem.
     """
     problem, absent = None, ""
     try:
-        problem = resolve_problem(spec)
+        problem = resolve(spec)
     except (JDBenchError, ImportError, AttributeError) as error:
         absent = str(error)
     analytic = isinstance(problem, AnalyticProblem)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from jdbench.analysis.frames import rows
-from jdbench.analysis.problems import entry_of
+from jdbench.analysis.problems import Resolver, entry_of, resolve_announced
 from jdbench.analysis.results import Results, RunKey
 from jdbench.analysis.run_table import indicator_table, reference_runs, selected_runs
 from jdbench.analysis.schema import PROBLEM
@@ -17,12 +17,13 @@ from jdbench.verification.summary import Verdicts
 NO_VERDICTS = Verdicts()
 
 
-def read(path: Path, verdicts: Verdicts = NO_VERDICTS) -> Results:
-    """Return what follows from a store.
+def read(path: Path, verdicts: Verdicts = NO_VERDICTS, *, resolve: Resolver = resolve_announced) -> Results:
+    """Return what follows from a store; nothing that it names as ``module:Name`` is imported by default.
 
     Args:
         path: File of records.
         verdicts: What is known of the aggregators' properties.
+        resolve: Makes problems of their specs: `jdbench.problem.resolve_problem` imports what the store names.
 
     Returns:
         The results, whose tables are made when they are asked for.
@@ -52,7 +53,7 @@ def read(path: Path, verdicts: Verdicts = NO_VERDICTS) -> Results:
                 f"store={path}, required at least one record, got none, run `jdbench run --store {path}`"
             )
         presets, environments = store.presets(), store.environments()
-    return results_of(records, verdicts, presets, environments)
+    return results_of(records, verdicts, presets, environments, resolve=resolve)
 
 
 def results_of(
@@ -60,6 +61,8 @@ def results_of(
     verdicts: Verdicts = NO_VERDICTS,
     presets: Sequence[str] = (),
     environments: Sequence[Mapping[str, str]] = (),
+    *,
+    resolve: Resolver = resolve_announced,
 ) -> Results:
     """Return what follows from records.
 
@@ -68,6 +71,7 @@ def results_of(
         verdicts: What is known of the aggregators' properties.
         presets: Names of what was run.
         environments: Where it was run.
+        resolve: Makes problems of their specs, as for `read`.
 
     Returns:
         The results.
@@ -103,7 +107,9 @@ def results_of(
         if {"x", "f"} <= found.keys()
     }
     specs = sorted(str(spec) for spec in runs[PROBLEM].unique())
-    problems = [entry_of(spec, measured=spec in measured, path_shape=sizes.get(spec)) for spec in specs]
+    problems = [
+        entry_of(spec, measured=spec in measured, path_shape=sizes.get(spec), resolve=resolve) for spec in specs
+    ]
     problems.sort(key=lambda entry: (entry.kind, entry.family))
     return Results(
         problems,

@@ -87,14 +87,7 @@ def by_problem(ranks: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def problem_ranks(ranks: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return the mean rank over seeds of each aggregator on each problem.
-
-    Args:
-        ranks: Of `by_problem`.
-
-    Returns:
-        One row a problem, one column an aggregator, NaN where it did not run.
-    """
+    """Return the mean rank over seeds: a row a problem, a column an aggregator, NaN where it did not run."""
     return pd.DataFrame({problem: table.mean() for problem, table in ranks.items()}).T
 
 

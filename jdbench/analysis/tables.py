@@ -34,6 +34,7 @@ from jdbench.analysis import (
 from jdbench.analysis.declarations import Metric, Table
 from jdbench.analysis.results import Results
 from jdbench.errors import InputError, JDBenchError
+from jdbench.exits import survived
 
 METRIC_POINTS, TABLE_POINTS = "jdbench.metrics", "jdbench.tables"
 
@@ -170,10 +171,12 @@ def _announced(group: str, kind: type[Kind]) -> list[Kind]:
     found: list[Kind] = []
     for point in sorted(entry_points(group=group), key=lambda point: point.name):
         try:
-            loaded = point.load()
-        except (ImportError, AttributeError) as error:
+            with survived():
+                loaded = point.load()
+        except Exception as error:
+            said = str(error) if isinstance(error, ImportError | AttributeError) else repr(error)
             raise InputError(
-                f"entry point {point.name} of {group}, required {point.value}, got {error}, mend or remove "
+                f"entry point {point.name} of {group}, required {point.value}, got {said}, mend or remove "
                 "its package"
             ) from error
         if not isinstance(loaded, kind):

@@ -1,4 +1,4 @@
-"""Tables for the terminal: what there is to choose from, for `jdbench list`, and findings."""
+"""Tables for the terminal: what there is to choose from, for `jdbench list`."""
 
 import inspect
 import math
@@ -9,7 +9,6 @@ from rich.text import Text
 
 from jdbench import aggregators
 from jdbench.aggregator import announced_aggregators
-from jdbench.analysis.findings import FAILS, HOLDS, UNTOLD, Findings
 from jdbench.data import DATASETS, DIGITS, image_count, locate
 from jdbench.dual_cone import available_solvers
 from jdbench.problem import AnalyticProblem, available_problems, resolve_problem
@@ -34,28 +33,8 @@ def listing(kind: str) -> Table:
     }[kind]()
 
 
-def findings_table(found: Findings) -> Table:
-    """Return the table of findings, with the numbers that each looked at, or what is missing."""
-    styles = {HOLDS: "green", FAILS: "bold red", UNTOLD: "yellow"}
-    table = _table("findings", "", "prediction", "source", "looked at")
-    table.columns[0].no_wrap = True
-    for prediction, answer in found.items():
-        seen = [
-            f"{name} {value if isinstance(value, str) else f'{value:.6g}'}"
-            for name, value in answer.numbers.items()
-        ]
-        seen += [f"missing: {answer.missing}"] if answer.missing else []
-        table.add_row(
-            Text(answer.told, style=styles[answer.told]),
-            Text(f"{prediction.name}: {prediction.statement}"),
-            Text(prediction.source),
-            Text("; ".join(seen)),
-        )
-    return table
-
-
 def _problems() -> Table:
-    table = _table("problems", "name", "family", "m", "n", "domain", "distance in", "what it is")
+    table = plain_table("problems", "name", "family", "m", "n", "domain", "distance in", "what it is")
     for column in table.columns[:-1]:
         column.no_wrap = True
     for name in available_problems():
@@ -76,7 +55,7 @@ def _problems() -> Table:
 
 
 def _aggregators() -> Table:
-    table = _table("aggregators", "name", "keywords", "what it is")
+    table = plain_table("aggregators", "name", "keywords", "what it is")
     for name in sorted(aggregators.__all__):
         kind = getattr(aggregators, name)
         table.add_row(name, _keywords(kind), _first_sentence(inspect.getmodule(kind)))
@@ -92,14 +71,14 @@ def _keywords(kind: Callable[..., object]) -> str:
 
 
 def _solvers() -> Table:
-    table = _table("solvers of the dual cone", "name", "from")
+    table = plain_table("solvers of the dual cone", "name", "from")
     for name in available_solvers():
         table.add_row(name, "jdbench" if name in {"active-set", "batched"} else "qpsolvers")
     return table
 
 
 def _presets() -> Table:
-    table = _table(
+    table = plain_table(
         "presets: analytic, training, large training", "name", "rates", "seeds", "steps, epochs", "refined"
     )
     for p in protocol.PRESETS.values():
@@ -115,7 +94,7 @@ def _presets() -> Table:
 
 
 def _datasets() -> Table:
-    table = _table("data sets", "name", "what it is", "images here", "shape", "where", "use", "source")
+    table = plain_table("data sets", "name", "what it is", "images here", "shape", "where", "use", "source")
     for d in DATASETS.values():
         where = locate(d.name) or f"nowhere yet: jdbench data prepare {d.name}"
         here = f"{image_count(d.name) or 0} of {d.count}"
@@ -126,7 +105,8 @@ def _datasets() -> Table:
     return table
 
 
-def _table(title: str, *columns: str) -> Table:
+def plain_table(title: str, *columns: str) -> Table:
+    """Return an empty table without lines, whose columns fold."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
         table.add_column(column, overflow="fold")

@@ -2,11 +2,16 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from jdbench.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from jdbench.analysis.findings import Findings
 
 RESULTS = Path("results")
 
@@ -51,6 +56,12 @@ def report(
     replace: Annotated[
         bool, typer.Option("--replace", help="Take the place of a report of another store too.")
     ] = False,
+    imports: Annotated[
+        bool,
+        typer.Option(
+            "--import", help="Import the problems that the store names as module:Name, to draw their fronts."
+        ),
+    ] = False,
     verdicts: Annotated[
         Path | None,
         typer.Option(
@@ -81,6 +92,7 @@ def report(
             cores() if workers is None else workers,
             compact=compact,
             replace=replace,
+            import_problems=imports,
         )
     else:
         from jdbench.report.verdicts.page import write_verdict_page
@@ -145,13 +157,37 @@ def findings(
     from jdbench.analysis.findings import FAILS, evidence_of, summary, write_findings
     from jdbench.analysis.findings import findings as judged
     from jdbench.analysis.reading import read
-    from jdbench.cli.listing import findings_table
 
     chosen = chosen_store(preset, store)
     found = judged(evidence_of(read(chosen)))
     if json is not None:
         write_findings(found, json)
     console = Console()
-    console.print(findings_table(found))
+    console.print(_findings_table(found))
     console.print(f"{chosen}: {summary(found)}", markup=False, highlight=False)
     raise typer.Exit(1 if any(answer.told == FAILS for answer in found.values()) else 0)
+
+
+def _findings_table(found: "Findings") -> "Table":
+    """Return the table of findings, with the numbers that each looked at, or what is missing."""
+    from rich.text import Text
+
+    from jdbench.analysis.findings import FAILS, HOLDS, UNTOLD
+    from jdbench.cli.listing import plain_table
+
+    styles = {HOLDS: "green", FAILS: "bold red", UNTOLD: "yellow"}
+    table = plain_table("findings", "", "prediction", "source", "looked at")
+    table.columns[0].no_wrap = True
+    for prediction, answer in found.items():
+        seen = [
+            f"{name} {value if isinstance(value, str) else f'{value:.6g}'}"
+            for name, value in answer.numbers.items()
+        ]
+        seen += [f"missing: {answer.missing}"] if answer.missing else []
+        table.add_row(
+            Text(answer.told, style=styles[answer.told]),
+            Text(f"{prediction.name}: {prediction.statement}"),
+            Text(prediction.source),
+            Text("; ".join(seen)),
+        )
+    return table

@@ -51,13 +51,7 @@ def seen_from(out: Path, store: Path) -> str:
 
 
 def read_manifest(out: Path) -> Manifest | None:
-    """Return what a folder's list says.
-
-    Args:
-        out: The folder.
-
-    Returns:
-        The list; None where no report is.
+    """Return what a folder's list says; None where no report is.
 
     Raises:
         InputError: It cannot be read, or names what lies outside the folder: nothing is removed by such a list.

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from jdbench.analysis.problems import resolve_announced
 from jdbench.analysis.reading import read
 from jdbench.analysis.results import Results
 from jdbench.analysis.table_files import as_filed, csv_name, write_tables
+from jdbench.problem import resolve_problem
 from jdbench.report.figures.palette import styles
 from jdbench.report.manifest import check_folder, replacing
 from jdbench.report.pages.choose import choose_page
@@ -37,6 +39,7 @@ def write_report(
     *,
     compact: bool = False,
     replace: bool = False,
+    import_problems: bool = False,
 ) -> Path:
     """Write the report of a store.
 
@@ -47,6 +50,8 @@ def write_report(
         workers: Processes at a time that draw the pages of problems.
         compact: Whether to write the first page and that of the choices alone, with the CSV of `COMPACT`.
         replace: Whether the report may take the place of one of another store.
+        import_problems: Whether to import problems that the store names as ``module:Name``, which runs their
+            code, to draw their fronts.
 
     Returns:
         The first page, ``out/index.html``.
@@ -55,9 +60,24 @@ def write_report(
         StoreError: The store cannot be read, or holds no records.
         InputError: The verdicts cannot be read, or the folder cannot be written to, or it holds the report of
             another store or files of others with the report's names.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from jdbench.report import write_report
+        >>> from jdbench.runs.protocol import RunSpec
+        >>> from jdbench.runs.runner import run_batch
+        >>> from jdbench.runs.store import Store
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     store = Path(folder) / "runs.sqlite"
+        ...     with Store(store, create=True) as opened:
+        ...         opened.append(run_batch([RunSpec("EWQ", "Mean", 0.1, 1, 20)]), {})
+        ...     write_report(store, Path(folder) / "report", compact=True).name
+        'index.html'
     """
     check_folder(out, store, replace=replace)
-    results = read(store, read_verdicts(verdicts, out))
+    resolve = resolve_problem if import_problems else resolve_announced
+    results = read(store, read_verdicts(verdicts, out), resolve=resolve)
     looks = styles(results.aggregators)
     data = _downloads(results, COMPACT.intersection(results.declared) if compact else results.declared)
     pages = {} if compact else _problem_pages(results, workers)

@@ -1,4 +1,4 @@
-"""Along what violations are measured: decades of row norms, condition, rank, and the steps of a real training.
+"""The axes of the violation curves: decades of row norms, condition, rank, and the steps of a real training.
 
 A point of an axis has `MATRICES` matrices, the same in every run: the index of a matrix is its seed. What the
 axis does not set is the same at all of its points, so that a curve shows the axis and not the draw.

@@ -58,16 +58,10 @@ class _Listener(event.Listener):
 
 @contextlib.contextmanager
 def time_limit(seconds: float) -> Generator[None]:
-    """End a block that takes longer than a limit.
+    """End a block that takes longer than a limit in seconds.
 
     While numba or `torch.compile` compile the clock stands still, but for `COMPILE_LIMIT`. Only the main thread
     can end a block; in any other it runs on.
-
-    Args:
-        seconds: The limit.
-
-    Yields:
-        Nothing.
 
     Raises:
         OutOfTimeError: From within the block, when its time is up.

@@ -60,6 +60,10 @@ def read_folder(folder: Path) -> Verification:
         made: dict[str, str] = json.loads((folder / "made.json").read_text(encoding="utf-8"))
         made = {str(name): str(fact) for name, fact in made.items()}
         found = Verification(verdicts, read_points(folder / "curves.csv"), made)
+    except InputError as error:  # which says of the verdicts what was got, and what to do
+        raise InputError(
+            f"verification={folder}, required a folder of `jdbench verify --report`, got {error}"
+        ) from error
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(
             f"verification={folder}, required a folder of `jdbench verify --report`, got {error}, make it again"

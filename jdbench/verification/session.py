@@ -145,17 +145,19 @@ def write_session(session: Session, json: Path | None, replays: Path | None, rep
         InputError: A place cannot be written to.
     """
     verdicts = session.verification.verdicts
-    try:
-        if json is not None:
-            write_verdict_file(verdicts, json)
-        if replays is not None:
-            write_scripts(verdicts, replays)
-        if report is not None:
-            write_folder(session.verification, report)
-    except OSError as error:
-        raise InputError(
-            f"json, replays, report, required places to write, got {error}, choose others"
-        ) from error
+    writers: dict[str, tuple[Path | None, Callable[[Path], object]]] = {
+        "json": (json, lambda file: write_verdict_file(verdicts, file)),
+        "replays": (replays, lambda folder: write_scripts(verdicts, folder)),
+        "report": (report, lambda folder: write_folder(session.verification, folder)),
+    }
+    for name, (place, write) in writers.items():
+        if place is not None:
+            try:
+                write(place)
+            except OSError as error:
+                raise InputError(
+                    f"{name}={place}, required a place to write, got {error}, choose another"
+                ) from error
 
 
 def _versions(specs: Sequence[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Verdicts and violation curves as tasks, over any number of processes, which others' aggregators may end."""
+"""Verdicts and curves as tasks in worker processes that an aggregator may crash."""
 
 import math
 import pickle

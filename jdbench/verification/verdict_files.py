@@ -7,6 +7,7 @@ import dataclasses
 import json
 import math
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn, cast
@@ -32,6 +33,9 @@ def write_verdict_file(verdicts: Iterable[Verdict], path: Path) -> None:
 
     Numbers that are not finite become null, in a witness strings such as ``"nan"``.
 
+    Raises:
+        InputError: Two verdicts share a name, as those of unnamed aggregators do: no reader takes both.
+
     Example:
         >>> import tempfile
         >>> from pathlib import Path
@@ -48,6 +52,14 @@ def write_verdict_file(verdicts: Iterable[Verdict], path: Path) -> None:
         >>> again.name, again.margin == verdict.margin
         ('Mean/non-conflicting/float64', True)
     """
+    verdicts = tuple(verdicts)
+    for name, number in Counter(verdict.name for verdict in verdicts).items():
+        if number > 1:
+            places = ", ".join(str(place) for place, one in enumerate(verdicts, 1) if one.name == name)
+            raise InputError(
+                f"verdicts, required a name of its own for each (aggregator/property/dtype), got {name} as the "
+                f"verdicts {places}, set `aggregator` to different specs"
+            )
     lines = [
         json.dumps(_as_json(verdict), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
         for verdict in verdicts

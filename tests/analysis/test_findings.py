@@ -222,6 +222,18 @@ def test_short_runs_do_not_show_whether_weights_stop_growing(records: list[Recor
     assert (answer.told, answer.missing) == (UNTOLD, "runs of more than 800 steps")
 
 
+def test_weights_without_a_finite_norm_in_the_first_half_fail(records: list[Record]) -> None:
+    spoilt: list[Record] = []
+    for one in records:
+        if (one.spec.problem, one.spec.aggregator) == ("EWQ", "UPGrad"):
+            steps = one.curves["steps"]
+            weights = np.where(steps <= steps.max() / 2, np.inf, one.curves["weights"])
+            spoilt.append(replace(one, curves={**one.curves, "weights": weights}))
+    answer = answer_of("theorem-1-bounded-weights", spoilt)
+    assert answer.told == FAILS
+    assert "EWQ: no finite norm up to step" in str(answer.numbers["violated by"])
+
+
 def test_weights_may_grow_large_only_where_one_point_minimises_everything(records: list[Record]) -> None:
     large = [huge(one) for one in records if (one.spec.problem, one.spec.aggregator) == ("EWQ", "UPGrad")]
 
@@ -236,12 +248,13 @@ def test_weights_may_grow_large_only_where_one_point_minimises_everything(record
 def test_names_in_a_store_are_not_imported(
     records: list[Record], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "trap.py").write_text("raise SystemExit('imported')\n")
+    (tmp_path / "trap.py").write_text("from pathlib import Path\nPath('imported').touch()\n")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     strange = replace(records[0], spec=replace(records[0].spec, problem="trap:Problem", aggregator="trap:A"))
     exact = replace(strange, spec=replace(strange.spec, aggregator="UPGrad"))
     assert answer_of("theorem-1-converges", [*records, strange, exact]).told == HOLDS
-    assert "trap" not in sys.modules
+    assert not Path("imported").exists()
 
 
 @pytest.mark.parametrize("cosine", [0.5, 0.0, -0.5, -0.9])

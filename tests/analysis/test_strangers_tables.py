@@ -160,6 +160,21 @@ def test_without_strangers_there_are_no_further_tables(tmp_path: Path) -> None:
             r"metric=bad, required a number, got KeyError: 'k' for Mean on CQF, seed 1",
         ),
         (
+            "[jdbench.tables]\nbad = failing_table:BAD\n",
+            {"failing_table": "BAD = 1 / 0"},
+            r"entry point bad of jdbench\.tables, required failing_table:BAD, got ZeroDivisionError\('division",
+        ),
+        (
+            "[jdbench.metrics]\nbad = no_python:BAD\n",
+            {"no_python": "BAD = ("},
+            r"entry point bad of jdbench\.metrics, required no_python:BAD, got SyntaxError\(",
+        ),
+        (
+            "[jdbench.metrics]\nbad = exiting:BAD\n",
+            {"exiting": "raise SystemExit(0)"},
+            r"entry point bad of jdbench\.metrics, required exiting:BAD, got ProcessEndedError\('SystemExit",
+        ),
+        (
             "[jdbench.tables]\nbad = bad_table:BAD\n",
             {
                 "bad_table": (
@@ -181,6 +196,9 @@ def test_without_strangers_there_are_no_further_tables(tmp_path: Path) -> None:
         "indicator twice",
         "column of selected runs",
         "metric twice",
+        "import fails",
+        "no Python",
+        "import exits",
         "metric raises",
         "table raises",
         "table twice",

@@ -282,6 +282,13 @@ def test_a_strangers_problem_is_checked(tmp_path: Path, jdbench) -> None:
     assert checked.startswith("mine:Bent: 1 found by ")
 
 
+def test_lists_come_without_the_analysis() -> None:
+    code = "import sys\nfrom jdbench.cli.listing import listing\nlisting('problems')\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert "jdbench.problem" in done.stdout.split()
+    assert "jdbench.analysis" not in done.stdout.split()
+
+
 def test_another_preset_does_not_mix_into_a_store(tmp_path: Path, jdbench) -> None:
     run = ["run", "-p", "EWQ", "-a", "Mean", "--seeds", "1", "--store", "s.sqlite"]
     with Store(tmp_path / "s.sqlite", create=True) as store:
@@ -289,4 +296,6 @@ def test_another_preset_does_not_mix_into_a_store(tmp_path: Path, jdbench) -> No
     other = jdbench(*run, "--preset", "full")
     assert other.returncode == 2
     assert "required one of preset full, got one of quick" in other.stderr
-    assert jdbench(*run, "--optimizer", "Adam").returncode == 2
+    adam = jdbench(*run, "--optimizer", "Adam")
+    assert adam.returncode == 2
+    assert "required one of preset quick with Adam, got one of quick" in adam.stderr

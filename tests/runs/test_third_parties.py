@@ -12,6 +12,7 @@ from jdbench.errors import UnknownNameError
 from jdbench.problem import resolve_problem
 from jdbench.runs.protocol import PRESETS, Budget
 from jdbench.runs.store import Store
+from jdbench.spec import slug
 
 PACKAGE = '''\
 """A stranger's package."""
@@ -140,5 +141,11 @@ def test_a_newcomer_adds_a_problem_by_one_file_and_one_line(call) -> None:
     )
     pd.testing.assert_frame_equal(first.reset_index(drop=True), second.reset_index(drop=True))
     call("report", "--store", "s.sqlite", "--out", "page", "--workers", "1")
-    assert "a stranger" in Path("page/problem-Two-Bowls.html").read_text(encoding="utf-8")
+    by_name, by_module = (Path("page", f"problem-{slug(name)}.html") for name in names)
+    assert "a stranger" in by_name.read_text(encoding="utf-8")
+    said = by_module.read_text(encoding="utf-8")
+    assert "jdbench report --import" in said
+    assert "a stranger" not in said
     assert set(pd.read_csv("page/data/problem_results.csv")["problem"]) == set(names)
+    call("report", "--store", "s.sqlite", "--out", "page", "--workers", "1", "--import")
+    assert "a stranger" in by_module.read_text(encoding="utf-8")

@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from jdbench.errors import InputError
+from jdbench.verification.folder import Verification, read_folder
 from jdbench.verification.properties import PROPERTIES
 from jdbench.verification.script import as_source
+from jdbench.verification.session import Session, write_session
 from jdbench.verification.strategies import Matrix
 from jdbench.verification.summary import Verdicts, read_verdicts
 from jdbench.verification.verdict_files import read_verdict_file, write_verdict_file
@@ -50,6 +52,28 @@ def same(first: Verdict, second: Verdict) -> bool:
     """Whether all fields are the same: tensors and NaN do not compare."""
     held = [[as_source(getattr(one, field.name)) for field in fields(Verdict)] for one in (first, second)]
     return held[0] == held[1]
+
+
+def test_verdicts_of_one_name_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    unnamed = replace(VERDICTS[0], aggregator="")
+    message = r"got /[\w-]+/float64 as the verdicts 1, 3, set `aggregator` to different specs"
+    with pytest.raises(InputError, match=message):
+        write_verdict_file([unnamed, VERDICTS[1], unnamed], tmp_path / "v.json")
+    assert not (tmp_path / "v.json").exists()
+
+
+def test_a_folder_without_verdicts_is_told_once_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"verification=.*verdicts\.json") as raised:
+        read_folder(tmp_path)
+    assert str(raised.value).count("make it again") == 1
+
+
+def test_the_place_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    session = Session(Verification(VERDICTS, [], {}), [], [])
+    with pytest.raises(InputError, match=r"^report=.*file, required a place to write, got .*, choose another$"):
+        write_session(session, tmp_path / "v.json", None, tmp_path / "file")
+    assert (tmp_path / "v.json").exists()
 
 
 def test_all_of_a_verdict_is_read_back(tmp_path: Path) -> None:

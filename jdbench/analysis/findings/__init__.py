@@ -33,12 +33,26 @@ Findings = Mapping[Prediction, Answer]
 
 
 def findings(evidence: Evidence) -> dict[Prediction, Answer]:
-    """Return what runs say of each prediction, in the order of `PREDICTIONS`."""
+    """Return what runs say of each prediction, in the order of `PREDICTIONS`.
+
+    Example:
+        >>> from jdbench.analysis.findings import Evidence, findings
+        >>> found = findings(Evidence(["quick"], references=[], selected=[], weights={}))
+        >>> {answer.told for answer in found.values()}
+        {'cannot tell'}
+    """
     return {prediction: prediction.judge(evidence) for prediction in PREDICTIONS}
 
 
 def summary(found: Findings) -> str:
-    """Return how many hold, fail and cannot be told, in a line."""
+    """Return how many hold, fail and cannot be told, in a line.
+
+    Example:
+        >>> from jdbench.analysis.findings import Evidence, findings, summary
+        >>> found = findings(Evidence(["quick"], references=[], selected=[], weights={}))
+        >>> summary(found)
+        '0 hold, 0 fail, 20 cannot be told'
+    """
     told = Counter(answer.told for answer in found.values())
     return f"{told[HOLDS]} hold, {told[FAILS]} fail, {told[UNTOLD]} cannot be told"
 
@@ -48,6 +62,16 @@ def write_findings(found: Findings, file: Path) -> None:
 
     Raises:
         InputError: The file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from jdbench.analysis.findings import Evidence, findings, write_findings
+        >>> found = findings(Evidence(["quick"], references=[], selected=[], weights={}))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_findings(found, Path(folder) / "found.json")
+        ...     (Path(folder) / "found.json").read_text(encoding="utf-8").count("cannot tell")
+        20
     """
     said = [
         {

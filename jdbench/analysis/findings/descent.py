@@ -10,10 +10,10 @@ from jdbench.analysis.findings.evidence import (
     Evidence,
     Prediction,
     Run,
-    announced_problem,
     judged,
     untold,
 )
+from jdbench.analysis.problems import announced_problem
 from jdbench.analysis.stops import OPTIMAL_SHARE, STOPS
 from jdbench.problem import AnalyticProblem, benchmark_problems
 from jdbench.runs.protocol import PRESETS
@@ -109,10 +109,12 @@ def weights_come_to_rest(evidence: Evidence) -> Answer:
         if half <= LATE:
             short.append(name)
             continue
-        early = max(norm for step, norm in norms.items() if step <= half)
+        early = max((norm for step, norm in norms.items() if step <= half), default=math.nan)
         late = max(norm for step, norm in norms.items() if step > half)
         largest[name] = late
-        if not late <= GROWTH * early:
+        if math.isnan(early):
+            violations.append(f"{name}: no finite norm up to step {half:g}")
+        elif not late <= GROWTH * early:
             violations.append(f"{name}: grows from {early:.4g} to {late:.4g}")
         elif not (late <= BOUND or interpolates(name)):
             violations.append(f"{name}: {late:.4g}")

@@ -10,10 +10,10 @@ from jdbench.analysis.findings.evidence import (
     Evidence,
     Prediction,
     Run,
-    announced_problem,
     judged,
     untold,
 )
+from jdbench.analysis.problems import announced_problem
 from jdbench.roster import LISTED
 from jdbench.rounding import gamma
 

@@ -12,8 +12,6 @@ from jdbench.analysis.frames import only, rows
 from jdbench.analysis.results import Results, RunKey, chosen
 from jdbench.analysis.schema import STATE, STEPS_TO_TARGET
 from jdbench.analysis.stops import NEEDED, stop_of
-from jdbench.errors import JDBenchError
-from jdbench.problem import Problem, resolve_problem
 
 OF_FIELDS = {"steps_to_target": STEPS_TO_TARGET}
 """Columns whose names cannot be those of fields."""
@@ -75,6 +73,11 @@ class Answer:
         told: Whether it holds, or that it cannot be told.
         numbers: What was looked at, by name.
         missing: What runs would be needed, where it cannot be told.
+
+    Example:
+        >>> from jdbench.analysis.findings import HOLDS, Answer
+        >>> Answer(HOLDS, {"starts": 8.0}).missing
+        ''
     """
 
     told: Told
@@ -92,6 +95,15 @@ class Evidence:
         selected: Runs at the best rate.
         weights: By problem, the largest ‖w‖ of exact UPGrad's runs at Theorem 1's rate, by step, at the steps
             that all of them have.
+
+    Example:
+        >>> from jdbench.analysis import results_of
+        >>> from jdbench.analysis.findings import evidence_of
+        >>> from jdbench.runs.protocol import RunSpec
+        >>> from jdbench.runs.runner import run_batch
+        >>> records = run_batch([RunSpec("EWQ", "UPGrad", 0.1, seed, 20, trace=True) for seed in (2, 1)])
+        >>> list(evidence_of(results_of(records)).at_reference("EWQ", "UPGrad"))
+        [1, 2]
     """
 
     presets: Sequence[str]
@@ -114,6 +126,11 @@ class Prediction:
         statement: In a sentence.
         source: Where it is proved or reported.
         judge: What judges it by runs.
+
+    Example:
+        >>> from jdbench.analysis.findings import PREDICTIONS
+        >>> PREDICTIONS[1].name, PREDICTIONS[1].source
+        ('theorem-1-converges', '[JD] Theorem 1')
     """
 
     name: str
@@ -135,18 +152,18 @@ def judged(violations: Sequence[str], **numbers: float | str) -> Answer:
     return Answer(FAILS, {**numbers, "violated by": "; ".join(violations[:NAMED]) + more})
 
 
-def announced_problem(spec: str) -> Problem | None:
-    """Return a problem that is announced by its name; None for any other: a store's names are not imported."""
-    if ":" in spec.partition("(")[0]:
-        return None
-    try:
-        return resolve_problem(spec)
-    except (JDBenchError, ImportError, AttributeError):
-        return None
-
-
 def evidence_of(results: Results) -> Evidence:
-    """Return what results say, as far as predictions need it."""
+    """Return what results say, as far as predictions need it.
+
+    Example:
+        >>> from jdbench.analysis import results_of
+        >>> from jdbench.analysis.findings import evidence_of
+        >>> from jdbench.runs.protocol import RunSpec
+        >>> from jdbench.runs.runner import run_batch
+        >>> evidence = evidence_of(results_of(run_batch([RunSpec("EWQ", "Mean", 0.1, 1, 20)])))
+        >>> [run.aggregator for run in evidence.selected], evidence.references
+        (['Mean'], [])
+    """
     references, selected = (_runs(results.table(chosen(reference))) for reference in (True, False))
     norms: dict[str, list[dict[int, float]]] = {}
     for key in rows(only(results.table(chosen(reference=True)), STATE, "finished"), RunKey):

@@ -99,14 +99,7 @@ def render(name: str, description: str, size: tuple[float, float], paint: Callab
 
 
 def plain(text: str) -> str:
-    """Return text that matplotlib draws as it is, dollar signs included.
-
-    Args:
-        text: Any text.
-
-    Returns:
-        The text with its dollar signs escaped.
-    """
+    """Return text with its dollar signs escaped, which matplotlib then draws as they are."""
     return text.replace("$", r"\$")
 
 

@@ -59,14 +59,7 @@ class Style:
 
 
 def styles(names: Iterable[str]) -> dict[str, Style]:
-    """Return a style for each aggregator, in the order in which reports list them.
-
-    Args:
-        names: Specs.
-
-    Returns:
-        Styles by spec: the leaderboard's first, in its order, then everybody else's by name.
-    """
+    """Return styles by spec: the leaderboard's first, in its order, then everybody else's by name."""
     listed = in_order(names)
     bases = list(dict.fromkeys(base for base in map(_base, listed) if base not in COLOURS))
     colours = COLOURS | {base: SPARE[i % len(SPARE)] for i, base in enumerate(bases)}

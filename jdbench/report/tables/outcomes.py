@@ -1,4 +1,4 @@
-"""The tables of how runs ended and where they ran, and which starts nobody is compared on."""
+"""The tables of how runs ended and where they ran, and of the starts left out of comparisons."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -61,6 +61,16 @@ class Subject:
         counterexample: A violation that must be there; None if the property must survive.
         searched: Whether the search must come upon a violation too.
         expected: Failures that are expected, of this subject or others.
+
+    Example:
+        >>> import torch
+        >>> from jdbench.aggregators import Mean
+        >>> from jdbench.pytest_plugin import Subject
+        >>> from jdbench.verification.pytest.check import Search
+        >>> subject = Subject(("Mean",), Mean, "weighted", torch.float64, Search(examples=10))
+        >>> subject
+        Mean-float64
+        >>> subject.check()  # raises an AssertionError where it is refuted
     """
 
     names: tuple[str, ...]

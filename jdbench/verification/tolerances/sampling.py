@@ -1,4 +1,4 @@
-"""How far chance moves what is counted over draws of a random aggregator."""
+"""Binomial bounds for counts over random draws."""
 
 import math
 
