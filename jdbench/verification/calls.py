@@ -41,7 +41,7 @@ class MisbehaviourError(Exception):
 
 
 @dataclass(frozen=True)
-class Answer:
+class CallResult:
     """What came of a call.
 
     Attributes:
@@ -97,7 +97,7 @@ class Call:
         """
         return self.answer(J, seed).direction
 
-    def answer(self, J: Tensor, seed: int = 0, lay: Callable[[Tensor], Tensor] | None = None) -> Answer:
+    def answer(self, J: Tensor, seed: int = 0, lay: Callable[[Tensor], Tensor] | None = None) -> CallResult:
         """Return A(J) with all that can be seen of the call.
 
         Args:
@@ -132,7 +132,7 @@ class Call:
         if given.grad is not None:
             raise MisbehaviourError("input", "left a gradient at its input")
         direction = self._judged(a, (*J.shape[:-2], J.shape[-1]), given.device)
-        return Answer(direction, a, given, _version(given) != version, tuple(changes), tuple(drawn))
+        return CallResult(direction, a, given, _version(given) != version, tuple(changes), tuple(drawn))
 
     def on_one_copy(self) -> "Call":
         """Return one whose calls all go to the same copy of the aggregator, as it was given."""

@@ -30,7 +30,7 @@ DRAWS = (64, 256)
 """Sizes of the samples that are compared where a property holds in law: more only if few tell no difference."""
 
 
-class Check(Protocol):
+class WitnessCheck(Protocol):
     """The finding for one witness."""
 
     def __call__(self, call: Call, witness: Witness) -> Finding:
@@ -57,7 +57,7 @@ class Property:
     name: str
     statement: str
     witnesses: Callable[[torch.dtype], Mapping[str, st.SearchStrategy[Witness]]]
-    check: Check
+    check: WitnessCheck
 
     @property
     def everywhere(self) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from jdbench.report.figures.drawing import Drawing, plain, render
+from jdbench.report.figures.drawing import Picture, plain, render
 from jdbench.report.figures.palette import Style, styles
 from jdbench.verification.axes import AXES
 from jdbench.verification.curves import Point
@@ -69,7 +69,7 @@ LEFT, RIGHT, BOTTOM, TOP = 0.6, 0.14, 0.5, 0.28
 """Around the panels."""
 
 
-def violation_figure(curves: Sequence[Point], prop: str, axis: str, dtype: str) -> Drawing | None:
+def violation_figure(curves: Sequence[Point], prop: str, axis: str, dtype: str) -> Picture | None:
     """Return the figure of one property along one axis.
 
     Args:

@@ -32,7 +32,7 @@ WORDS = {
 
 
 @dataclass(frozen=True)
-class Refutation:
+class RefutationRow:
     """A verdict that is not ``survived``, for the list and for the cell that points to it.
 
     Attributes:
@@ -87,12 +87,12 @@ class WorstCell:
     mark: str
 
 
-def refutations(verification: Verification) -> dict[str, list[Refutation]]:
+def refutations(verification: Verification) -> dict[str, list[RefutationRow]]:
     """Return what was refuted or broke, by aggregator; those without any are left out."""
-    found: dict[str, list[Refutation]] = {spec: [] for spec in verification.aggregators}
+    found: dict[str, list[RefutationRow]] = {spec: [] for spec in verification.aggregators}
     for one in verification.verdicts:
         if one.failed:
-            listed = Refutation(one, standing(one), _anchor(one), shown(one.witness))
+            listed = RefutationRow(one, standing(one), _anchor(one), shown(one.witness))
             found[one.aggregator].append(listed)
     return {spec: listed for spec, listed in found.items() if listed}
 
