@@ -180,7 +180,7 @@ def _infinite(value: float) -> float:
     return math.inf if math.isnan(value) else value
 
 
-def best_first(judged: pd.DataFrame) -> pd.DataFrame:
+def most_optimal_first(judged: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of a problem, those first that stopped at optimal points from most starts."""
     order: list[str] = [schema.OPTIMAL, schema.REACHED, schema.STEPS_THERE, schema.FINAL_SHARE]
     return judged.sort_values(order, ascending=[False, False, True, True], kind="stable")

@@ -119,7 +119,7 @@ def most_won_first(table: pd.DataFrame) -> pd.DataFrame:
     return table.iloc[np.argsort(lead, kind="stable")]
 
 
-def ratios(table: pd.DataFrame) -> pd.DataFrame:
+def score_ratios(table: pd.DataFrame) -> pd.DataFrame:
     """Return the score of the exact one over that of the regularised one, and the decades of the exact one's.
 
     Problems without decades are left out, and those on which both scores are infinite or one is 0.
@@ -187,7 +187,7 @@ RATIOS = Table(
     "upgrad_ratios",
     "Ratio of the scores of the two",
     (PROBLEM, DECADES_OF_EXACT, RATIO, VERDICT),
-    lambda results: ratios(results.table("upgrad_against_regularised")),
+    lambda results: score_ratios(results.table("upgrad_against_regularised")),
     needs=("upgrad_against_regularised",),
     download=False,
     listed=False,

@@ -68,7 +68,7 @@ class Frame:
         return "".join(f"M{x:.1f} {y:.1f}h.01" for x, y in self.place(points))
 
 
-def small_multiples(
+def svg_small_multiples(
     name: str,
     description: str,
     frame: Frame,

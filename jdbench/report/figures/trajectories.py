@@ -20,7 +20,7 @@ from jdbench.report.figures.drawing import Picture
 from jdbench.report.figures.palette import Style
 from jdbench.report.figures.paths import RED_TO_YELLOW, ends_svg, optimum_svg, paths_svg
 from jdbench.report.figures.scenes import Scene
-from jdbench.report.figures.svg_panels import SIDE, Bar, Frame, small_multiples
+from jdbench.report.figures.svg_panels import SIDE, Bar, Frame, svg_small_multiples
 from jdbench.runs.record import Array
 
 COSINES = ListedColormap(0.5 + 0.5 * colormaps["PiYG"](np.linspace(0, 1, 256)), "cosines")
@@ -132,7 +132,7 @@ def _panels(
         for one in scene.names
     ]
     shared = behind + optimum_svg(scene.optimal, frame)
-    return small_multiples(name, description, frame, axes, shared, panels, bars)
+    return svg_small_multiples(name, description, frame, axes, shared, panels, bars)
 
 
 def _step_bar(last: float) -> list[Bar]:
