@@ -146,7 +146,7 @@ class Call:
         patient = replace(self, limit=self.limit + FIRST_LIMIT)
         for shape in FIRST_SHAPES:
             try:
-                patient(integers(*shape))
+                patient(integer_matrix(*shape))
             except MisbehaviourError as error:
                 if error.what == "hangs":
                     return
@@ -169,7 +169,7 @@ class Call:
         return direction
 
 
-def integers(m: int, n: int) -> Tensor:
+def integer_matrix(m: int, n: int) -> Tensor:
     """Return a matrix of small integers that depend on its shape alone, shape ``[m, n]``, float64."""
     i, j = torch.arange(m, dtype=torch.float64), torch.arange(n, dtype=torch.float64)
     return (3 * i.unsqueeze(-1) + 5 * j + i.unsqueeze(-1) * j + 1) % 7 - 3

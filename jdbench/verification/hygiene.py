@@ -23,7 +23,7 @@ from torch import Tensor
 
 from jdbench.aggregator import Aggregator, global_generators
 from jdbench.verification import predicates, tolerances
-from jdbench.verification.calls import DRAWN, Call, CallResult, MisbehaviourError, integers
+from jdbench.verification.calls import DRAWN, Call, CallResult, MisbehaviourError, integer_matrix
 from jdbench.verification.strategies import is_regular
 from jdbench.verification.verdicts import Finding
 from jdbench.verification.witnesses import Witness
@@ -107,7 +107,7 @@ def _memory(call: Call, witness: Witness, answer: CallResult) -> Finding:
     one = call.on_one_copy()
     first = one.answer(J, seed)
     for round_ in range(1, (witness.rounds or 1) + 1):
-        for other in (integers(m, n), integers(m + 1, n + 1)):
+        for other in (integer_matrix(m, n), integer_matrix(m + 1, n + 1)):
             try:
                 one(other, seed)
             except MisbehaviourError as error:
