@@ -22,8 +22,8 @@ DIVERGENCE_THRESHOLD = 1e12
 """A member has diverged once an objective is not finite or exceeds this times 1 + the largest at the start."""
 
 DIVERGENCE = (
-    f"an objective exceeded {DIVERGENCE_THRESHOLD:g} times (1 + the largest at the start) or was not finite, or "
-    "squares of the Jacobian's entries were not"
+    f"an objective exceeded {DIVERGENCE_THRESHOLD:g} times (1 + the largest at the start) or was not finite, "
+    "or squares of the Jacobian's entries were not"
 )
 """The condition of `DIVERGENCE_THRESHOLD` as reports print it."""
 
