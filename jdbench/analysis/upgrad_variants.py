@@ -93,7 +93,7 @@ def upgrad_against_regularised(ranked: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found, columns=[*COMPARISON.columns])
 
 
-def summary(table: pd.DataFrame) -> pd.DataFrame:
+def verdict_counts(table: pd.DataFrame) -> pd.DataFrame:
     """Return how many problems have each of `VERDICTS`, or `TESTED`, on how many seeds, over how many decades.
 
     The decades are those of the exact one's runs: least, median and largest, NaN where none is known.
@@ -178,7 +178,7 @@ SUMMARY = Table(
         VERDICT, PROBLEMS, schema.FEWEST_SEEDS, schema.MOST_SEEDS, schema.LEAST_DECADES, DECADES_OF_EXACT,
         schema.MOST_DECADES,
     ),
-    lambda results: summary(results.table("upgrad_against_regularised")),
+    lambda results: verdict_counts(results.table("upgrad_against_regularised")),
     needs=("upgrad_against_regularised",),
     download=False,
     listed=False,

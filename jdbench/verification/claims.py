@@ -214,7 +214,7 @@ ROWS: Mapping[str, ClaimRow] = {
 """In the order of Table 1, then the published variants. Every row names the properties of Table 1."""
 
 
-AGGREGATORS = tuple(spec for spec in CLAIMED if spec in ROWS)
+WITH_CLAIMS = tuple(spec for spec in CLAIMED if spec in ROWS)
 """Those of which something is claimed, in the order of the roster."""
 
 
@@ -256,8 +256,8 @@ def claim_of(aggregator: str, row: ClaimRow, prop: str) -> Claim:
 
 
 CLAIMS = (
-    *(claim_of(name, ROWS[name], prop) for name in AGGREGATORS for prop in TABLE_1),
-    *(claim_of(name, ROWS[name], prop) for prop in USUAL for name in AGGREGATORS),
+    *(claim_of(name, ROWS[name], prop) for name in WITH_CLAIMS for prop in TABLE_1),
+    *(claim_of(name, ROWS[name], prop) for prop in USUAL for name in WITH_CLAIMS),
 )
 """Table 1, then what lies beyond it."""
 
@@ -271,4 +271,4 @@ def table_1() -> dict[str, tuple[bool, ...]]:
         (False, True, True)
     """
     held = {(claim.aggregator, claim.prop): claim.holds for claim in CLAIMS}
-    return {name: tuple(held[name, prop] for prop in TABLE_1) for name in AGGREGATORS}
+    return {name: tuple(held[name, prop] for prop in TABLE_1) for name in WITH_CLAIMS}
