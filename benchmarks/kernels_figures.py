@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmarks.gramians import CAPTURED, RANKS
 from jdbench.problems.networks import NETWORKS
-from jdbench.report.figures.drawing import Drawing, render
+from jdbench.report.figures.drawing import Picture, render
 from jdbench.report.figures.palette import SOLID, Style
 from jdbench.spec import slug
 
@@ -52,7 +52,7 @@ HEIGHT, WIDTH = 2.5, 2.75
 """Of a panel, in inches."""
 
 
-def projection_figure(frame: pd.DataFrame) -> Drawing:
+def projection_figure(frame: pd.DataFrame) -> Picture:
     """Return time above residual by m, as `scaling.solved` yields them, a column for each kind of Gramian."""
 
     def paint(figure: Figure) -> None:
@@ -75,7 +75,7 @@ def projection_figure(frame: pd.DataFrame) -> Drawing:
     return render("projection", description, (WIDTH * len(RANKS), 2 * HEIGHT), paint)
 
 
-def training_figure(frame: pd.DataFrame, what: str) -> Drawing:
+def training_figure(frame: pd.DataFrame, what: str) -> Picture:
     """Return the time of a ``step`` or ``gramian`` by batch, a panel for each network.
 
     The frame is as `scaling.trained` yields it.
@@ -85,7 +85,7 @@ def training_figure(frame: pd.DataFrame, what: str) -> Drawing:
     return render(what, description, (WIDTH * len(NETWORKS), HEIGHT), _by_batch(frame, what, "seconds", label))
 
 
-def memory_figure(frame: pd.DataFrame) -> Drawing:
+def memory_figure(frame: pd.DataFrame) -> Picture:
     """Return the peak memory of a step by batch, as `scaling.trained` yields it, a panel for each network."""
     label = "bytes above those before the steps"
     description = (

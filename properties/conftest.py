@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from jdbench.pytest_plugin import add_short_options
-from jdbench.verification.pytest.options import claimed, specs, subjects
+from jdbench.verification.pytest.options import claimed_properties, specs, subjects
 
 HERE = Path(__file__).parent
 
@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items: All that was collected; what stays out is taken from it.
     """
     if specs(config):
-        properties = claimed(config)
+        properties = claimed_properties(config)
         here = [item for item in items if isinstance(item, pytest.Function) and item.path.parent == HERE]
         out = {item for item in here if getattr(item.module, "PROPERTY", None) not in properties}
         items[:] = [item for item in items if item not in out]

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 
 from jdbench.dual_cone import Status, available_solvers
-from jdbench.verification.dual_cone.statements import STATEMENTS, Programs, findings, programs
+from jdbench.verification.dual_cone.statements import STATEMENTS, Programs, programs, statement_findings
 from jdbench.verification.strategies import classes
 
 OURS, *OTHERS = available_solvers()
@@ -25,7 +25,7 @@ def test_our_solver_keeps(statement: str, kind: str) -> None:
     @examples(15)
     @given(programs(CLASSES[kind]))
     def check(given_: Programs) -> None:
-        finding = findings(given_, given_.solve(OURS), exact=True)[statement]
+        finding = statement_findings(given_, given_.solve(OURS), exact=True)[statement]
         assert not finding.violated, f"{statement}: {finding} at J = {given_.matrix.J.tolist()}"
 
     check()
@@ -42,7 +42,7 @@ def test_no_solver_is_silently_wrong(solver: str, kind: str) -> None:
         solution = given_.solve(solver)
         failed = solution.weights.isnan().any()
         assert (solution.status is Status.FAILED) == bool(failed)
-        for statement, finding in findings(given_, solution, exact=False).items():
+        for statement, finding in statement_findings(given_, solution, exact=False).items():
             assert not finding.violated, f"{statement}: {finding} at J = {given_.matrix.J.tolist()}"
 
     check()

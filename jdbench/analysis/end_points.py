@@ -162,7 +162,7 @@ def end_point_sets(results: Results) -> pd.DataFrame:
     return pd.DataFrame(found, columns=[*END_POINT_SETS.columns])
 
 
-def best_first(sets: pd.DataFrame) -> pd.DataFrame:
+def largest_hypervolume_first(sets: pd.DataFrame) -> pd.DataFrame:
     """Return sets with the share that each has of the front's hypervolume, the largest hypervolume first."""
     volume, front = numbers(sets, HYPERVOLUME), numbers(sets, HYPERVOLUME_FRONT)
     share = np.where(front != 0, volume / np.where(front != 0, front, 1.0), volume)
@@ -202,7 +202,7 @@ SET_SHARES = Table(
     "end_point_shares",
     "The sets of end points, largest hypervolume first",
     (*END_POINT_SETS.columns, HYPERVOLUME_SHARE),
-    lambda results: best_first(results.table("end_point_sets")),
+    lambda results: largest_hypervolume_first(results.table("end_point_sets")),
     needs=("end_point_sets",),
     download=False,
     listed=False,

@@ -59,7 +59,7 @@ def left_out(selected: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found, columns=[PROBLEM, AT_TARGET, STARTS])
 
 
-def motion(results: Results) -> pd.DataFrame:
+def longest_paths(results: Results) -> pd.DataFrame:
     """Return the longest path of each aggregator on each problem, of selected and reference runs.
 
     A path of length 0 says that all runs stayed at their starts. Aggregators of which no run finished, and
@@ -118,7 +118,7 @@ MOTION = Table(
     "motion",
     "The longest path of each aggregator",
     (PROBLEM, AGGREGATOR, PATH_LENGTH),
-    motion,
+    longest_paths,
     needs=("selected", "references"),
     download=False,
     listed=False,

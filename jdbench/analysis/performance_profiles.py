@@ -53,7 +53,7 @@ def costs(selected: pd.DataFrame, cost: str = COST) -> pd.DataFrame:
     return table.loc[(table.to_numpy() > 0).all(axis=1)]
 
 
-def ratios(table: pd.DataFrame) -> pd.DataFrame:
+def performance_ratios(table: pd.DataFrame) -> pd.DataFrame:
     """Return each cost over the least of its instance, infinite where nobody came to the target.
 
     Args:
@@ -84,7 +84,7 @@ def profiles(selected: pd.DataFrame, cost: str = COST, tau_max: float = TAU_MAX)
     table = costs(selected, cost)
     rows: list[tuple[str, float, float]] = []
     if len(table):
-        relative, weights = ratios(table), _weights(table)
+        relative, weights = performance_ratios(table), _weights(table)
         for name in relative.columns:
             own = relative[name].to_numpy(dtype=np.float64)
             taus = np.unique(np.concatenate([[1.0, tau_max], own[own <= tau_max]]))
@@ -112,7 +112,7 @@ def profile_areas(selected: pd.DataFrame, cost: str = COST, tau_max: float = TAU
     table = costs(selected, cost)
     rows: list[tuple[str, float, float, float, int, int]] = []
     if len(table):
-        relative, weights = ratios(table), _weights(table)
+        relative, weights = performance_ratios(table), _weights(table)
         for name in relative.columns:
             own = relative[name].to_numpy(dtype=np.float64)
             solved = np.isfinite(own)

@@ -29,13 +29,13 @@ from jdbench.analysis.schema import (
     WORST_MARGIN,
 )
 from jdbench.rounding import gamma
-from jdbench.runs.analytic_indicators import REACHED
+from jdbench.runs.analytic_indicators import REACHED_SHARE
 from jdbench.verification.tolerances import improvement
 
 OPTIMAL_SHARE = 1e-3
 """A run stopped at an optimal point if its distance there is at most this times that of the start."""
 
-STATIONARY = REACHED
+STATIONARY = REACHED_SHARE
 """A point is stationary if its shortest convex combination of gradients is at most this times the longest."""
 
 STOPS = ("optimal", "only stationary", "neither", "lost")
@@ -131,7 +131,7 @@ def judge(runs: pd.DataFrame, sizes: Mapping[str, tuple[int, int]]) -> pd.DataFr
 
     Returns:
         Columns ``problem aggregator runs``; ``optimal only_stationary neither lost``, counts by `stop_of`;
-        ``reached``, the number of runs that came within `REACHED` of their distance at the start, and
+        ``reached``, the number of runs that came within `REACHED_SHARE` of their distance at the start, and
         ``steps``, the median step at which they did (infinite if half did not); ``final`` and ``final_worst``,
         the median and the largest distance at the end as a share of that at the start; ``stationarity``, the
         median over the runs that finished of the shortest convex combination of the gradients there over the
@@ -180,7 +180,7 @@ def _infinite(value: float) -> float:
     return math.inf if math.isnan(value) else value
 
 
-def best_first(judged: pd.DataFrame) -> pd.DataFrame:
+def most_optimal_first(judged: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of a problem, those first that stopped at optimal points from most starts."""
     order: list[str] = [schema.OPTIMAL, schema.REACHED, schema.STEPS_THERE, schema.FINAL_SHARE]
     return judged.sort_values(order, ascending=[False, False, True, True], kind="stable")

@@ -71,16 +71,16 @@ def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path, *, parquet: b
 def as_filed(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
     """Return what files hold of a table: numbers behind figures to `FILED_DIGITS` digits, others whole."""
     names = [name for name in table.six_digits if name in frame]
-    return frame.assign(**{name: rounded(frame[name].to_numpy(dtype=np.float64)) for name in names})
+    return frame.assign(**{name: to_filed_digits(frame[name].to_numpy(dtype=np.float64)) for name in names})
 
 
-def rounded(values: Array) -> Array:
+def to_filed_digits(values: Array) -> Array:
     """Return numbers to `FILED_DIGITS` digits.
 
     Example:
         >>> import numpy as np
-        >>> from jdbench.analysis.table_files import rounded
-        >>> rounded(np.array([1.23456789, np.inf]))
+        >>> from jdbench.analysis.table_files import to_filed_digits
+        >>> to_filed_digits(np.array([1.23456789, np.inf]))
         array([1.23457,     inf])
     """
     return np.array([float(f"{value:.{FILED_DIGITS - 1}e}") for value in values.flat]).reshape(values.shape)

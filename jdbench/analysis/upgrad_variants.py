@@ -93,7 +93,7 @@ def upgrad_against_regularised(ranked: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found, columns=[*COMPARISON.columns])
 
 
-def summary(table: pd.DataFrame) -> pd.DataFrame:
+def verdict_counts(table: pd.DataFrame) -> pd.DataFrame:
     """Return how many problems have each of `VERDICTS`, or `TESTED`, on how many seeds, over how many decades.
 
     The decades are those of the exact one's runs: least, median and largest, NaN where none is known.
@@ -119,7 +119,7 @@ def most_won_first(table: pd.DataFrame) -> pd.DataFrame:
     return table.iloc[np.argsort(lead, kind="stable")]
 
 
-def ratios(table: pd.DataFrame) -> pd.DataFrame:
+def score_ratios(table: pd.DataFrame) -> pd.DataFrame:
     """Return the score of the exact one over that of the regularised one, and the decades of the exact one's.
 
     Problems without decades are left out, and those on which both scores are infinite or one is 0.
@@ -178,7 +178,7 @@ SUMMARY = Table(
         VERDICT, PROBLEMS, schema.FEWEST_SEEDS, schema.MOST_SEEDS, schema.LEAST_DECADES, DECADES_OF_EXACT,
         schema.MOST_DECADES,
     ),
-    lambda results: summary(results.table("upgrad_against_regularised")),
+    lambda results: verdict_counts(results.table("upgrad_against_regularised")),
     needs=("upgrad_against_regularised",),
     download=False,
     listed=False,
@@ -187,7 +187,7 @@ RATIOS = Table(
     "upgrad_ratios",
     "Ratio of the scores of the two",
     (PROBLEM, DECADES_OF_EXACT, RATIO, VERDICT),
-    lambda results: ratios(results.table("upgrad_against_regularised")),
+    lambda results: score_ratios(results.table("upgrad_against_regularised")),
     needs=("upgrad_against_regularised",),
     download=False,
     listed=False,

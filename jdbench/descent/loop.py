@@ -18,14 +18,14 @@ from jdbench.errors import InputError
 from jdbench.problem import AnalyticProblem, Evaluation
 from jdbench.shapes import Vector, Weights
 
-DIVERGED = 1e12
+DIVERGENCE_THRESHOLD = 1e12
 """A member has diverged once an objective is not finite or exceeds this times 1 + the largest at the start."""
 
 DIVERGENCE = (
-    f"an objective exceeded {DIVERGED:g} times (1 + the largest at the start) or was not finite, or squares of "
-    "the Jacobian's entries were not"
+    f"an objective exceeded {DIVERGENCE_THRESHOLD:g} times (1 + the largest at the start) or was not finite, "
+    "or squares of the Jacobian's entries were not"
 )
-"""The condition of `DIVERGED` as reports print it."""
+"""The condition of `DIVERGENCE_THRESHOLD` as reports print it."""
 
 Source = Callable[[Vector, Tensor, int], Evaluation]
 """Objectives and Jacobian at the points ``[k, n]`` of members ``[k]`` at a step."""
@@ -180,8 +180,8 @@ def descend(
 ) -> DescentResult:
     """Take steps of Jacobian descent with a batch of points at once ([JD] Algorithm 1).
 
-    A member that diverges (see `DIVERGED`), or whose Jacobian is not finite, is left out before the next
-    aggregation; so is one for which the aggregator raises. The others go on.
+    A member that diverges (see `DIVERGENCE_THRESHOLD`), or whose Jacobian is not finite, is left out before the
+    next aggregation; so is one for which the aggregator raises. The others go on.
 
     Args:
         x: Starts, shape ``[b, n]``; not changed.
@@ -227,7 +227,7 @@ def descend(
         evaluation = source(x[members], members, step)
         size = evaluation.objectives.abs().amax(-1)
         if limits is None:
-            limits = DIVERGED * (1 + size)
+            limits = DIVERGENCE_THRESHOLD * (1 + size)
         sound = size <= limits[members]  # false for NaN
         if not bool(sound.all()):
             end(members[~sound], State.DIVERGED, step)

@@ -7,7 +7,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from jdbench.aggregator import Aggregator, resolve
-from jdbench.descent.loop import DIVERGED, State
+from jdbench.descent.loop import DIVERGENCE_THRESHOLD, State
 from jdbench.descent.optimizers import check_optimizer, make_optimizer
 from jdbench.distributed.aggregation import aggregate_shares, gather_rows
 from jdbench.distributed.processes import PATIENCE, run_ranks
@@ -167,7 +167,7 @@ def _train(
         values = torch.stack([loss for loss, _ in pairs]).where(rows.isfinite().all(-1), torch.nan)
         # All ranks see all losses, and so agree on whether to go on.
         losses.append(gather_rows(values.unsqueeze(-1)).squeeze(-1))
-        if not bool(losses[-1].abs().amax() <= DIVERGED * (1 + losses[0].abs().amax())):
+        if not bool(losses[-1].abs().amax() <= DIVERGENCE_THRESHOLD * (1 + losses[0].abs().amax())):
             return Trained(x[0], torch.stack(losses), State.DIVERGED)
         # As `descend` does: in a batch of one where batches are promised, which may decide the last bit.
         batched = isinstance(chosen, Aggregator) and not chosen.random

@@ -22,7 +22,7 @@ Indicators = Mapping[str, Tensor]
 TARGETS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
 """Shares of the distance at the start that a run may come within."""
 
-REACHED = TARGETS[-1]
+REACHED_SHARE = TARGETS[-1]
 """A run has reached the front when its distance is this times that of the start."""
 
 LATE = 0.1

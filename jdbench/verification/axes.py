@@ -43,7 +43,7 @@ class Axis:
     matrix: Callable[[float, int, torch.dtype], Tensor]
 
 
-def uneven(decades: float, index: int, dtype: torch.dtype) -> Tensor:
+def over_decades(decades: float, index: int, dtype: torch.dtype) -> Tensor:
     """Return Gaussian rows of which the norms span decades: their logarithms are evenly spaced around 0.
 
     Args:
@@ -155,7 +155,7 @@ STEPS = dict.fromkeys((torch.float64, torch.float32), tuple(float(one.step) for 
 AXES = {
     axis.name: axis
     for axis in (
-        Axis("decades", "decades of row norms", _points(0, 13, 7), MATRICES, uneven),
+        Axis("decades", "decades of row norms", _points(0, 13, 7), MATRICES, over_decades),
         Axis(
             "condition",
             "log₁₀ condition of unit rows",

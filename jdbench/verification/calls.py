@@ -41,7 +41,7 @@ class MisbehaviourError(Exception):
 
 
 @dataclass(frozen=True)
-class Answer:
+class CallResult:
     """What came of a call.
 
     Attributes:
@@ -97,7 +97,7 @@ class Call:
         """
         return self.answer(J, seed).direction
 
-    def answer(self, J: Tensor, seed: int = 0, lay: Callable[[Tensor], Tensor] | None = None) -> Answer:
+    def answer(self, J: Tensor, seed: int = 0, lay: Callable[[Tensor], Tensor] | None = None) -> CallResult:
         """Return A(J) with all that can be seen of the call.
 
         Args:
@@ -132,7 +132,7 @@ class Call:
         if given.grad is not None:
             raise MisbehaviourError("input", "left a gradient at its input")
         direction = self._judged(a, (*J.shape[:-2], J.shape[-1]), given.device)
-        return Answer(direction, a, given, _version(given) != version, tuple(changes), tuple(drawn))
+        return CallResult(direction, a, given, _version(given) != version, tuple(changes), tuple(drawn))
 
     def on_one_copy(self) -> "Call":
         """Return one whose calls all go to the same copy of the aggregator, as it was given."""
@@ -146,7 +146,7 @@ class Call:
         patient = replace(self, limit=self.limit + FIRST_LIMIT)
         for shape in FIRST_SHAPES:
             try:
-                patient(integers(*shape))
+                patient(integer_matrix(*shape))
             except MisbehaviourError as error:
                 if error.what == "hangs":
                     return
@@ -169,7 +169,7 @@ class Call:
         return direction
 
 
-def integers(m: int, n: int) -> Tensor:
+def integer_matrix(m: int, n: int) -> Tensor:
     """Return a matrix of small integers that depend on its shape alone, shape ``[m, n]``, float64."""
     i, j = torch.arange(m, dtype=torch.float64), torch.arange(n, dtype=torch.float64)
     return (3 * i.unsqueeze(-1) + 5 * j + i.unsqueeze(-1) * j + 1) % 7 - 3

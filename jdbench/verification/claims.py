@@ -32,26 +32,26 @@ class Refutation:
     unsearchable: str = ""
 
 
-Row = Mapping[str, str | Refutation]
+ClaimRow = Mapping[str, str | Refutation]
 """By property: why it holds, or why it does not."""
 
-Rows = list[list[float]]
+Entries = list[list[float]]
 
 
 def _tensor(entries: object) -> Tensor:
     return torch.tensor(entries, dtype=torch.float64)
 
 
-def _conflict(reason: str, rows: Rows) -> Refutation:
+def _conflict(reason: str, rows: Entries) -> Refutation:
     return Refutation(reason, Witness(Matrix(_tensor(rows), "[JD] Appendix C")))
 
 
-def _scaling(reason: str, rows: Rows, c1: list[float], c2: list[float], seed: int = 0) -> Refutation:
+def _scaling(reason: str, rows: Entries, c1: list[float], c2: list[float], seed: int = 0) -> Refutation:
     matrix = Matrix(_tensor(rows), "[JD] Appendix C")
     return Refutation(reason, Witness(matrix, seed, (_tensor(c1), _tensor(c2))))
 
 
-def _witness(rows: Rows, other: Rows | None = None, action: Rows | None = None) -> Witness:
+def _witness(rows: Entries, other: Entries | None = None, action: Entries | None = None) -> Witness:
     return Witness(
         Matrix(_tensor(rows), "fixed"),
         other_matrix=None if other is None else _tensor(other),
@@ -80,7 +80,7 @@ OPEN_CONE = Refutation("the regularised cone is open", STRONGLY)
 OPPOSED_ROWS = _conflict("opposed rows: the regularised cone is open", [[1.0], [-2.0]])
 OTHER_WEIGHTS = "as Proposition 1, with other weights"
 
-USUAL: Row = {
+USUAL: ClaimRow = {
     "permutation-invariant": "the definition names no row, and its optimum is unique",
     "rotation-equivariant": "A(J) = Jᵀw(JJᵀ), and JQ has the Gramian of J",
     "homogeneous": "every step of the definition is of degree 1",
@@ -93,7 +93,7 @@ USUAL: Row = {
 }
 """What most have and lack beyond Table 1, in the order of the properties."""
 
-ROWS: Mapping[str, Row] = {
+ROWS: Mapping[str, ClaimRow] = {
     "Mean": {
         "non-conflicting": _conflict("[JD] C.1", [[-2.0], [4.0]]),
         "linear-under-scaling": "[JD] C.1",
@@ -214,7 +214,7 @@ ROWS: Mapping[str, Row] = {
 """In the order of Table 1, then the published variants. Every row names the properties of Table 1."""
 
 
-AGGREGATORS = tuple(spec for spec in CLAIMED if spec in ROWS)
+WITH_CLAIMS = tuple(spec for spec in CLAIMED if spec in ROWS)
 """Those of which something is claimed, in the order of the roster."""
 
 
@@ -247,7 +247,7 @@ class Claim:
         return self.counterexample is None
 
 
-def claim_of(aggregator: str, row: Row, prop: str) -> Claim:
+def claim_of(aggregator: str, row: ClaimRow, prop: str) -> Claim:
     """Return what a row says of a property, or the usual where it does not name it."""
     cell = row.get(prop) or USUAL[prop]
     if isinstance(cell, Refutation):
@@ -256,8 +256,8 @@ def claim_of(aggregator: str, row: Row, prop: str) -> Claim:
 
 
 CLAIMS = (
-    *(claim_of(name, ROWS[name], prop) for name in AGGREGATORS for prop in TABLE_1),
-    *(claim_of(name, ROWS[name], prop) for prop in USUAL for name in AGGREGATORS),
+    *(claim_of(name, ROWS[name], prop) for name in WITH_CLAIMS for prop in TABLE_1),
+    *(claim_of(name, ROWS[name], prop) for prop in USUAL for name in WITH_CLAIMS),
 )
 """Table 1, then what lies beyond it."""
 
@@ -271,4 +271,4 @@ def table_1() -> dict[str, tuple[bool, ...]]:
         (False, True, True)
     """
     held = {(claim.aggregator, claim.prop): claim.holds for claim in CLAIMS}
-    return {name: tuple(held[name, prop] for prop in TABLE_1) for name in AGGREGATORS}
+    return {name: tuple(held[name, prop] for prop in TABLE_1) for name in WITH_CLAIMS}

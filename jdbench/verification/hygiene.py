@@ -23,7 +23,7 @@ from torch import Tensor
 
 from jdbench.aggregator import Aggregator, global_generators
 from jdbench.verification import predicates, tolerances
-from jdbench.verification.calls import DRAWN, Answer, Call, MisbehaviourError, integers
+from jdbench.verification.calls import DRAWN, Call, CallResult, MisbehaviourError, integer_matrix
 from jdbench.verification.strategies import is_regular
 from jdbench.verification.verdicts import Finding
 from jdbench.verification.witnesses import Witness
@@ -60,7 +60,7 @@ def hygienic(call: Call, witness: Witness) -> Finding:
     return min(found, key=lambda finding: finding.margin)
 
 
-def _what_is_left(call: Call, witness: Witness, answer: Answer) -> Finding:
+def _what_is_left(call: Call, witness: Witness, answer: CallResult) -> Finding:
     """Nothing that all share is changed, and no generator is seeded."""
     # To seed is no change where the state is the seed's already, as Hypothesis leaves it: so from another.
     with global_generators(torch.Generator().manual_seed(witness.seed + 1)):
@@ -77,7 +77,7 @@ def _what_is_left(call: Call, witness: Witness, answer: Answer) -> Finding:
     return _fault(f"seeds {', '.join(seeded)}") if seeded else FINE
 
 
-def _whose_memory(call: Call, witness: Witness, answer: Answer) -> Finding:  # noqa: ARG001
+def _whose_memory(call: Call, witness: Witness, answer: CallResult) -> Finding:  # noqa: ARG001
     """What it returns is its caller's, and what it was given is as it was."""
     a = answer.returned
     if answer.written:
@@ -91,7 +91,7 @@ def _whose_memory(call: Call, witness: Witness, answer: Answer) -> Finding:  # n
     return FINE
 
 
-def _chance(call: Call, witness: Witness, answer: Answer) -> Finding:
+def _chance(call: Call, witness: Witness, answer: CallResult) -> Finding:
     """The same state of the generators gives the same bits."""
     if torch.equal(answer.direction, call(witness.J, witness.seed)):
         return FINE
@@ -100,14 +100,14 @@ def _chance(call: Call, witness: Witness, answer: Answer) -> Finding:
     )
 
 
-def _memory(call: Call, witness: Witness, answer: Answer) -> Finding:
+def _memory(call: Call, witness: Witness, answer: CallResult) -> Finding:
     """After other matrices, of this shape and another, one object gives of J what it gave first."""
     J, seed = witness.J, witness.seed
     m, n = J.shape
     one = call.on_one_copy()
     first = one.answer(J, seed)
     for round_ in range(1, (witness.rounds or 1) + 1):
-        for other in (integers(m, n), integers(m + 1, n + 1)):
+        for other in (integer_matrix(m, n), integer_matrix(m + 1, n + 1)):
             try:
                 one(other, seed)
             except MisbehaviourError as error:
@@ -171,7 +171,7 @@ EXPANDED: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def _layouts(call: Call, witness: Witness, answer: Answer) -> Finding:
+def _layouts(call: Call, witness: Witness, answer: CallResult) -> Finding:
     """How J lies in memory does not matter, nor that it may not be written."""
     found = [_same(call, witness, answer, f"a {name} input", lay) for name, lay in LAYOUTS.items()]
     found += [_expanded(call, witness, name, lay) for name, lay in EXPANDED.items()]
@@ -192,7 +192,9 @@ def _expanded(call: Call, witness: Witness, name: str, lay: Callable[[Tensor], T
         return _fault(f"of {name}: {error.what}: {error}")
 
 
-def _same(call: Call, witness: Witness, answer: Answer, what: str, lay: Callable[[Tensor], Tensor]) -> Finding:
+def _same(
+    call: Call, witness: Witness, answer: CallResult, what: str, lay: Callable[[Tensor], Tensor]
+) -> Finding:
     J = witness.J
     try:
         other = call.answer(J, witness.seed, lay=lay)
@@ -207,7 +209,7 @@ def _same(call: Call, witness: Witness, answer: Answer, what: str, lay: Callable
     return Finding(margin, tolerance, f"gives another direction of {what}")
 
 
-def _differentiable(call: Call, witness: Witness, answer: Answer) -> Finding:
+def _differentiable(call: Call, witness: Witness, answer: CallResult) -> Finding:
     """A J that requires grad is refused, or gives the same direction."""
     raised = False
     try:
@@ -221,7 +223,7 @@ def _differentiable(call: Call, witness: Witness, answer: Answer) -> Finding:
     return _same(call, witness, answer, "an input that requires grad", Tensor.requires_grad_)
 
 
-def _batch(call: Call, witness: Witness, answer: Answer) -> Finding:
+def _batch(call: Call, witness: Witness, answer: CallResult) -> Finding:
     """A batch gives the same as its members, if batches are promised and nothing is drawn."""
     if not isinstance(call.aggregator, Aggregator) or call.aggregator.random:
         return FINE

@@ -16,13 +16,13 @@ from jdbench.verification.witnesses import (
     Witness,
     anyhow,
     anywhere,
-    one_row,
+    one_row_witnesses,
     permuted,
     rescaled,
     rotated,
     shifted,
-    strongly_stationary,
-    weakly_stationary,
+    strongly_stationary_witnesses,
+    weakly_stationary_witnesses,
     with_scalings,
 )
 
@@ -30,7 +30,7 @@ DRAWS = (64, 256)
 """Sizes of the samples that are compared where a property holds in law: more only if few tell no difference."""
 
 
-class Check(Protocol):
+class WitnessCheck(Protocol):
     """The finding for one witness."""
 
     def __call__(self, call: Call, witness: Witness) -> Finding:
@@ -57,7 +57,7 @@ class Property:
     name: str
     statement: str
     witnesses: Callable[[torch.dtype], Mapping[str, st.SearchStrategy[Witness]]]
-    check: Check
+    check: WitnessCheck
 
     @property
     def everywhere(self) -> bool:
@@ -185,7 +185,7 @@ PROPERTIES = {
             rescaled,
             _scale_invariant,
         ),
-        Property("identity-for-one-row", "A(g) = g for a single row", one_row, _identity_for_one_row),
+        Property("identity-for-one-row", "A(g) = g for a single row", one_row_witnesses, _identity_for_one_row),
         Property(
             "zero-only-if-weakly-stationary",
             "A(J) = 0 only if Jᵀw = 0 for some w ≥ 0, w ≠ 0: a descent stops nowhere else",
@@ -195,13 +195,13 @@ PROPERTIES = {
         Property(
             "zero-if-weakly-stationary",
             "A(J) = 0 if Jᵀw = 0 for some w ≥ 0, w ≠ 0: no direction improves all objectives",
-            weakly_stationary,
+            weakly_stationary_witnesses,
             _zero,
         ),
         Property(
             "zero-if-strongly-stationary",
             "A(J) = 0 if Jᵀw = 0 for some w > 0: no direction improves one objective and harms none",
-            strongly_stationary,
+            strongly_stationary_witnesses,
             _zero,
         ),
         Property(

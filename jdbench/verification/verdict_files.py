@@ -24,7 +24,7 @@ from jdbench.verification.witnesses import ROUNDS, Witness
 LONGEST_LIMIT = 1e6
 """Seconds: more than anybody waits for one call, and less than a timer takes."""
 
-LARGEST_ENTRY = 1e150
+LARGEST_MAGNITUDE = 1e150
 """Of a matrix: searches draw entries with finite squares, and margins are NaN beyond."""
 
 
@@ -199,7 +199,7 @@ class _Fields:
             size > 0 and length in (None, size) for size, length in lengths
         ):
             raise self.error(f"{name} of shape {tuple(tensor.shape)}")
-        if not bool((tensor.abs() <= LARGEST_ENTRY).all()) or not torch.equal(
+        if not bool((tensor.abs() <= LARGEST_MAGNITUDE).all()) or not torch.equal(
             tensor.to(exact).double(), tensor
         ):
             raise self.error(f"{name} with entries that no search draws in {dtype_name(exact)}")

@@ -82,7 +82,7 @@ def anyhow(dtype: torch.dtype) -> Classes:
     return {**anywhere(dtype), **_with_seeds(regular(dtype)), "called again and again": often}
 
 
-def one_row(dtype: torch.dtype) -> Classes:
+def one_row_witnesses(dtype: torch.dtype) -> Classes:
     """Return witnesses of one row, of any scale.
 
     Args:
@@ -95,7 +95,7 @@ def one_row(dtype: torch.dtype) -> Classes:
     return _with_seeds({"one row": single, "tiny or huge row": _rows_at_extremes(single, dtype)})
 
 
-def weakly_stationary(dtype: torch.dtype) -> Classes:
+def weakly_stationary_witnesses(dtype: torch.dtype) -> Classes:
     """Return witnesses with Jᵀw = 0 for some w ≥ 0, w ≠ 0.
 
     Args:
@@ -107,7 +107,7 @@ def weakly_stationary(dtype: torch.dtype) -> Classes:
     return _with_seeds({kind: classes(dtype)[kind] for kind in ("strongly stationary", "weakly stationary")})
 
 
-def strongly_stationary(dtype: torch.dtype) -> Classes:
+def strongly_stationary_witnesses(dtype: torch.dtype) -> Classes:
     """Return witnesses with Jᵀw = 0 for some w > 0.
 
     Args:

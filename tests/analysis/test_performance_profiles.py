@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jdbench.analysis.performance_profiles import costs, positions, profile_areas, profiles, ratios
+from jdbench.analysis.performance_profiles import costs, performance_ratios, positions, profile_areas, profiles
 from jdbench.rounding import gamma
 
 COST = "steps_to_1e-3"
@@ -34,7 +34,7 @@ def share(table: pd.DataFrame, aggregator: str, tau: float) -> float:
 
 def test_ratios_and_profiles_of_a_3_by_3_table() -> None:
     frame = selected(HAND)
-    assert ratios(costs(frame)).to_numpy().tolist() == [[1, 2, 8], [4, 1, math.inf], [1, 1, 2]]
+    assert performance_ratios(costs(frame)).to_numpy().tolist() == [[1, 2, 8], [4, 1, math.inf], [1, 1, 2]]
     curves = profiles(frame, tau_max=16)
     expected = {"A": (2 / 3, 2 / 3, 1, 1), "B": (2 / 3, 1, 1, 1), "C": (0, 1 / 3, 1 / 3, 2 / 3)}
     for name, values in expected.items():
@@ -90,7 +90,7 @@ def test_instances_that_nobody_solves_keep_profiles_below_1() -> None:
 
 def test_a_start_on_the_front_costs_nothing_and_is_no_instance() -> None:
     frame = selected({"P": {"A": 0, "B": 0}, "Q": {"A": 0, "B": math.inf}, "R": {"A": 5, "B": 10}})
-    assert ratios(costs(frame)).to_numpy().tolist() == [[1, 2]]
+    assert performance_ratios(costs(frame)).to_numpy().tolist() == [[1, 2]]
     areas = profile_areas(frame).set_index("aggregator")
     assert areas["fastest"].to_dict() == {"A": 1, "B": 0}
     assert areas["instances"].tolist() == [1, 1]

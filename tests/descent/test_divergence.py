@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from jdbench.aggregators import Mean
-from jdbench.descent.loop import DIVERGED, DIVERGENCE, descend
+from jdbench.descent.loop import DIVERGENCE, DIVERGENCE_THRESHOLD, descend
 from jdbench.descent.optimizers import Descent
 from jdbench.problem import Evaluation
 from jdbench.report import write_report
@@ -19,7 +19,11 @@ def test_an_objective_may_grow_to_the_limit_and_no_further(share: float, state: 
     """With 3 as the largest objective at the start the limit is 4e12."""
 
     def source(x: Tensor, members: Tensor, step: int) -> Evaluation:  # noqa: ARG001
-        f = torch.tensor([[1.0, -3.0]]) if step == 0 else torch.tensor([[0.0, -share * 4 * DIVERGED]])
+        f = (
+            torch.tensor([[1.0, -3.0]])
+            if step == 0
+            else torch.tensor([[0.0, -share * 4 * DIVERGENCE_THRESHOLD]])
+        )
         return Evaluation(f.double(), torch.ones(1, 2, 1, dtype=torch.float64))
 
     start, rate = torch.zeros(1, 1, dtype=torch.float64), torch.ones(1, dtype=torch.float64)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from jdbench.aggregators import Mean, UPGrad
-from jdbench.descent.loop import DIVERGED, descend, full_jacobian
+from jdbench.descent.loop import DIVERGENCE_THRESHOLD, descend, full_jacobian
 from jdbench.descent.optimizers import Descent
 from jdbench.problem import Evaluation
 from support.analytic_problems import quadratic, rates, starts
@@ -17,7 +17,7 @@ def test_a_member_that_diverges_is_left_out_before_the_next_aggregation() -> Non
     class Spy(Mean):
         def __call__(self, J, *, generator=None) -> Tensor:
             sizes.append(len(J))
-            assert bool((J.square().sum(-1) <= 4 * DIVERGED * 5).all())
+            assert bool((J.square().sum(-1) <= 4 * DIVERGENCE_THRESHOLD * 5).all())
             return super().__call__(J, generator=generator)
 
     outcome = descend(starts(problem, 2), full_jacobian(problem), Spy(), Descent(rates(0.1, 100.0)), 60)

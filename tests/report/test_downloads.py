@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from jdbench.analysis.points import DRAWN_POINTS, FINEST, box_around, drawn
-from jdbench.analysis.table_files import FILED_DIGITS, rounded
+from jdbench.analysis.table_files import FILED_DIGITS, to_filed_digits
 from jdbench.problem import AnalyticProblem, resolve_problem
 from jdbench.report import write_report
 from jdbench.runs.protocol import RunSpec
@@ -107,7 +107,7 @@ def test_a_path_is_drawn_where_it_moves_and_is_finite() -> None:
 
 def test_numbers_are_rounded_to_six_digits() -> None:
     values = np.array([[1.23456789, -9.87654321e-20], [np.nan, np.inf]])
-    np.testing.assert_array_equal(rounded(values), [[1.23457, -9.87654e-20], [np.nan, np.inf]])
+    np.testing.assert_array_equal(to_filed_digits(values), [[1.23457, -9.87654e-20], [np.nan, np.inf]])
 
 
 def test_pages_name_the_files_of_their_numbers(out: Path) -> None:

@@ -14,7 +14,7 @@ from jdbench.aggregator import resolve
 from jdbench.aggregators import UPGrad
 from jdbench.report.verdicts.page import write_verdict_page
 from jdbench.rounding import gamma, row_norms
-from jdbench.verification.axes import AXES, M, conditioned, of_rank, uneven
+from jdbench.verification.axes import AXES, M, conditioned, of_rank, over_decades
 from jdbench.verification.captured import training
 from jdbench.verification.curves import as_table, curve, read_points
 from jdbench.verification.folder import read_folder
@@ -40,7 +40,7 @@ def unit(J: Tensor) -> Tensor:
 @pytest.mark.parametrize("decades", [0.0, 5.0, THIRTEEN])
 def test_row_norms_span_the_decades_that_they_are_said_to(decades: float) -> None:
     for index in range(FEW):
-        norms = row_norms(uneven(decades, index, torch.float64))
+        norms = row_norms(over_decades(decades, index, torch.float64))
         assert float((norms.max() / norms.min()).log10()) == pytest.approx(decades, abs=1e3 * gamma(1))
 
 

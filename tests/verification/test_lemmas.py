@@ -12,7 +12,7 @@ from jdbench.dual_cone import Solution, project_weights
 from jdbench.gramian import gramian
 from jdbench.rounding import gamma, row_norms
 from jdbench.verification.dual_cone import lemmas, primal, residuals
-from jdbench.verification.dual_cone.statements import STATEMENTS, Programs, findings, programs
+from jdbench.verification.dual_cone.statements import STATEMENTS, Programs, programs, statement_findings
 from jdbench.verification.exact.aggregations import exact_matrix, project_weights_exactly
 from jdbench.verification.strategies import Matrix, classes
 
@@ -45,7 +45,7 @@ def exactly(J: Tensor, U: Tensor) -> tuple[Tensor, Tensor]:
 def judged(J: Tensor, W: Tensor, U: Tensor) -> dict[str, bool]:
     """Return which statements reject weights, held to rounding as ours are."""
     given_ = Programs(Matrix(J, "planted"), U)
-    found = findings(given_, Solution(gramian(J), U, W, 0, "planted"), exact=True)
+    found = statement_findings(given_, Solution(gramian(J), U, W, 0, "planted"), exact=True)
     return {name: finding.violated for name, finding in found.items()}
 
 
@@ -61,7 +61,7 @@ def test_rational_solutions_keep_every_statement(kind: str) -> None:
         for name, statement in STATEMENTS.items():
             assert not statement(given_, W, allowed).violated, f"{name} at {J.tolist()}"
         scale = (U.abs() * row_norms(J)).amax(-1, keepdim=True)
-        margins = lemmas.proposition_1(J, U, W, points / torch.where(scale > 0, scale, 1.0))
+        margins = lemmas.proposition_1_margins(J, U, W, points / torch.where(scale > 0, scale, 1.0))
         assert bool((margins >= -allowed.offset).all())
 
     check()
@@ -75,8 +75,8 @@ def test_the_primal_solver_finds_the_rational_projection(kind: str) -> None:
         J, U = given_.matrix.J, given_.U
         W, _ = exactly(J, U)
         found = primal.project(J, U)
-        limit = residuals.proposition_1(J, residuals.rounding(J, U, W), found.residuals)
-        assert bool((lemmas.proposition_1(J, U, W, found.points) >= -limit).all()), J.tolist()
+        limit = residuals.proposition_1_limits(J, residuals.rounding(J, U, W), found.residuals)
+        assert bool((lemmas.proposition_1_margins(J, U, W, found.points) >= -limit).all()), J.tolist()
         assert float(limit.max()) < 1e-6  # the limit says something
 
     check()
@@ -175,7 +175,7 @@ def test_each_condition_of_lemma_4_has_its_margin() -> None:
         ((1.0, 1.0), (0.0, 0.0, -1.0)),
         ((0.5, 0.25), (-0.5, 0.0, -0.125)),
     ]:
-        margins = [float(margin) for margin in lemmas.lemma_4(J, u, tensor([list(w)]))]
+        margins = [float(margin) for margin in lemmas.lemma_4_margins(J, u, tensor([list(w)]))]
         assert margins == pytest.approx(expected, abs=rounding)
 
 

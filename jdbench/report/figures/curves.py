@@ -9,7 +9,7 @@ from jdbench.analysis import schema
 from jdbench.analysis.curves import Band, Bands
 from jdbench.analysis.frames import numbers, parts
 from jdbench.analysis.problems import ProblemEntry
-from jdbench.report.figures.drawing import Drawing
+from jdbench.report.figures.drawing import Picture
 from jdbench.report.figures.lines import View, lines_figure
 from jdbench.report.figures.palette import Style
 
@@ -46,7 +46,7 @@ def _band(line: pd.DataFrame) -> Band:
 
 def curve_figures(
     entry: ProblemEntry, curves: Mapping[str, Bands], looks: Mapping[str, Style]
-) -> dict[str, Drawing]:
+) -> dict[str, Picture]:
     """Return the figures of the curves of a problem.
 
     Args:
@@ -55,9 +55,9 @@ def curve_figures(
         looks: Styles of all aggregators.
 
     Returns:
-        Drawings by the name of the curves.
+        Pictures by the name of the curves.
     """
-    drawings: dict[str, Drawing] = {}
+    drawings: dict[str, Picture] = {}
     for name, bands in curves.items():
         for drawing in lines_figure(_view(name, bands), entry, bands, looks):
             drawings[name] = drawing

@@ -43,7 +43,7 @@ ElementTree.register_namespace("xlink", XLINK)
 
 
 @dataclass(frozen=True)
-class Drawing:
+class Picture:
     """A figure.
 
     Attributes:
@@ -69,7 +69,7 @@ class Drawing:
         return f'<?xml version="1.0" encoding="utf-8"?>\n{self.svg}\n'
 
 
-def render(name: str, description: str, size: tuple[float, float], paint: Callable[[Figure], None]) -> Drawing:
+def render(name: str, description: str, size: tuple[float, float], paint: Callable[[Figure], None]) -> Picture:
     """Paint a figure and return it as SVG.
 
     Every id gets the figure's name as prefix. A group with the id ``agg:slug:part`` gets the classes
@@ -95,7 +95,7 @@ def render(name: str, description: str, size: tuple[float, float], paint: Callab
         paint(figure)
         # Figure.savefig would draw everything twice, to the same result.
         canvas.print_svg(buffer, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-    return Drawing(name, description, 72 * size[0], _embeddable(buffer.getvalue(), name, description))
+    return Picture(name, description, 72 * size[0], _embeddable(buffer.getvalue(), name, description))
 
 
 def plain(text: str) -> str:

@@ -9,7 +9,7 @@ from matplotlib.patches import Polygon
 from jdbench.aggregators import MGDA, DualProj, Mean, UPGrad
 from jdbench.dual_cone import project_weights
 from jdbench.gramian import gramian
-from jdbench.report.figures.drawing import Drawing, render
+from jdbench.report.figures.drawing import Picture, render
 from jdbench.report.figures.palette import COLOURS
 from jdbench.runs.record import Array
 
@@ -22,7 +22,7 @@ REACH = 6.0
 GREY = "#444444"
 
 
-def dual_cone_figure() -> Drawing:
+def dual_cone_figure() -> Picture:
     """Return Figure 1 of [JD], computed from the definitions.
 
     Returns:

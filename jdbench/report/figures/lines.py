@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from jdbench.analysis.curves import Band
 from jdbench.analysis.problems import ProblemEntry
-from jdbench.report.figures.drawing import Drawing, plain, render
+from jdbench.report.figures.drawing import Picture, plain, render
 from jdbench.report.figures.palette import Style
 
 SIZE = (8.6, 4.0)
@@ -57,7 +57,7 @@ def logarithmic_steps(axes: Axes, last: float) -> None:
 
 def lines_figure(
     view: View, entry: ProblemEntry, bands: Mapping[str, Band | None], looks: Mapping[str, Style]
-) -> list[Drawing]:
+) -> list[Picture]:
     """Return a figure of curves.
 
     Args:

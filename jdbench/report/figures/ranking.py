@@ -11,7 +11,7 @@ from jdbench.analysis.frames import numbers, only, parts, rows
 from jdbench.analysis.performance_profiles import TAU_MAX
 from jdbench.analysis.results import Results
 from jdbench.analysis.schema import AGGREGATOR, FAMILY, SHARE, TAU
-from jdbench.report.figures.drawing import Drawing, plain, render
+from jdbench.report.figures.drawing import Picture, plain, render
 from jdbench.report.figures.lines import label_ends
 from jdbench.report.figures.palette import SOLID, Style
 
@@ -23,7 +23,7 @@ class _Ranked(NamedTuple):
     high: float
 
 
-def ranking_figure(results: Results, family: str, looks: Mapping[str, Style]) -> list[Drawing]:
+def ranking_figure(results: Results, family: str, looks: Mapping[str, Style]) -> list[Picture]:
     """Return the figure of a ranking, best on top.
 
     Args:
@@ -69,7 +69,7 @@ def ranking_figure(results: Results, family: str, looks: Mapping[str, Style]) ->
     return [render("ranking-figure", description, (8.2, 0.75 + 0.25 * len(ranked)), paint)]
 
 
-def profiles_figure(results: Results, family: str, looks: Mapping[str, Style]) -> list[Drawing]:
+def profiles_figure(results: Results, family: str, looks: Mapping[str, Style]) -> list[Picture]:
     """Return the profiles of a family or of all problems.
 
     Args:

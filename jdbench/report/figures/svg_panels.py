@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from jdbench.analysis.points import Box
-from jdbench.report.figures.drawing import SVG, Drawing
+from jdbench.report.figures.drawing import SVG, Picture
 from jdbench.report.figures.palette import Style, printable
 from jdbench.runs.record import Array
 
@@ -68,7 +68,7 @@ class Frame:
         return "".join(f"M{x:.1f} {y:.1f}h.01" for x, y in self.place(points))
 
 
-def small_multiples(
+def svg_small_multiples(
     name: str,
     description: str,
     frame: Frame,
@@ -76,7 +76,7 @@ def small_multiples(
     shared: str,
     panels: Sequence[tuple[Style, str]],
     bars: Sequence[Bar],
-) -> Drawing:
+) -> Picture:
     """Return panels, titled by aggregator, with tick labels at the edges only.
 
     Args:
@@ -122,7 +122,7 @@ def small_multiples(
     # No longer than two panels, however many rows there are.
     length = min(high, 2 * SIDE + GAP[1])
     parts += [_bar(bar, f"{name}-bar{k}", LEFT + wide + 12 + k * BAR, length) for k, bar in enumerate(bars)]
-    return Drawing(name, description, width, "".join([*parts, "</svg>"]))
+    return Picture(name, description, width, "".join([*parts, "</svg>"]))
 
 
 def _ticks(frame: Frame, *, below: bool, beside: bool) -> str:

@@ -16,11 +16,11 @@ from jdbench.analysis.conflict import plane
 from jdbench.analysis.points import Box
 from jdbench.analysis.problems import ProblemEntry
 from jdbench.problem import AnalyticProblem
-from jdbench.report.figures.drawing import Drawing
+from jdbench.report.figures.drawing import Picture
 from jdbench.report.figures.palette import Style
 from jdbench.report.figures.paths import RED_TO_YELLOW, ends_svg, optimum_svg, paths_svg
 from jdbench.report.figures.scenes import Scene
-from jdbench.report.figures.svg_panels import SIDE, Bar, Frame, small_multiples
+from jdbench.report.figures.svg_panels import SIDE, Bar, Frame, svg_small_multiples
 from jdbench.runs.record import Array
 
 COSINES = ListedColormap(0.5 + 0.5 * colormaps["PiYG"](np.linspace(0, 1, 256)), "cosines")
@@ -74,7 +74,7 @@ def _picture(colours: Array, inside: npt.NDArray[np.bool_]) -> str:
 
 def trajectory_figures(
     entry: ProblemEntry, scenes: Sequence[Scene], looks: Mapping[str, Style]
-) -> list[Drawing]:
+) -> list[Picture]:
     """Return the paths and ends in parameter space if n = 2, and in the space of the first two objectives.
 
     Args:
@@ -96,7 +96,7 @@ def trajectory_figures(
 
 def _parameter_space(
     problem: AnalyticProblem, entry: ProblemEntry, scene: Scene, looks: Mapping[str, Style]
-) -> Drawing:
+) -> Picture:
     behind = background(problem, scene.box)
     description = f"Paths and end points on {entry.spec} in parameter space, with {behind.what}."
     bars = [*([behind.bar] if behind.bar else []), *_step_bar(scene.last)]
@@ -105,7 +105,7 @@ def _parameter_space(
 
 def _objective_space(
     problem: AnalyticProblem, entry: ProblemEntry, scene: Scene, looks: Mapping[str, Style]
-) -> Drawing:
+) -> Picture:
     which = "objective space" if problem.m == 2 else f"the first two of {problem.m} objectives"
     description = f"Paths and end points on {entry.spec} in {which}, with the front."
     return _panels(
@@ -121,7 +121,7 @@ def _panels(
     scene: Scene,
     bars: Sequence[Bar],
     looks: Mapping[str, Style],
-) -> Drawing:
+) -> Picture:
     frame = Frame(scene.box)
     panels = [
         (
@@ -132,7 +132,7 @@ def _panels(
         for one in scene.names
     ]
     shared = behind + optimum_svg(scene.optimal, frame)
-    return small_multiples(name, description, frame, axes, shared, panels, bars)
+    return svg_small_multiples(name, description, frame, axes, shared, panels, bars)
 
 
 def _step_bar(last: float) -> list[Bar]:

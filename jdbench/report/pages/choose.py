@@ -19,7 +19,7 @@ from jdbench.report.tables.verdicts import verdict_columns
 from jdbench.spec import slug
 
 
-class Answer(NamedTuple):
+class AdviceRow(NamedTuple):
     """What a situation comes to; the fields are columns."""
 
     situation: str
@@ -71,7 +71,7 @@ def choose_page(results: Results, looks: dict[str, Style], *, compact: bool = Fa
     Returns:
         HTML.
     """
-    answers = rows(results.table("answers"), Answer)
+    answers = rows(results.table("answers"), AdviceRow)
     return fill(
         "choose.html",
         results,
@@ -82,7 +82,7 @@ def choose_page(results: Results, looks: dict[str, Style], *, compact: bool = Fa
     )
 
 
-def _advice(results: Results, answer: Answer, looks: dict[str, Style]) -> Advice:
+def _advice(results: Results, answer: AdviceRow, looks: dict[str, Style]) -> Advice:
     own = only(results.table("choices"), SITUATION, answer.situation)
     anchor = slug(answer.situation)
     columns = [

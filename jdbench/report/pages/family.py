@@ -9,7 +9,7 @@ from jdbench.analysis.schema import FAMILY
 from jdbench.report.figures.palette import Style
 from jdbench.report.figures.ranking import profiles_figure, ranking_figure
 from jdbench.report.pages.template import fill
-from jdbench.report.tables.outcomes import left_out
+from jdbench.report.tables.outcomes import starts_left_out
 from jdbench.report.tables.problems import problems_table
 from jdbench.report.tables.rankings import pairs_table, ranking_table, ranks_table
 
@@ -39,7 +39,7 @@ def family_page(results: Results, family: Family, looks: dict[str, Style]) -> st
         results,
         looks,
         family=family,
-        left_out=left_out(results, family.problems),
+        left_out=starts_left_out(results, family.problems),
         standing=ranking_figure(results, family.name, looks),
         ranking=ranking_table(results, family.name, looks),
         profiles=profiles_figure(results, family.name, looks),

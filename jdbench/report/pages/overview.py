@@ -16,9 +16,9 @@ from jdbench.report.tables.columns import generic_table
 from jdbench.report.tables.outcomes import (
     environments_table,
     errors_table,
-    left_out,
     lost_table,
     outcomes_table,
+    starts_left_out,
 )
 from jdbench.report.tables.problems import problems_table
 from jdbench.report.tables.rankings import families_table, friedman_table, pairs_table, ranking_table
@@ -59,7 +59,7 @@ def overview_page(
         standing=ranking_figure(results, OVERALL, looks),
         ranking=ranking_table(results, OVERALL, looks),
         unranked=dict(zip(names(unranked, AGGREGATOR), names(unranked, UNRUN), strict=True)),
-        left_out=left_out(results, results.problems),
+        left_out=starts_left_out(results, results.problems),
         profiles=profiles_figure(results, OVERALL, looks),
         friedman=friedman_table(results),
         pairs=pairs_table(results, OVERALL, looks),

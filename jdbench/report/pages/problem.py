@@ -12,7 +12,7 @@ from jdbench.report.figures.palette import styles
 from jdbench.report.figures.scenes import scenes_of
 from jdbench.report.figures.trajectories import trajectory_figures
 from jdbench.report.pages.template import fill
-from jdbench.report.tables.outcomes import failures, left_out, motion, outcomes_table
+from jdbench.report.tables.outcomes import failures, outcomes_table, starts_left_out, stayed_and_moved
 from jdbench.report.tables.problems import along_table, held_out_table, results_table
 from jdbench.report.tables.stops import set_table, stop_table
 
@@ -41,8 +41,8 @@ def problem_page(
         family=next(family for family in results.families if family.name == entry.family),
         before=near[0],
         after=near[1],
-        left_out=left_out(results, [entry]).get(entry.spec),
-        motion=motion(results, entry),
+        left_out=starts_left_out(results, [entry]).get(entry.spec),
+        motion=stayed_and_moved(results, entry),
         trait=rows(only(results.table("traits"), PROBLEM, entry.spec), Traits)[0],
         standing=results_table(results, entry, looks),
         selected_stops=stop_table(results, entry, looks, reference=False),

@@ -121,7 +121,7 @@ def environments_table(results: Results) -> PageTable:
     return page_table("environments", "Where the runs were made", columns)
 
 
-def left_out(results: Results, entries: Sequence[ProblemEntry]) -> dict[str, str]:
+def starts_left_out(results: Results, entries: Sequence[ProblemEntry]) -> dict[str, str]:
     """Return the problems of whose starts rankings and profiles leave some or all out.
 
     Returns:
@@ -148,7 +148,7 @@ class _Motion(NamedTuple):
     path_length: float
 
 
-def motion(results: Results, entry: ProblemEntry) -> tuple[list[str], dict[str, float]]:
+def stayed_and_moved(results: Results, entry: ProblemEntry) -> tuple[list[str], dict[str, float]]:
     """Return who stayed at the starts of a problem, and how far the others went at most."""
     longest = rows(only(results.table("motion"), PROBLEM, entry.spec), _Motion)
     rest = [one.aggregator for one in longest if one.path_length == 0]

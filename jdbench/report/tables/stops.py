@@ -8,7 +8,7 @@ from jdbench.analysis.frames import numbers, only, values_of
 from jdbench.analysis.problems import ProblemEntry
 from jdbench.analysis.results import Results
 from jdbench.analysis.schema import ENDS, PROBLEM, RUNS, WORST_MARGIN
-from jdbench.analysis.stops import best_first
+from jdbench.analysis.stops import most_optimal_first
 from jdbench.report.tables.cells import Cell, PageTable, number
 from jdbench.report.tables.columns import (
     Looks,
@@ -35,7 +35,7 @@ def stop_table(results: Results, entry: ProblemEntry, looks: Looks, *, reference
         The table, those first that stopped at optimal points from most starts; None where there are no runs.
     """
     whole = results.table("reference_judgement" if reference else "selected_judgement")
-    own = best_first(only(whole, PROBLEM, entry.spec))
+    own = most_optimal_first(only(whole, PROBLEM, entry.spec))
     if not len(own):
         return None
     which = "at Theorem 1's rate" if reference else "at the selected rates"

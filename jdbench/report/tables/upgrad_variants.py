@@ -22,7 +22,7 @@ from jdbench.analysis.upgrad_variants import (
     TOO_FEW,
     most_won_first,
 )
-from jdbench.report.figures.drawing import Drawing, render
+from jdbench.report.figures.drawing import Picture, render
 from jdbench.report.figures.palette import COLOURS
 from jdbench.report.tables.cells import Cell, PageTable, number, text
 from jdbench.report.tables.columns import Shown, number_column, page_table, problem_column, shown
@@ -127,7 +127,7 @@ def upgrad_pair(table: PageTable) -> PageTable | None:
     return replace(table, name=f"{table.name}-upgrad", caption=caption, rows=pair)
 
 
-def regularisation_figure(results: Results) -> list[Drawing]:
+def regularisation_figure(results: Results) -> list[Picture]:
     """Return the ratio of the scores against the decades of the row norms, a dot a problem.
 
     Returns:

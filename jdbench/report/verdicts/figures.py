@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from jdbench.report.figures.drawing import Drawing, plain, render
+from jdbench.report.figures.drawing import Picture, plain, render
 from jdbench.report.figures.palette import Style, styles
 from jdbench.verification.axes import AXES
 from jdbench.verification.curves import Point
@@ -69,7 +69,7 @@ LEFT, RIGHT, BOTTOM, TOP = 0.6, 0.14, 0.5, 0.28
 """Around the panels."""
 
 
-def violation_figure(curves: Sequence[Point], prop: str, axis: str, dtype: str) -> Drawing | None:
+def violation_figure(curves: Sequence[Point], prop: str, axis: str, dtype: str) -> Picture | None:
     """Return the figure of one property along one axis.
 
     Args:
@@ -98,7 +98,7 @@ def violation_figure(curves: Sequence[Point], prop: str, axis: str, dtype: str) 
     head = LINE * (1.5 + (len(drawn) - 1) // columns)
 
     def paint(figure: Figure) -> None:
-        panels = small_multiples(figure, [looks[name] for name in names], AXES[axis].what, "−margin", head=head)
+        panels = panel_axes(figure, [looks[name] for name in names], AXES[axis].what, "−margin", head=head)
         for panel, name in zip(panels, names, strict=True):
             of_name = [p for p in points if family(p.aggregator) == name]
             _band(panel, of_name, places, floor)
@@ -171,7 +171,7 @@ def panels_size(count: int, head: float = 0.0) -> tuple[float, float]:
     return width, BOTTOM + rows * SIDE + (rows - 1) * GAP[1] + TOP + head
 
 
-def small_multiples(figure: Figure, looks: Sequence[Style], x: str, y: str, head: float = 0.0) -> list[Axes]:
+def panel_axes(figure: Figure, looks: Sequence[Style], x: str, y: str, head: float = 0.0) -> list[Axes]:
     """Return the panels of a figure, titled by aggregator, with tick labels at the edges only.
 
     Args:

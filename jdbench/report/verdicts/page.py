@@ -6,7 +6,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from jdbench.errors import InputError
-from jdbench.report.figures.drawing import Drawing
+from jdbench.report.figures.drawing import Picture
 from jdbench.report.figures.palette import label
 from jdbench.report.verdicts.figures import violation_figure
 from jdbench.report.verdicts.tables import (
@@ -89,7 +89,7 @@ def write_verdict_page(folder: Path) -> Path:
     return folder / "index.html"
 
 
-def _figures(verification: Verification) -> dict[str, list[Drawing]]:
+def _figures(verification: Verification) -> dict[str, list[Picture]]:
     return {
         axis: [
             drawing

@@ -32,7 +32,7 @@ WORDS = {
 
 
 @dataclass(frozen=True)
-class Refutation:
+class RefutationRow:
     """A verdict that is not ``survived``, for the list and for the cell that points to it.
 
     Attributes:
@@ -87,12 +87,12 @@ class WorstCell:
     mark: str
 
 
-def refutations(verification: Verification) -> dict[str, list[Refutation]]:
+def refutations(verification: Verification) -> dict[str, list[RefutationRow]]:
     """Return what was refuted or broke, by aggregator; those without any are left out."""
-    found: dict[str, list[Refutation]] = {spec: [] for spec in verification.aggregators}
+    found: dict[str, list[RefutationRow]] = {spec: [] for spec in verification.aggregators}
     for one in verification.verdicts:
         if one.failed:
-            listed = Refutation(one, standing(one), _anchor(one), shown(one.witness))
+            listed = RefutationRow(one, standing(one), _anchor(one), witness_line(one.witness))
             found[one.aggregator].append(listed)
     return {spec: listed for spec, listed in found.items() if listed}
 
@@ -120,7 +120,7 @@ def worst_table(
     ]
 
 
-def shown(witness: Witness, longest: int = LONGEST) -> str:
+def witness_line(witness: Witness, longest: int = LONGEST) -> str:
     """Return a witness in a line, cut after so many letters.
 
     Such as ``J = [[1, 0], [-2, 1]], c₁ = [1, 2], c₂ = [3, 2]``.
@@ -150,11 +150,11 @@ def _mark(verdict: Verdict) -> Mark:
         text = f"✓ {verdict.examples}"
         title = f"survived {verdict.examples} matrices, worst margin {verdict.margin:.2g}"
     elif verdict.outcome is Outcome.BROKEN:
-        text, title = "! broken", f"{verdict.message} at {shown(verdict.witness, BRIEF)}"
+        text, title = "! broken", f"{verdict.message} at {witness_line(verdict.witness, BRIEF)}"
     else:
         text = f"✗ {_brief(verdict.margin)}"
         what = verdict.message or f"margin {verdict.margin:.3g}, rounding explains {verdict.tolerance:.1g}"
-        title = f"{what}: {shown(verdict.witness, BRIEF)}"
+        title = f"{what}: {witness_line(verdict.witness, BRIEF)}"
     how = standing(verdict)
     link = _anchor(verdict) if verdict.failed else ""
     title = f"{verdict.dtype_name}, {WORDS[how]}; {title}"

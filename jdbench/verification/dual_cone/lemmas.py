@@ -68,7 +68,7 @@ class Lemma4(NamedTuple):
     gap: Tensor
 
 
-def proposition_1(J: Jacobian, U: WeightRows, W: WeightRows, points: Vector) -> Tensor:
+def proposition_1_margins(J: Jacobian, U: WeightRows, W: WeightRows, points: Vector) -> Tensor:
     """Return minus the distance of Jᵀw to the projection of Jᵀu, over s = max_i |uᵢ| ‖gᵢ‖ ([JD] eq. 3 and 5).
 
     s is the size of what is projected: dividing by max_j ‖gⱼ‖ would hide what becomes of a small gradient.
@@ -85,7 +85,7 @@ def proposition_1(J: Jacobian, U: WeightRows, W: WeightRows, points: Vector) -> 
     return -(unit_program(J, U, W).points - points).norm(dim=-1)
 
 
-def lemma_4(J: Jacobian, U: WeightRows, W: WeightRows) -> Lemma4:
+def lemma_4_margins(J: Jacobian, U: WeightRows, W: WeightRows) -> Lemma4:
     """Return the margins of the conditions that make Jᵀw the projection of Jᵀu ([JD] eq. 19).
 
     Args:
@@ -101,7 +101,7 @@ def lemma_4(J: Jacobian, U: WeightRows, W: WeightRows) -> Lemma4:
     return Lemma4(steps.amin(-1), slack.amin(-1), -(steps * slack).sum(-1).abs())
 
 
-def lemma_5(J: Jacobian, w: Weights) -> Tensor:
+def lemma_5_margin(J: Jacobian, w: Weights) -> Tensor:
     """Return (1ᵀGw - wᵀGw) / max_j ‖gⱼ‖², at least 0 for the weights of UPGrad ([JD] Lemma 5).
 
     It is (b - a)ᵀa with b = Jᵀ1 and a = Jᵀw. Not in unit rows: the lemma is about J as it is.

@@ -142,7 +142,7 @@ def reported(J: Jacobian, solution: Solution) -> Residuals:
     )
 
 
-def proposition_1(J: Jacobian, first: Residuals, second: Residuals) -> Tensor:
+def proposition_1_limits(J: Jacobian, first: Residuals, second: Residuals) -> Tensor:
     """Return the distance that two approximate projections of the same t can have, by their residuals.
 
     Offsets come first: x' = t + Ĵᵀz⁺ is within ‖r‖ of x, and its slacks within ‖r‖ of those of x. Then the
@@ -157,7 +157,7 @@ def proposition_1(J: Jacobian, first: Residuals, second: Residuals) -> Tensor:
         second: Residuals of k others.
 
     Returns:
-        Shape ``[k]``, a pure number as `lemmas.proposition_1`.
+        Shape ``[k]``, a pure number as `lemmas.proposition_1_margins`.
     """
     both = [first, second]
     gaps = torch.stack([r.gap + r.offset * r.size for r in both])
@@ -170,7 +170,7 @@ def proposition_1(J: Jacobian, first: Residuals, second: Residuals) -> Tensor:
     return torch.minimum(by_gap, by_active_set) + first.offset + second.offset
 
 
-def lemma_5(J: Jacobian, W: WeightRows, residuals: Residuals) -> Tensor:
+def lemma_5_limit(J: Jacobian, W: WeightRows, residuals: Residuals) -> Tensor:
     """Return how far 1ᵀGw - wᵀGw can fall below 0 when the wᵢ, of mean w, have these residuals.
 
     The proof's chain is 1ᵀGw - wᵀGw = mean_i (1 - eᵢ)ᵀGwᵢ + mean_i (eᵢ - wᵢ)ᵀGwᵢ + a variance ≥ 0. In unit
@@ -183,7 +183,7 @@ def lemma_5(J: Jacobian, W: WeightRows, residuals: Residuals) -> Tensor:
         residuals: Theirs, of shape ``[m]``.
 
     Returns:
-        A scalar, relative to max_j ‖gⱼ‖² as `lemmas.lemma_5`.
+        A scalar, relative to max_j ‖gⱼ‖² as `lemmas.lemma_5_margin`.
     """
     m, n = J.shape
     norms = row_norms(J)

@@ -61,7 +61,7 @@ def programs(draw: st.DrawFn, matrices: st.SearchStrategy[Matrix]) -> Programs:
     return Programs(matrix, torch.cat([torch.eye(m, dtype=torch.float64), drawn]))
 
 
-def proposition_1(programs: Programs, W: WeightRows, residuals: Residuals) -> Finding:
+def proposition_1_finding(programs: Programs, W: WeightRows, residuals: Residuals) -> Finding:
     """Return whether Jᵀw is the projection of Jᵀu that a solver finds in Rⁿ ([JD] eq. 3 and 5).
 
     Args:
@@ -74,11 +74,11 @@ def proposition_1(programs: Programs, W: WeightRows, residuals: Residuals) -> Fi
     """
     J, U = programs.matrix.J, programs.U
     projection = primal.project(J, U)
-    limit = allowed.proposition_1(J, residuals, projection.residuals)
-    return _worst(lemmas.proposition_1(J, U, W, projection.points), limit)
+    limit = allowed.proposition_1_limits(J, residuals, projection.residuals)
+    return _worst(lemmas.proposition_1_margins(J, U, W, projection.points), limit)
 
 
-def lemma_4(programs: Programs, W: WeightRows, residuals: Residuals) -> Finding:
+def lemma_4_finding(programs: Programs, W: WeightRows, residuals: Residuals) -> Finding:
     """Return whether u ≤ w, 0 ≤ Gw and uᵀGw = wᵀGw in unit rows ([JD] Lemma 4).
 
     Args:
@@ -89,11 +89,11 @@ def lemma_4(programs: Programs, W: WeightRows, residuals: Residuals) -> Finding:
     Returns:
         The worst of the programs and conditions.
     """
-    margins = torch.stack(lemmas.lemma_4(programs.matrix.J, programs.U, W))
+    margins = torch.stack(lemmas.lemma_4_margins(programs.matrix.J, programs.U, W))
     return _worst(margins.flatten(), torch.stack(residuals[:3]).flatten())
 
 
-def lemma_5(programs: Programs, W: WeightRows, residuals: Residuals) -> Finding:
+def lemma_5_finding(programs: Programs, W: WeightRows, residuals: Residuals) -> Finding:
     """Return whether wᵀGw ≤ 1ᵀGw for the mean w of the first m weights ([JD] Lemma 5).
 
     Args:
@@ -106,8 +106,8 @@ def lemma_5(programs: Programs, W: WeightRows, residuals: Residuals) -> Finding:
     """
     J = programs.matrix.J
     W = W[: len(J)]
-    limit = allowed.lemma_5(J, W, Residuals(*(r[: len(J)] for r in residuals)))
-    return Finding(float(lemmas.lemma_5(J, W.mean(-2))), float(limit))
+    limit = allowed.lemma_5_limit(J, W, Residuals(*(r[: len(J)] for r in residuals)))
+    return Finding(float(lemmas.lemma_5_margin(J, W.mean(-2))), float(limit))
 
 
 def _worst(margins: Tensor, limits: Tensor) -> Finding:
@@ -119,14 +119,14 @@ def _worst(margins: Tensor, limits: Tensor) -> Finding:
 Statement = Callable[[Programs, WeightRows, Residuals], Finding]
 
 STATEMENTS: dict[str, Statement] = {
-    "Proposition 1": proposition_1,
-    "Lemma 4": lemma_4,
-    "Lemma 5": lemma_5,
+    "Proposition 1": proposition_1_finding,
+    "Lemma 4": lemma_4_finding,
+    "Lemma 5": lemma_5_finding,
 }
 """By their names in the paper."""
 
 
-def findings(programs: Programs, solution: Solution, *, exact: bool) -> dict[str, Finding]:
+def statement_findings(programs: Programs, solution: Solution, *, exact: bool) -> dict[str, Finding]:
     """Return what there is to say of a solution, statement by statement.
 
     Args:

@@ -34,7 +34,7 @@ def check_options(config: pytest.Config, drawn: int | None) -> None:
     """
     for spec in specs(config):
         named_subject(spec)
-    claimed(config)
+    claimed_properties(config)
     _expected(config)
     if _option(config, "profile") == FRESH and _option(config, "verification-seed") is None:
         seed = secrets.randbelow(2**32) if drawn is None else drawn
@@ -46,7 +46,7 @@ def specs(config: pytest.Config) -> list[str]:
     return list(dict.fromkeys(_option(config, "aggregator") or []))
 
 
-def claimed(config: pytest.Config) -> list[str]:
+def claimed_properties(config: pytest.Config) -> list[str]:
     """Return the names of the properties that are claimed for them, each once, hygiene last.
 
     Raises:
@@ -71,7 +71,7 @@ def subjects(config: pytest.Config, name: str) -> list[Subject]:
     search, expected = _search(config), _expected(config)
     given = specs(config)
     if given or name == HYGIENE:
-        asked = name in claimed(config)
+        asked = name in claimed_properties(config)
         return [
             Subject(*named_subject(spec), name, dtype, search, expected=expected)
             for spec in given or CLAIMED

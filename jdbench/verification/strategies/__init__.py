@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from jdbench.verification.strategies.matrix import LARGEST_ENTRY, RANGES, Matrix
 from jdbench.verification.strategies.ranks import (
     any_shape,
-    full_rank,
+    full_rank_matrices,
     many_rows,
     near_stationary,
     nearly_orthogonal,
     nearly_parallel,
-    one_row,
+    one_row_matrices,
     opposed,
     parallel,
     rank_deficient,
@@ -81,9 +81,9 @@ def classes(dtype: torch.dtype) -> dict[str, st.SearchStrategy[Matrix]]:
     """
     room = RANGES[dtype]
     found: dict[str, st.SearchStrategy[Matrix]] = {
-        "one row": one_row(),
+        "one row": one_row_matrices(),
         "any shape": any_shape(),
-        "full rank": full_rank(),
+        "full rank": full_rank_matrices(),
         "rank-deficient": rank_deficient(),
         "zero row": zero_rows(),
         "parallel or duplicate": parallel(),

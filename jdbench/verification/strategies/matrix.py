@@ -65,17 +65,17 @@ def rounded(J: Tensor, digits: int) -> Tensor:
     return (J / unit).round() * unit
 
 
-def integers(draw: st.DrawFn, m: int, n: int, largest: int = LARGEST_ENTRY) -> Tensor:
+def drawn_integers(draw: st.DrawFn, m: int, n: int, largest: int = LARGEST_ENTRY) -> Tensor:
     """Draw m × n integers of magnitude up to `largest`, each a choice of its own: the search climbs on them."""
     return torch.tensor(draw(_entries(m * n, largest)), dtype=torch.float64).reshape(m, n)
 
 
-def exponents(draw: st.DrawFn, m: int, spread: int) -> Tensor:
+def powers_of_two(draw: st.DrawFn, m: int, spread: int) -> Tensor:
     """Draw m powers of two, 2^(±spread), shape ``[m, 1]``."""
-    return 2.0 ** integers(draw, m, 1, spread)
+    return 2.0 ** drawn_integers(draw, m, 1, spread)
 
 
-def size(draw: st.DrawFn, low: int, high: int) -> int:
+def drawn_count(draw: st.DrawFn, low: int, high: int) -> int:
     """Draw a number of rows or columns."""
     return draw(st.integers(low, high))
 

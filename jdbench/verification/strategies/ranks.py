@@ -8,10 +8,10 @@ from jdbench.verification.strategies.matrix import (
     MOST_COLUMNS,
     MOST_ROWS,
     Matrix,
-    exponents,
-    integers,
+    drawn_count,
+    drawn_integers,
+    powers_of_two,
     shuffled,
-    size,
 )
 
 MANY_ROWS = 12
@@ -20,37 +20,37 @@ SMALL = torch.tensor([0.0, 1, -1, 2, -2, 3, -3, 4, -4], dtype=torch.float64)
 
 
 @st.composite
-def one_row(draw: st.DrawFn) -> Matrix:
+def one_row_matrices(draw: st.DrawFn) -> Matrix:
     """Draw a single row."""
-    return Matrix(integers(draw, 1, size(draw, 1, MOST_COLUMNS)), "one row")
+    return Matrix(drawn_integers(draw, 1, drawn_count(draw, 1, MOST_COLUMNS)), "one row")
 
 
 @st.composite
 def any_shape(draw: st.DrawFn, fewest_columns: int = 1) -> Matrix:
     """Draw integers of any shape: m < n, m = n and m > n, any rank."""
-    m, n = size(draw, 2, MOST_ROWS), size(draw, fewest_columns, MOST_COLUMNS)
-    return Matrix(integers(draw, m, n), "any shape")
+    m, n = drawn_count(draw, 2, MOST_ROWS), drawn_count(draw, fewest_columns, MOST_COLUMNS)
+    return Matrix(drawn_integers(draw, m, n), "any shape")
 
 
 @st.composite
 def many_rows(draw: st.DrawFn) -> Matrix:
     """Draw more than 6 rows, more than 6 columns or both: up to 12 × 16 entries of magnitude up to 4."""
     if draw(st.booleans()):
-        m, n = size(draw, 2, MANY_ROWS), size(draw, MOST_COLUMNS + 1, MANY_COLUMNS)
+        m, n = drawn_count(draw, 2, MANY_ROWS), drawn_count(draw, MOST_COLUMNS + 1, MANY_COLUMNS)
     else:
-        m, n = size(draw, MOST_ROWS + 1, MANY_ROWS), size(draw, 1, MANY_COLUMNS)
+        m, n = drawn_count(draw, MOST_ROWS + 1, MANY_ROWS), drawn_count(draw, 1, MANY_COLUMNS)
     # One drawn string: as many drawn numbers take ten times as long.
     entries = draw(st.binary(min_size=m * n, max_size=m * n))
     return Matrix(SMALL[[byte % len(SMALL) for byte in entries]].reshape(m, n), "many rows")
 
 
 @st.composite
-def full_rank(draw: st.DrawFn) -> Matrix:
+def full_rank_matrices(draw: st.DrawFn) -> Matrix:
     """Draw rows of full rank: a unit lower triangle times an upper trapezium without a zero on its diagonal."""
-    m = size(draw, 2, 4)
-    n = m + size(draw, 0, 2)
-    lower = integers(draw, m, m, 2).tril(-1) + torch.eye(m, dtype=torch.float64)
-    upper = integers(draw, m, n, 3).triu(1)
+    m = drawn_count(draw, 2, 4)
+    n = m + drawn_count(draw, 0, 2)
+    lower = drawn_integers(draw, m, m, 2).tril(-1) + torch.eye(m, dtype=torch.float64)
+    upper = drawn_integers(draw, m, n, 3).triu(1)
     diagonal = draw(st.lists(st.sampled_from([1, -1, 2, -2]), min_size=m, max_size=m))
     upper[range(m), range(m)] = torch.tensor(diagonal, dtype=torch.float64)
     return Matrix(lower @ upper, "full rank")
@@ -59,9 +59,9 @@ def full_rank(draw: st.DrawFn) -> Matrix:
 @st.composite
 def rank_deficient(draw: st.DrawFn) -> Matrix:
     """Draw rows of lower rank: the product of m × r and r × n with r < m."""
-    m = size(draw, 2, MOST_ROWS)
-    r = max(1, m - size(draw, 1, 3))
-    J = integers(draw, m, r, 3) @ integers(draw, r, size(draw, r, MOST_COLUMNS), 3)
+    m = drawn_count(draw, 2, MOST_ROWS)
+    r = max(1, m - drawn_count(draw, 1, 3))
+    J = drawn_integers(draw, m, r, 3) @ drawn_integers(draw, r, drawn_count(draw, r, MOST_COLUMNS), 3)
     return Matrix(J, "rank-deficient")
 
 
@@ -123,16 +123,16 @@ def nearly_orthogonal(draw: st.DrawFn, conflict: int) -> Matrix:
     Returns:
         Rows and columns in any order.
     """
-    others = size(draw, 0, 2)
-    n = size(draw, 2, MOST_COLUMNS - others)
+    others = drawn_count(draw, 0, 2)
+    n = drawn_count(draw, 2, MOST_COLUMNS - others)
     k = draw(st.integers(4, conflict))
     p, q, r, *own = draw(st.tuples(*[st.integers(1, 4)] * (3 + others)))
     pair = torch.zeros(2, n, dtype=torch.float64)
-    pair[0, 2:] = integers(draw, 1, n - 2, 2)
+    pair[0, 2:] = drawn_integers(draw, 1, n - 2, 2)
     pair[0, 0], pair[1, 0], pair[1, 1] = p, -q * 2.0**-k, r
     pair[0] *= 2.0 ** draw(st.integers(0, k + 3))
     J = torch.block_diag(pair, torch.diag(torch.tensor(own, dtype=torch.float64)))
-    J[2:, :n] = integers(draw, others, n, 4)
+    J[2:, :n] = drawn_integers(draw, others, n, 4)
     return Matrix(J[shuffled(draw, len(J))][:, shuffled(draw, n + others)], "nearly orthogonal")
 
 
@@ -153,15 +153,15 @@ SPREAD = 8
 @st.composite
 def strongly_stationary(draw: st.DrawFn) -> Matrix:
     """Draw rows, one of them minus a positive combination of the others: then Jᵀ(w, 1) = 0 with (w, 1) > 0."""
-    J, w = _balanced(draw, size(draw, 1, MOST_ROWS - 1))
+    J, w = _balanced(draw, drawn_count(draw, 1, MOST_ROWS - 1))
     return Matrix(*_reweighed(draw, J, "strongly stationary", w))
 
 
 @st.composite
 def weakly_stationary(draw: st.DrawFn) -> Matrix:
     """Draw some rows in balance and others beside them, whose weight in the certificate is zero."""
-    J, w = _balanced(draw, size(draw, 1, 3))
-    others = integers(draw, size(draw, 1, 3), J.shape[1])
+    J, w = _balanced(draw, drawn_count(draw, 1, 3))
+    others = drawn_integers(draw, drawn_count(draw, 1, 3), J.shape[1])
     w = torch.cat([w, torch.zeros(len(others), dtype=w.dtype)])
     return Matrix(*_reweighed(draw, torch.cat([J, others]), "weakly stationary", w))
 
@@ -169,7 +169,7 @@ def weakly_stationary(draw: st.DrawFn) -> Matrix:
 @st.composite
 def near_stationary(draw: st.DrawFn) -> Matrix:
     """Draw rows in balance but for one entry, which is off by a power of two down to 2⁻¹²."""
-    J, w = _balanced(draw, size(draw, 1, MOST_ROWS - 1))
+    J, w = _balanced(draw, drawn_count(draw, 1, MOST_ROWS - 1))
     i, j = draw(st.integers(0, len(J) - 1)), draw(st.integers(0, J.shape[1] - 1))
     J[i, j] += draw(st.sampled_from([1.0, -1.0])) * 2.0 ** -draw(st.integers(0, 12))
     J, kind, _ = _reweighed(draw, J, "near-stationary", w)
@@ -178,7 +178,7 @@ def near_stationary(draw: st.DrawFn) -> Matrix:
 
 def _balanced(draw: st.DrawFn, m: int) -> tuple[Tensor, Tensor]:
     """Return m + 1 rows and positive weights with Jᵀw = 0."""
-    J = integers(draw, m, size(draw, 1, MOST_COLUMNS), 4)
+    J = drawn_integers(draw, m, drawn_count(draw, 1, MOST_COLUMNS), 4)
     w = torch.tensor(draw(st.lists(st.integers(1, 3), min_size=m, max_size=m)), dtype=torch.float64)
     one = torch.ones(1, dtype=torch.float64)
     return torch.cat([J, -(w @ J).unsqueeze(0)]), torch.cat([w, one])
@@ -189,6 +189,6 @@ def _reweighed(draw: st.DrawFn, J: Tensor, kind: str, w: Tensor) -> tuple[Tensor
     order = shuffled(draw, len(J))
     J, w = J[order], w[order]
     if draw(st.booleans()):
-        c = exponents(draw, len(J), SPREAD)
+        c = powers_of_two(draw, len(J), SPREAD)
         J, w = J * c, w / c.squeeze(-1)
     return J, kind, w

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from jdbench.rounding import largest_entry, normalized_rows, row_norms
-from jdbench.verification.strategies.matrix import Matrix, exponents, integers, shuffled, size
+from jdbench.verification.strategies.matrix import Matrix, drawn_count, drawn_integers, powers_of_two, shuffled
 
 DIAGONAL = 8
 REST = 4
@@ -37,12 +37,12 @@ def regular_rows(draw: st.DrawFn, kind: str, scales: tuple[int, ...] = (0,)) -> 
     Returns:
         1 to 5 rows and up to two columns more.
     """
-    m, extra = size(draw, 1, 5), size(draw, 0, 2)
-    A = integers(draw, m, m, REST // max(m - 1, 1))
+    m, extra = drawn_count(draw, 1, 5), drawn_count(draw, 0, 2)
+    A = drawn_integers(draw, m, m, REST // max(m - 1, 1))
     signs = draw(st.lists(st.sampled_from([1, -1]), min_size=m, max_size=m))
     A[range(m), range(m)] = DIAGONAL * torch.tensor(signs, dtype=torch.float64)
-    J = torch.cat([A, integers(draw, m, extra, 2)], -1)
-    J = J[:, shuffled(draw, m + extra)] * exponents(draw, m, 1)
+    J = torch.cat([A, drawn_integers(draw, m, extra, 2)], -1)
+    J = J[:, shuffled(draw, m + extra)] * powers_of_two(draw, m, 1)
     return Matrix(J * 2.0 ** draw(st.sampled_from(scales)), kind)
 
 

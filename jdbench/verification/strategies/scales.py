@@ -7,8 +7,16 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from jdbench.verification.captured import snapshots, triangular
-from jdbench.verification.strategies.matrix import MOST_ROWS, RANGES, Matrix, Range, exponents, rounded, size
-from jdbench.verification.strategies.ranks import any_shape, full_rank, opposed
+from jdbench.verification.strategies.matrix import (
+    MOST_ROWS,
+    RANGES,
+    Matrix,
+    Range,
+    drawn_count,
+    powers_of_two,
+    rounded,
+)
+from jdbench.verification.strategies.ranks import any_shape, full_rank_matrices, opposed
 
 OUT_OF_RANGE = 80
 """An integer up to 21 times 2⁻⁸⁰ has a square below 2⁻¹⁵⁰, which float32 rounds to zero; 2⁸⁰ one above 2¹²⁸."""
@@ -39,19 +47,19 @@ def uneven(draw: st.DrawFn, room: Range) -> Matrix:
 
 
 def _each_its_own(draw: st.DrawFn, room: Range) -> Tensor:
-    J = draw(st.one_of(any_shape(), full_rank(), opposed())).J
-    return J * exponents(draw, len(J), room.spread)
+    J = draw(st.one_of(any_shape(), full_rank_matrices(), opposed())).J
+    return J * powers_of_two(draw, len(J), room.spread)
 
 
 def _one_tiny(draw: st.DrawFn, room: Range) -> Tensor:
-    J = _present(draw(st.one_of(any_shape(), full_rank())).J)
+    J = _present(draw(st.one_of(any_shape(), full_rank_matrices())).J)
     tiny = draw(st.integers(0, len(J) - 1))
     J[tiny] = _against(draw, J[tiny - 1])
     return J * _powers(draw, len(J), tiny, room)
 
 
 def _tiny_mean(draw: st.DrawFn, room: Range) -> Tensor:
-    J = _present(draw(st.one_of(any_shape(), full_rank())).J)
+    J = _present(draw(st.one_of(any_shape(), full_rank_matrices())).J)
     against = _against(draw, J[0])
     J = torch.cat([J, against.unsqueeze(0), _present((J[0] + against).unsqueeze(0))])
     return J * _powers(draw, len(J), len(J) - 1, room)
@@ -73,15 +81,15 @@ def _against(draw: st.DrawFn, row: Tensor) -> Tensor:
 
 def _powers(draw: st.DrawFn, m: int, tiny: int, room: Range) -> Tensor:
     """Return 2^wide to 2^spread for all rows but one, for which it is the inverse of such a power."""
-    powers = torch.full((m, 1), 2.0 ** size(draw, room.wide, room.spread), dtype=torch.float64)
-    powers[tiny] = 2.0 ** -size(draw, room.wide, room.spread)
+    powers = torch.full((m, 1), 2.0 ** drawn_count(draw, room.wide, room.spread), dtype=torch.float64)
+    powers[tiny] = 2.0 ** -drawn_count(draw, room.wide, room.spread)
     return powers
 
 
 @st.composite
 def extreme(draw: st.DrawFn, exponent: int, kind: str = "tiny or huge") -> Matrix:
     """Draw rows and scale all of them by one huge or tiny power of two."""
-    J = draw(st.one_of(any_shape(), full_rank())).J
+    J = draw(st.one_of(any_shape(), full_rank_matrices())).J
     return Matrix(J * 2.0 ** draw(st.sampled_from([-exponent, exponent])), kind)
 
 
