@@ -37,8 +37,9 @@ def command_line(
 ) -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
     """Call the command line in a folder of its own, without the seconds in which a fresh process imports torch.
 
-    Modules of that folder are forgotten afterwards: other tests import others of the same names.
+    Modules of folders of tests are forgotten before and afterwards: other tests import others of the same names.
     """
+    forget_modules(tmp_path.parent)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", sys.path[:])
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
@@ -51,8 +52,13 @@ def command_line(
         return subprocess.CompletedProcess(words, end.value.code or 0, *capsys.readouterr())
 
     yield call
+    forget_modules(tmp_path)
+
+
+def forget_modules(folder: Path) -> None:
+    """Forget what was imported from a folder."""
     for name, module in list(sys.modules.items()):
-        if (getattr(module, "__file__", None) or "").startswith(str(tmp_path)):
+        if (getattr(module, "__file__", None) or "").startswith(str(folder)):
             del sys.modules[name]
 
 

@@ -59,7 +59,13 @@ def alive(pid: int) -> bool:
         return False
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param(signal.SIGINT, id="Ctrl-C", marks=pytest.mark.long),
+        pytest.param(signal.SIGKILL, id="kill -9"),
+    ],
+)
 def test_interrupted_runs_go_on_without_losing_or_repeating_a_finished_one(
     tmp_path: Path, how: int, jdbench
 ) -> None:

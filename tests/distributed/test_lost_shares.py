@@ -48,7 +48,9 @@ class Dying(SharesOfDigits):
     ("how", "patience", "message"),
     [
         ("kill", 60, "rank=1, required to finish, got killed by SIGKILL"),
-        ("raise", 60, "rank=1, required to finish, got RuntimeError: out of data"),
+        pytest.param(
+            "raise", 60, "rank=1, required to finish, got RuntimeError: out of data", marks=pytest.mark.long
+        ),
         ("hang", 6, "rank=1, required an answer within 6 s, got none"),
     ],
 )

@@ -64,6 +64,7 @@ def decorated(arguments: str) -> str:
     return f"@parametrize_with_properties({arguments})\ndef test_properties(check):\n    check()\n"
 
 
+@pytest.mark.long  # that names are the same in every process is tested below
 def test_all_kinds_of_aggregators_have_readable_names_with_workers_too(pytester: pytest.Pytester) -> None:
     (pytester.path / "theirs.py").write_text(MODULE)
     kinds = '[Honest(), Scaled(2.0), Scaled, function, lambda J: J.sum(0), "theirs:make(c=2)", "UPGrad"]'

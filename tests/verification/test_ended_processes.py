@@ -100,6 +100,7 @@ def replayed(gives: Path, name: str) -> None:
         assert "broken exits its process ended with " in result.stdout
 
 
+@pytest.mark.long
 def test_one_that_ends_the_process_when_called_again_is_searched_twice_with_the_same_copies(
     gives: Path, jdbench
 ) -> None:
