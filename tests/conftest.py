@@ -37,7 +37,7 @@ def command_line(
 ) -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
     """Call the command line in a folder of its own, without the seconds in which a fresh process imports torch.
 
-    Modules of folders of tests are forgotten before and afterwards: other tests import others of the same names.
+    Modules of folders of tests are forgotten before and afterwards: other tests import others of these names.
     """
     forget_modules(tmp_path.parent)
     monkeypatch.chdir(tmp_path)
